@@ -1,0 +1,58 @@
+/**
+ * What a page does after a refusal:
+ * - `never`   stop and say it
+ * - `later`   try the same again after the backoff
+ * - `rebuild` same session, new transport
+ * - `rejoin`  the session is gone: join or publish again from the same page
+ */
+export type Retry = 'never' | 'later' | 'rebuild' | 'rejoin';
+
+/** Every code a request can be refused with: whether to retry, and the sentence for a person. */
+export const ERRORS = {
+  'bad-request': { retry: 'never', message: 'The request was not understood.' },
+  'protocol-mismatch': {
+    retry: 'never',
+    message: 'This page and the server are of different versions. Open the link again.',
+  },
+  'room-taken': {
+    retry: 'never',
+    message: 'Somebody else is the publisher of this room.',
+  },
+  superseded: {
+    retry: 'never',
+    message: 'Another page has taken over this broadcast.',
+  },
+  'not-allowed': { retry: 'never', message: 'This is not for this role.' },
+  'codec-unsupported': {
+    retry: 'never',
+    message: 'This browser can not play what the publisher sends.',
+  },
+  'session-gone': { retry: 'rejoin', message: 'The server no longer knows this session.' },
+  'transport-gone': { retry: 'rebuild', message: 'The media connection no longer exists.' },
+  'stale-epoch': { retry: 'rejoin', message: 'The broadcast has changed meanwhile.' },
+  'media-unavailable': { retry: 'later', message: 'The media workers are not ready.' },
+  draining: { retry: 'later', message: 'The server is about to restart.' },
+  'too-many': { retry: 'later', message: 'Too many requests.' },
+  internal: { retry: 'later', message: 'Something went wrong on the server.' },
+} as const satisfies Record<string, { retry: Retry; message: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(ERRORS, value);
+}
+
+/** A refusal: thrown by the server's handlers, and on the page when an ack carries one. */
+export class OnecastError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail ?? ERRORS[code].message, options);
+    this.name = 'OnecastError';
+    this.code = code;
+  }
+
+  get retry(): Retry {
+    return ERRORS[this.code].retry;
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * Every message between a page and the server. The schemas parse what a client sent, field by
+ * field, so that no object of a client's making ever reaches mediasoup.
+ */
+import type { types } from 'mediasoup-client';
+import * as v from 'valibot';
+import {
+  MediaIdSchema,
+  RequestIdSchema,
+  RoomIdSchema,
+  SecretSchema,
+  SessionIdSchema,
+} from './ids.ts';
+import {
+  DtlsParametersSchema,
+  RtpCapabilitiesSchema,
+  RtpParametersSchema,
+  SctpStreamParametersSchema,
+} from './media-schemas.ts';
+import { OverlayMessageSchema } from './overlay.ts';
+
+const protocol = v.pipe(v.number(), v.safeInteger());
+const epoch = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const requestId = RequestIdSchema;
+
+/** Requests of a page, each answered by an ack with a Result. */
+export const REQUESTS = {
+  /** Viewer: first message on a new socket. Answer: Joined. */
+  join: v.strictObject({
+    requestId,
+    protocol,
+    room: RoomIdSchema,
+    rtpCapabilities: RtpCapabilitiesSchema,
+  }),
+  /** Publisher: claims the room. Answer: Published. */
+  publish: v.strictObject({
+    requestId,
+    protocol,
+    room: RoomIdSchema,
+    publisherSecret: v.optional(SecretSchema),
+  }),
+  /** Takes a session up again on a new socket. Answer: Resumed. */
+  resume: v.strictObject({
+    requestId,
+    protocol,
+    sessionId: SessionIdSchema,
+    resumeSecret: SecretSchema,
+  }),
+  /** The page's side of a transport. Answer: nothing. */
+  connect: v.strictObject({
+    requestId,
+    transportId: MediaIdSchema,
+    dtlsParameters: DtlsParametersSchema,
+  }),
+  /** Answer: IceRestarted. */
+  restartIce: v.strictObject({ requestId, transportId: MediaIdSchema }),
+  /** A new transport for the same session; the old one is closed. Answer: Renewed. */
+  renewTransport: v.strictObject({ requestId }),
+  /** Publisher. Answer: Produced. */
+  produce: v.strictObject({
+    requestId,
+    transportId: MediaIdSchema,
+    kind: v.picklist(['audio', 'video']),
+    rtpParameters: RtpParametersSchema,
+  }),
+  /** Publisher. Answer: Produced. */
+  produceData: v.strictObject({
+    requestId,
+    transportId: MediaIdSchema,
+    sctpStreamParameters: SctpStreamParametersSchema,
+  }),
+  /** Publisher: microphone off. Answer: nothing. */
+  closeProducer: v.strictObject({ requestId, producerId: MediaIdSchema }),
+  /** Publisher: the broadcast is over. Answer: nothing. */
+  endBroadcast: v.strictObject({ requestId, epoch }),
+  /** Viewer: its side of these consumers is set up. Answer: nothing. */
+  resumeConsumers: v.strictObject({
+    requestId,
+    consumerIds: v.pipe(v.array(MediaIdSchema), v.maxLength(8)),
+  }),
+  /** Viewer: the picture stands still. Answer: nothing. */
+  requestKeyFrame: v.strictObject({ requestId }),
+  /** Viewer: new consumers on the same transport. Answer: ViewerMedia. */
+  renewConsumers: v.strictObject({ requestId }),
+  /** Either role, on leaving for good. Answer: nothing. */
+  leave: v.strictObject({ requestId }),
+} as const;
+
+export type RequestName = keyof typeof REQUESTS;
+export type RequestOf<N extends RequestName> = v.InferOutput<(typeof REQUESTS)[N]>;
+
+/** mediasoup's parameters come from our own server: checked to be objects, typed from there on. */
+const fromServer = <T>() =>
+  v.custom<T>((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
+
+export const RoomViewSchema = v.object({
+  roomId: RoomIdSchema,
+  status: v.picklist(['open', 'live', 'interrupted', 'ended', 'closed']),
+  /** Rises with every takeover or republish; 0 before the first broadcast. */
+  epoch,
+  /** Viewers watching now. */
+  viewers: v.number(),
+  /** Only while interrupted. */
+  interruption: v.optional(
+    v.object({ reason: v.picklist(['publisher-lost', 'worker-lost']), remainingMs: v.number() }),
+  ),
+});
+/** What a page may know of a room. */
+export type RoomView = v.InferOutput<typeof RoomViewSchema>;
+
+const TransportSchema = v.object({
+  id: MediaIdSchema,
+  iceParameters: fromServer<types.IceParameters>(),
+  iceCandidates: v.array(fromServer<types.IceCandidate>()),
+  dtlsParameters: fromServer<types.DtlsParameters>(),
+  sctpParameters: fromServer<types.SctpParameters>(),
+});
+export type TransportDescription = v.InferOutput<typeof TransportSchema>;
+
+export const ViewerMediaSchema = v.object({
+  epoch,
+  consumers: v.array(
+    v.object({
+      id: MediaIdSchema,
+      producerId: MediaIdSchema,
+      kind: v.picklist(['audio', 'video']),
+      rtpParameters: fromServer<types.RtpParameters>(),
+    }),
+  ),
+  data: v.nullable(
+    v.object({
+      id: MediaIdSchema,
+      dataProducerId: MediaIdSchema,
+      sctpStreamParameters: fromServer<types.SctpStreamParameters>(),
+    }),
+  ),
+});
+/** Everything a viewer should be receiving now; the page makes what it has match it. */
+export type ViewerMedia = v.InferOutput<typeof ViewerMediaSchema>;
+
+const SessionGrantSchema = v.object({ sessionId: SessionIdSchema, resumeSecret: SecretSchema });
+export type SessionGrant = v.InferOutput<typeof SessionGrantSchema>;
+const RetainedSchema = v.array(OverlayMessageSchema);
+
+const nothing = v.nullish(v.null());
+
+export const ANSWERS = {
+  join: v.object({
+    session: SessionGrantSchema,
+    room: RoomViewSchema,
+    transport: TransportSchema,
+    media: ViewerMediaSchema,
+    overlay: RetainedSchema,
+  }),
+  publish: v.object({
+    session: SessionGrantSchema,
+    room: RoomViewSchema,
+    epoch,
+    publisherSecret: SecretSchema,
+    transport: TransportSchema,
+  }),
+  resume: v.object({
+    /** Rotated: the one used before is worth nothing now. */
+    session: SessionGrantSchema,
+    room: RoomViewSchema,
+    /** The session's transport as the server still has it, or null where media must be renewed. */
+    transportId: v.nullable(MediaIdSchema),
+    /** Viewer: what to receive. Publisher: null. */
+    media: v.nullable(ViewerMediaSchema),
+    /** Publisher: the ids of its producers that still live. */
+    producerIds: v.array(MediaIdSchema),
+    overlay: RetainedSchema,
+  }),
+  connect: nothing,
+  restartIce: v.object({ iceParameters: fromServer<types.IceParameters>() }),
+  renewTransport: v.object({
+    transport: TransportSchema,
+    media: v.nullable(ViewerMediaSchema),
+    room: RoomViewSchema,
+    overlay: RetainedSchema,
+  }),
+  produce: v.object({ producerId: MediaIdSchema }),
+  produceData: v.object({ producerId: MediaIdSchema }),
+  closeProducer: nothing,
+  endBroadcast: nothing,
+  resumeConsumers: nothing,
+  requestKeyFrame: nothing,
+  renewConsumers: ViewerMediaSchema,
+  leave: nothing,
+} as const satisfies Record<RequestName, v.GenericSchema>;
+
+export type AnswerOf<N extends RequestName> = v.InferOutput<(typeof ANSWERS)[N]>;
+
+/** Server to page, unasked. Hints: after every reconnection the page takes a full snapshot. */
+export const PUSHES = {
+  /** The room's status, epoch or number of viewers changed. */
+  roomChanged: RoomViewSchema,
+  /** Viewer: there is something new to receive. */
+  broadcastChanged: v.object({ room: RoomViewSchema, media: ViewerMediaSchema }),
+  /** The session's transport is gone on the server (its worker died, DTLS closed). */
+  transportGone: v.object({ transportId: MediaIdSchema }),
+  /** Publisher: a newer publisher of this room is ready; this page is out. */
+  superseded: v.object({ epoch }),
+  /** The server stops soon: reconnect after `retryInMs`. */
+  draining: v.object({ retryInMs: v.number() }),
+} as const;
+
+export type PushName = keyof typeof PUSHES;
+export type PushOf<N extends PushName> = v.InferOutput<(typeof PUSHES)[N]>;
+
+/** What the server writes into the served page, read from #onecast-page. */
+export const PageConfigSchema = v.object({
+  protocol,
+  /** The routers' capabilities, so that the page's Device is loaded before its socket is up. */
+  routerRtpCapabilities: fromServer<types.RtpCapabilities>(),
+});
+export type PageConfig = v.InferOutput<typeof PageConfigSchema>;

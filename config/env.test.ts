@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError, readConfig } from './env.ts';
+import { machineAddresses } from './media.ts';
+
+describe('R60 configuration comes from the environment, faults are told all at once', () => {
+  test('an empty environment is a complete configuration', () => {
+    const config = readConfig({});
+    expect(config).toMatchObject({
+      port: 8088,
+      mediaPort: 40_000,
+      announcedAddress: undefined,
+      logLevel: 'info',
+      dev: false,
+    });
+    expect(config.workers).toBeGreaterThanOrEqual(1);
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  test('an empty variable counts as unset', () => {
+    expect(readConfig({ PORT: '', ANNOUNCED_ADDRESS: '' })).toMatchObject({
+      port: 8088,
+      announcedAddress: undefined,
+    });
+  });
+
+  test('values are read', () => {
+    const config = readConfig({
+      PORT: '9000',
+      MEDIA_PORT: '50000',
+      WORKERS: '3',
+      ANNOUNCED_ADDRESS: 'video.example.org',
+      ALLOWED_ORIGINS: 'https://a.example, http://b.example:81',
+      LOG_LEVEL: 'debug',
+      ONECAST_DEV: '1',
+    });
+    expect(config).toMatchObject({
+      port: 9000,
+      mediaPort: 50_000,
+      workers: 3,
+      announcedAddress: 'video.example.org',
+      allowedOrigins: ['https://a.example', 'http://b.example:81'],
+      logLevel: 'debug',
+      dev: true,
+    });
+  });
+
+  test('every fault is in one error, with the variable, what it holds and what it may hold', () => {
+    let error: unknown;
+    try {
+      readConfig({
+        PORT: '80x',
+        WORKERS: '0',
+        ANNOUNCED_ADDRESS: 'a b',
+        LOG_LEVEL: 'loud',
+        ALLOWED_ORIGINS: 'https://a.example/path',
+        HOST: 'here',
+      });
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(ConfigError);
+    const { faults, message } = error as ConfigError;
+    expect(faults.map((fault) => fault.split(' ')[0])).toEqual([
+      'HOST',
+      'PORT',
+      'ANNOUNCED_ADDRESS',
+      'WORKERS',
+      'LOG_LEVEL',
+      'ALLOWED_ORIGINS',
+    ]);
+    expect(message).toContain('PORT is "80x" and must be a whole number from 0 to 65535');
+  });
+
+  test.each([
+    [{ MEDIA_PORT: '64999', WORKERS: '64', PORT: '65010' }, 'PORT 65010 lies among'],
+    [{ MEDIA_PORT: '8087', WORKERS: '2' }, 'PORT 8088 lies among'],
+  ])('ports that clash are a fault: %j', (env, fault) => {
+    expect(() => readConfig(env)).toThrow(fault);
+  });
+});
+
+test('media listens on outward addresses first and always on loopback', () => {
+  const entry = (address: string, internal: boolean, family: 'IPv4' | 'IPv6' = 'IPv4') =>
+    ({ address, internal, family, netmask: '', mac: '', cidr: null, scopeid: 0 }) as never;
+  expect(
+    machineAddresses({
+      lo: [entry('127.0.0.1', true)],
+      eth0: [entry('198.51.100.4', false), entry('fe80::1', false, 'IPv6')],
+    }),
+  ).toEqual(['198.51.100.4', '127.0.0.1']);
+  expect(machineAddresses({})).toEqual(['127.0.0.1']);
+});

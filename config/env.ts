@@ -1,0 +1,122 @@
+/** Environment -> frozen, typed Config. Every fault is reported, all at once. */
+import { availableParallelism } from 'node:os';
+import * as v from 'valibot';
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly mediaPort: number;
+  readonly mediaListenAddress: string;
+  /** undefined: every IPv4 address of this machine is told to clients. */
+  readonly announcedAddress: string | undefined;
+  readonly workers: number;
+  /** undefined: mediasoup's own place for its binary. */
+  readonly workerBin: string | undefined;
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
+  /** Further origins whose pages may connect, beside the server's own. */
+  readonly allowedOrigins: readonly string[];
+  /** Vite as middleware with hot modules instead of the built frontend. */
+  readonly dev: boolean;
+}
+
+/** Thrown with a line per fault. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n  ${faults.join('\n  ')}`,
+    );
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+const integer = (min: number, max: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d{1,7}$/, `a whole number from ${min} to ${max}`),
+    v.transform(Number),
+    v.minValue(min, `a whole number from ${min} to ${max}`),
+    v.maxValue(max, `a whole number from ${min} to ${max}`),
+  );
+const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
+const ipAddress = v.pipe(v.string(), v.ip('an IP address such as 0.0.0.0'));
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+const VARIABLES = {
+  HOST: v.optional(ipAddress, '0.0.0.0'),
+  PORT: v.optional(integer(0, 65_535), '8088'),
+  MEDIA_PORT: v.optional(integer(1_024, 65_000), '40000'),
+  MEDIA_LISTEN_ADDRESS: v.optional(ipAddress, '0.0.0.0'),
+  ANNOUNCED_ADDRESS: v.optional(
+    v.union(
+      [v.pipe(v.string(), v.ip()), v.pipe(v.string(), v.regex(HOST_NAME))],
+      'an IP address or host name that clients can reach, such as 203.0.113.7',
+    ),
+  ),
+  WORKERS: v.optional(integer(1, 64), () => String(Math.min(availableParallelism(), 64))),
+  MEDIASOUP_WORKER_BIN: v.optional(v.string()),
+  LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`), 'info'),
+  ALLOWED_ORIGINS: v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((value) => value.split(',').map((origin) => origin.trim())),
+      v.array(
+        v.pipe(
+          v.string(),
+          v.check(isOrigin, 'origins with commas between, such as https://video.example.org'),
+        ),
+      ),
+    ),
+  ),
+  ONECAST_DEV: v.optional(v.picklist(['0', '1'], '0 or 1'), '0'),
+} as const;
+
+/**
+ * @throws ConfigError naming each variable, what it holds and what it may hold.
+ * An empty variable counts as unset, as Compose files write them.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const faults: string[] = [];
+  const read = <const S extends v.GenericSchema>(name: string, schema: S) => {
+    const value = env[name] === '' ? undefined : env[name];
+    const parsed = v.safeParse(schema, value);
+    if (parsed.success) return parsed.output;
+    faults.push(`${name} is ${JSON.stringify(value)} and must be ${parsed.issues[0].message}`);
+    return undefined;
+  };
+  const values = {
+    host: read('HOST', VARIABLES.HOST) ?? '',
+    port: read('PORT', VARIABLES.PORT) ?? 0,
+    mediaPort: read('MEDIA_PORT', VARIABLES.MEDIA_PORT) ?? 0,
+    mediaListenAddress: read('MEDIA_LISTEN_ADDRESS', VARIABLES.MEDIA_LISTEN_ADDRESS) ?? '',
+    announcedAddress: read('ANNOUNCED_ADDRESS', VARIABLES.ANNOUNCED_ADDRESS),
+    workers: read('WORKERS', VARIABLES.WORKERS) ?? 0,
+    workerBin: read('MEDIASOUP_WORKER_BIN', VARIABLES.MEDIASOUP_WORKER_BIN),
+    logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
+    allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
+    dev: read('ONECAST_DEV', VARIABLES.ONECAST_DEV) === '1',
+  };
+  const lastMediaPort = values.mediaPort + values.workers - 1;
+  if (lastMediaPort > 65_535) {
+    faults.push(
+      `MEDIA_PORT ${values.mediaPort} and WORKERS ${values.workers} reach past port 65535`,
+    );
+  }
+  if (values.port !== 0 && values.port >= values.mediaPort && values.port <= lastMediaPort) {
+    faults.push(
+      `PORT ${values.port} lies among the media ports ${values.mediaPort} to ${lastMediaPort}`,
+    );
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return Object.freeze(values);
+}
+
+function isOrigin(value: string): boolean {
+  try {
+    return new URL(value).origin === value;
+  } catch {
+    return false;
+  }
+}

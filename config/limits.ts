@@ -1,0 +1,67 @@
+/** Every timeout and cap, unit in the name, its reason beside it. */
+export const LIMITS = {
+  // Signalling
+  /** A dead socket is noticed within interval + timeout: 7 s instead of Socket.IO's 45 s. */
+  pingIntervalMs: 3_000,
+  pingTimeoutMs: 4_000,
+  /** A socket that does not finish its handshake. */
+  connectTimeoutMs: 10_000,
+  /** The largest honest message, RTP capabilities of a browser, is about 12 KiB. */
+  signalMaxBytes: 64 * 1024,
+  /** An answer is remembered so long, for a page that repeats a request whose ack was lost. */
+  answerMemoryMs: 60_000,
+  /** Answers remembered per session; the oldest goes first. A page has at most a few under way. */
+  answerMemoryMax: 64,
+
+  // Sessions and rooms
+  /** How long a session outlives both its socket and its media. Covers a lift, a tunnel, a nap. */
+  sessionGraceMs: 45_000,
+  /** How long a room waits for its lost publisher before it says that the broadcast has ended. */
+  interruptedRoomMs: 120_000,
+  /** A room nobody is in is forgotten, and its name is free again. */
+  idleRoomMs: 600_000,
+  /** Changes of the number of viewers are told at most so often. */
+  viewerCountPushMs: 500,
+
+  // Media
+  /**
+   * Consent (RFC 7675): the worker calls ICE disconnected after so long without an answered check.
+   * 10 is mediasoup's minimum; a phone that changes networks is back by ICE restart well before.
+   */
+  iceConsentTimeoutS: 20,
+  /** DTLS that is not up by then never will be. */
+  dtlsDeadlineMs: 15_000,
+  /** A replaced transport of a viewer lives on so long while the new one comes up. */
+  retiringTransportMs: 10_000,
+  /** Merges the key-frame requests of viewers that join together; about a fifth of a screen switch. */
+  keyFrameRequestDelayMs: 500,
+  /** Where the estimate of a viewer's line starts: the middle simulcast layer fits at once. */
+  initialOutgoingBitrateBps: 1_500_000,
+  /** Three simulcast layers of 1280x720 take 2.3 Mbit/s; a hint to the sender's browser. */
+  maxIncomingBitrateBps: 6_000_000,
+  /** The default drops a publisher's packets from some 300 viewers on. */
+  socketBufferBytes: 4 * 1024 * 1024,
+  /** A viewer that reads no data costs at most this. */
+  sctpSendBufferBytes: 256 * 1024,
+
+  // Workers
+  watchdogIntervalMs: 2_000,
+  /** A worker answers in about a millisecond; two missed deadlines in a row and it is replaced. */
+  watchdogDeadlineMs: 1_500,
+  watchdogMisses: 2,
+  /** A worker that dies while it starts is tried again after this, doubled up to the maximum. */
+  respawnMinMs: 100,
+  respawnMaxMs: 5_000,
+
+  // Process
+  /** What pages are told on SIGTERM: come back after this. */
+  drainRetryMs: 500,
+  /** Between telling the pages and closing: lets the message leave. */
+  drainNoticeMs: 200,
+  /** Past this, closing is given up and the process exits. */
+  shutdownDeadlineMs: 4_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 15_000,
+} as const;
+
+export type Limits = { readonly [K in keyof typeof LIMITS]: number };
