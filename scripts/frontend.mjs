@@ -1,0 +1,48 @@
+// The pages, built by Vite when what they are made of has changed.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { alone, logFile } from './cache.mjs';
+import { contentsOf, inRoot, ROOT } from './host.mjs';
+import { hashOf } from './plan.mjs';
+import { step } from './progress.mjs';
+import { quietly } from './shell.mjs';
+
+const DIST = inRoot('frontend', 'dist');
+const STAMP = inRoot('frontend', 'dist', '.onecast-stamp');
+
+function sources() {
+  const paths = ['frontend', 'backend/src/protocol', 'package.json', 'package-lock.json'];
+  return hashOf(
+    contentsOf(
+      paths.map((path) => inRoot(path)),
+      { without: [DIST] },
+    ),
+  );
+}
+
+function readStamp() {
+  try {
+    return readFileSync(STAMP, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+export async function ensureFrontend(node) {
+  if (readStamp() === sources()) return;
+  await alone(`vite build in ${ROOT}`, async () => {
+    // Taken before the build: a change during it makes another build the next time.
+    const stamp = sources();
+    if (readStamp() === stamp) return;
+    await step('The pages', async () => {
+      const vite = inRoot('node_modules', 'vite', 'bin', 'vite.js');
+      await quietly(node, [vite, 'build', 'frontend'], {
+        purpose: 'The pages could not be built',
+        log: logFile('frontend'),
+        mend: 'npx vite build frontend, which tells more',
+        cwd: ROOT,
+      });
+      writeFileSync(STAMP, stamp);
+    });
+  });
+}

@@ -1,0 +1,124 @@
+// What the set-up decides, as pure functions of what is known about the host. No effects here.
+
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+export const NODE_VERSION = '24.21.0';
+
+/** Node runs TypeScript without a flag since 22.18 and 23.6. */
+export function runsTypeScript(nodeVersion) {
+  const [major = 0, minor = 0] = nodeVersion.replace(/^v/, '').split('.').map(Number);
+  if (major === 22) return minor >= 18;
+  if (major === 23) return minor >= 6;
+  return major >= 24;
+}
+
+/** The npm package that carries the Node binary, or undefined where there is none. */
+export function nodePackage(platform, arch) {
+  const known = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
+  return known.includes(`${platform}-${arch}`) ? `node-${platform}-${arch}` : undefined;
+}
+
+export function cacheFolder(env, home) {
+  if (env.ONECAST_CACHE) return env.ONECAST_CACHE;
+  return join(env.XDG_CACHE_HOME || join(home, '.cache'), 'onecast');
+}
+
+export function hashOf(parts) {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(String(part.length)).update(':').update(part);
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Everything that decides whether a worker made elsewhere may be used here. */
+export function workerKey({ mediasoup, platform, arch, libc, recipe }) {
+  return `${mediasoup}-${platform}-${arch}-${libc}-${recipe}`;
+}
+
+/** Where mediasoup publishes its prebuilt worker; the naming is that of its npm-scripts.mjs. */
+export function prebuiltUrl({ repository, version, platform, arch, osRelease }) {
+  const base = repository.replace(/^git\+/, '').replace(/\.git$/, '');
+  const kernel = platform === 'linux' ? `-kernel${Number(osRelease.split('.')[0])}` : '';
+  const file = `mediasoup-worker-${version}-${platform}-${arch}${kernel}.tgz`;
+  return `${base}/releases/download/${version}/${file}`;
+}
+
+/** What the build of the worker needs: a command or a pkg-config module, and Debian's package. */
+export const WORKER_NEEDS = [
+  { command: 'c++', debian: 'g++' },
+  { command: 'meson', debian: 'meson' },
+  { command: 'ninja', debian: 'ninja-build' },
+  { command: 'pkg-config', debian: 'pkg-config' },
+  { command: 'flatc', debian: 'flatbuffers-compiler' },
+  { module: 'flatbuffers', debian: 'libflatbuffers-dev' },
+  { module: 'libuv', debian: 'libuv1-dev' },
+  { module: 'openssl', debian: 'libssl-dev' },
+  { module: 'libsrtp2', debian: 'libsrtp2-dev' },
+  { module: 'absl_flat_hash_map', debian: 'libabsl-dev' },
+];
+
+/** Debian's names of what is missing. Without pkg-config nothing can be said of a module. */
+export function missingPackages(needs, { hasCommand, hasModule }) {
+  return needs
+    .filter((need) => (need.command ? !hasCommand(need.command) : !hasModule(need.module)))
+    .map((need) => need.debian);
+}
+
+/** How missing system packages are to be had: installed by us, or by whom the line is for. */
+export function packagePlan({ purpose, missing, hasApt, isRoot, otherwise }) {
+  if (missing.length === 0) return { action: 'none' };
+  const list = missing.join(' ');
+  if (hasApt && isRoot) return { action: 'install', packages: missing };
+  if (hasApt) {
+    return {
+      action: 'refuse',
+      message: `${purpose} needs packages that only root can install`,
+      mend: `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${list}`,
+    };
+  }
+  return {
+    action: 'refuse',
+    message: `${purpose} needs what Debian calls ${list}, and there is no apt-get here`,
+    mend: otherwise,
+  };
+}
+
+/** `[12/261] Compiling …` of ninja as a share of 1. */
+export function ninjaProgress(line) {
+  const match = /^\[(\d+)\/(\d+)\]/.exec(line);
+  if (!match || Number(match[2]) === 0) return undefined;
+  return { share: Number(match[1]) / Number(match[2]), note: `${match[1]} of ${match[2]}` };
+}
+
+/** A line of apt-get's APT::Status-Fd: downloading is the first half, installing the second. */
+export function aptProgress(line) {
+  const match = /^(dl|pm)status:[^:]*:([\d.]+):/.exec(line);
+  if (!match) return undefined;
+  const half = Number(match[2]) / 200;
+  return match[1] === 'dl'
+    ? { share: half, note: 'downloading' }
+    : { share: 0.5 + half, note: 'installing' };
+}
+
+/**
+ * Whether node_modules already holds what the lockfile asks for, by npm's own record
+ * (node_modules/.package-lock.json), so that an `npm ci` by hand is not done again.
+ */
+export function isInstalled(lock, installed) {
+  return Object.entries(lock.packages).every(([path, wanted]) => {
+    if (path === '') return true;
+    const found = installed.packages[path];
+    return found ? found.version === wanted.version : wanted.optional === true;
+  });
+}
+
+/** 71 -> "1:11" */
+export function clock(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+export function bar(share, width = 24) {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * width);
+  return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
+}

@@ -1,0 +1,100 @@
+// `npm start`, `npm test` and the rest: what a task needs is made ready, then the task runs.
+// Plain JavaScript without dependencies: it starts on Node 20, before anything is installed.
+
+import { ensureBrowser } from './browser.mjs';
+import { CACHE } from './cache.mjs';
+import { ensureDependencies } from './dependencies.mjs';
+import { asFailure, Failure } from './failure.mjs';
+import { ensureFrontend } from './frontend.mjs';
+import { ROOT } from './host.mjs';
+import { ensureWorker } from './media-worker.mjs';
+import { say } from './progress.mjs';
+import { ensureRuntime } from './runtime.mjs';
+import { inOurPlace, passOn } from './shell.mjs';
+import { parseTestArguments, runTests, STATIC_STAGES, stagesFor } from './stages.mjs';
+
+async function prepare(...wanted) {
+  const node = await ensureRuntime();
+  await ensureDependencies();
+  const env = {};
+  if (wanted.includes('worker')) env.MEDIASOUP_WORKER_BIN = await ensureWorker(node);
+  if (wanted.includes('frontend')) await ensureFrontend(node);
+  if (wanted.includes('browser')) env.CHROMIUM_PATH = await ensureBrowser();
+  return { node, env };
+}
+
+async function serve({ node, env }, ...options) {
+  const args = ['--env-file-if-exists=.env', ...options, 'backend/src/main.ts'];
+  return inOurPlace(node, args, { cwd: ROOT, env });
+}
+
+const tasks = {
+  async start() {
+    return serve(await prepare('worker', 'frontend'));
+  },
+  async dev() {
+    const { node, env } = await prepare('worker');
+    return serve({ node, env: { ...env, ONECAST_DEV: '1' } }, '--watch');
+  },
+  async check() {
+    return runTests(await prepare(), STATIC_STAGES.concat('unit'));
+  },
+  async test(args) {
+    const { only, rest } = parseTestArguments(args);
+    const { stages, wanted } = stagesFor(only);
+    return runTests(await prepare(...wanted), stages, rest);
+  },
+  async format() {
+    const { node } = await prepare();
+    const biome = ['node_modules/@biomejs/biome/bin/biome', 'format', '--write', '.'];
+    return inOurPlace(node, biome, { cwd: ROOT });
+  },
+  /** Everything any task needs, and no more. */
+  async setup() {
+    await prepare('worker', 'frontend', 'browser');
+    return 0;
+  },
+  /** What a running server needs. */
+  async build() {
+    await prepare('worker', 'frontend');
+    return 0;
+  },
+  /** The worker alone; its path on stdout. */
+  async worker() {
+    const { env } = await prepare('worker');
+    process.stdout.write(`${env.MEDIASOUP_WORKER_BIN}\n`);
+    return 0;
+  },
+};
+
+let stoppedBy;
+for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15, SIGHUP: 1 })) {
+  process.on(signal, () => {
+    stoppedBy = 128 + number;
+    // What runs ends by the signal, and we with it; what waits for nothing but time ends now.
+    if (!passOn(signal)) process.exit(stoppedBy);
+  });
+}
+
+const [name = '', ...args] = process.argv.slice(2);
+try {
+  if (!Object.hasOwn(tasks, name)) {
+    const known = Object.keys(tasks).join(', ');
+    throw new Failure(`There is no task "${name}"; there are ${known}`, 'npm start');
+  }
+  if (process.platform === 'win32') {
+    throw new Failure(
+      'The set-up knows Linux and macOS',
+      'run it in WSL, or with docker compose up',
+    );
+  }
+  process.exitCode = await tasks[name](args);
+} catch (error) {
+  const failure = asFailure(error, CACHE);
+  if (stoppedBy) process.exitCode = stoppedBy;
+  else if (!failure) throw error;
+  else {
+    say(`onecast: ${failure.line}`);
+    process.exitCode = 1;
+  }
+}
