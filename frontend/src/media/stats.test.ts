@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import { FigureReader } from './stats.ts';
+
+type Made = { readonly id: string; readonly type: string } & Record<string, unknown>;
+
+/** A report is a read-only map from id to entry. */
+function report(timestamp: number, ...entries: Made[]): RTCStatsReport {
+  return new Map(entries.map((entry) => [entry.id, { timestamp, ...entry }]));
+}
+
+const vp8 = { id: 'CV', type: 'codec', mimeType: 'video/VP8' };
+const transport = { id: 'T', type: 'transport', selectedCandidatePairId: 'P' };
+const pair = { id: 'P', type: 'candidate-pair', currentRoundTripTime: 0.012, state: 'succeeded' };
+
+const layer = (rid: number, bytes: number, more: Record<string, unknown> = {}): Made => ({
+  id: `OV${rid}`,
+  type: 'outbound-rtp',
+  kind: 'video',
+  ssrc: 100 + rid,
+  codecId: 'CV',
+  active: true,
+  frameWidth: 320 * 2 ** rid,
+  frameHeight: 180 * 2 ** rid,
+  framesPerSecond: 30,
+  bytesSent: bytes,
+  packetsSent: bytes / 1000,
+  ...more,
+});
+const audio = (bytes: number): Made => ({
+  id: 'OA',
+  type: 'outbound-rtp',
+  kind: 'audio',
+  ssrc: 50,
+  bytesSent: bytes,
+  packetsSent: bytes / 100,
+});
+const heard = (rid: number, fractionLost: number, roundTripTime?: number): Made => ({
+  id: `RV${rid}`,
+  type: 'remote-inbound-rtp',
+  kind: 'video',
+  ssrc: 100 + rid,
+  localId: `OV${rid}`,
+  fractionLost,
+  roundTripTime,
+});
+
+const inbound = (more: Record<string, unknown> = {}): Made => ({
+  id: 'IV',
+  type: 'inbound-rtp',
+  kind: 'video',
+  ssrc: 7,
+  codecId: 'CV',
+  frameWidth: 1280,
+  frameHeight: 720,
+  framesPerSecond: 29,
+  bytesReceived: 0,
+  packetsReceived: 0,
+  packetsLost: 0,
+  framesDropped: 3,
+  ...more,
+});
+
+describe('FigureReader, sending', () => {
+  it('tells the largest layer, the sum of all bitrates, and what the server heard', () => {
+    const reader = new FigureReader();
+    const first = reader.read(
+      report(1000, vp8, layer(0, 0), layer(1, 0), layer(2, 0), audio(0)),
+      'send',
+    );
+    expect(first).toMatchObject({ width: 1280, height: 720, framesPerSecond: 30, codec: 'VP8' });
+    expect(first.bitrateKbps).toBeUndefined();
+    expect(first.lossFraction).toBeUndefined();
+    const second = reader.read(
+      report(
+        3000,
+        vp8,
+        layer(0, 25_000),
+        layer(1, 75_000),
+        layer(2, 400_000),
+        audio(10_000),
+        heard(0, 0, 0.03),
+        heard(2, 0.1),
+      ),
+      'send',
+    );
+    expect(second.bitrateKbps).toBeCloseTo((510_000 * 8) / 2 / 1000, 6);
+    expect(second.roundTripMs).toBeCloseTo(30, 6);
+    expect(second.lossFraction).toBeCloseTo((0.1 * 400) / 425, 6);
+    expect(second.framesDropped).toBeUndefined();
+  });
+
+  it('tells the layer that flows when the upper ones are off', () => {
+    const reader = new FigureReader();
+    reader.read(report(1000, layer(0, 0), layer(1, 0), layer(2, 500)), 'send');
+    const figures = reader.read(
+      report(2000, layer(0, 9000), layer(1, 20_000), layer(2, 500)),
+      'send',
+    );
+    expect(figures).toMatchObject({ width: 640, height: 360 });
+    const inactive = new FigureReader().read(
+      report(1000, layer(0, 0), layer(2, 0, { active: false })),
+      'send',
+    );
+    expect(inactive.width).toBe(320);
+  });
+
+  it('takes the round trip from the path where the server has not reported', () => {
+    const figures = new FigureReader().read(report(1000, layer(0, 0), transport, pair), 'send');
+    expect(figures.roundTripMs).toBeCloseTo(12, 6);
+  });
+});
+
+describe('FigureReader, receiving', () => {
+  it('tells resolution, frames, bitrate, loss and round trip', () => {
+    const reader = new FigureReader();
+    reader.read(report(1000, vp8, inbound(), transport, pair), 'receive');
+    const figures = reader.read(
+      report(
+        1500,
+        vp8,
+        transport,
+        pair,
+        inbound({
+          bytesReceived: 60_000,
+          headerBytesReceived: 2500,
+          packetsReceived: 95,
+          packetsLost: 5,
+        }),
+      ),
+      'receive',
+    );
+    expect(figures.bitrateKbps).toBeCloseTo(1000, 6);
+    expect(figures.lossFraction).toBeCloseTo(0.05, 6);
+    expect(figures.roundTripMs).toBeCloseTo(12, 6);
+    expect(figures).toMatchObject({
+      width: 1280,
+      framesPerSecond: 29,
+      framesDropped: 3,
+      codec: 'VP8',
+    });
+  });
+
+  it('counts frames where the browser gives no rate, and finds the pair that Firefox marks', () => {
+    const reader = new FigureReader();
+    const marked = { ...pair, id: 'F', selected: true, currentRoundTripTime: 0.02 };
+    const other = { ...pair, id: 'G', nominated: true };
+    const one = (framesDecoded: number) => inbound({ framesPerSecond: undefined, framesDecoded });
+    reader.read(report(0, one(0)), 'receive');
+    const figures = reader.read(report(2000, one(50), other, marked), 'receive');
+    expect(figures.framesPerSecond).toBe(25);
+    expect(figures.roundTripMs).toBeCloseTo(20, 6);
+  });
+
+  it('never tells a negative rate when counters begin anew', () => {
+    const reader = new FigureReader();
+    const at = (bytesReceived: number, more = {}) =>
+      inbound({ bytesReceived, packetsReceived: bytesReceived / 1000, packetsLost: 0, ...more });
+    reader.read(report(1000, at(900_000, { packetsLost: 50 })), 'receive');
+    const sameIdReset = reader.read(report(2000, at(1000)), 'receive');
+    expect(sameIdReset.bitrateKbps).toBeUndefined();
+    expect(sameIdReset.lossFraction).toBeUndefined();
+    const newSsrc = reader.read(report(3000, at(2_000_000, { ssrc: 8 })), 'receive');
+    expect(newSsrc.bitrateKbps).toBeUndefined();
+    const goesOn = reader.read(report(4000, at(2_125_000, { ssrc: 8 })), 'receive');
+    expect(goesOn.bitrateKbps).toBeCloseTo(1000, 6);
+    const recovered = reader.read(
+      report(5000, at(2_250_000, { ssrc: 8, packetsLost: -3 })),
+      'receive',
+    );
+    expect(recovered.lossFraction).toBe(0);
+  });
+
+  it('prefers the stream that flows, and leaves the probator out', () => {
+    const reader = new FigureReader();
+    const old = inbound({
+      id: 'OLD',
+      ssrc: 1,
+      frameWidth: 1920,
+      frameHeight: 1080,
+      bytesReceived: 5,
+    });
+    const probator = inbound({ id: 'PRO', ssrc: 1234, mid: 'probator', bytesReceived: 1e6 });
+    reader.read(report(1000, old, inbound()), 'receive');
+    const figures = reader.read(
+      report(2000, old, inbound({ bytesReceived: 1000 }), probator),
+      'receive',
+    );
+    expect(figures.width).toBe(1280);
+    expect(figures.bitrateKbps).toBeCloseTo(8, 6);
+  });
+
+  it('tells nothing of an empty report, and survives nonsense', () => {
+    const reader = new FigureReader();
+    const nothing = reader.read(report(0), 'receive');
+    expect(Object.values(nothing).every((value) => value === undefined)).toBe(true);
+    const odd = inbound({ frameWidth: 'wide', bytesReceived: Number.NaN, codecId: 4 });
+    expect(reader.read(report(1000, odd), 'receive').width).toBeUndefined();
+  });
+});

@@ -1,0 +1,66 @@
+import { OVERLAY_MAX_TOPICS, parseOverlayMessage, type OverlayMessage } from '#protocol/overlay.ts';
+import { describe, expect, it } from 'vitest';
+import { LatestData } from './latest.ts';
+
+const data = (topic: string, value: unknown): OverlayMessage => ({
+  kind: 'data',
+  topic,
+  seq: 1,
+  capturedAt: 0,
+  data: value,
+});
+
+function withClock() {
+  let time = 1000;
+  return new LatestData(() => time++);
+}
+
+describe('LatestData', () => {
+  it('keeps the newest of each topic, indented, by name', () => {
+    const latest = withClock();
+    latest.apply(data('b', { a: [1] }));
+    latest.apply(data('a', 1));
+    latest.apply(data('b', { a: [2] }));
+    expect(latest.topics.value).toEqual([
+      { topic: 'a', json: '1', receivedAt: 1001 },
+      { topic: 'b', json: '{\n  "a": [\n    2\n  ]\n}', receivedAt: 1002 },
+    ]);
+  });
+
+  it('ignores shapes and tells nobody about them', () => {
+    const latest = withClock();
+    let told = 0;
+    latest.topics.subscribe(() => (told += 1));
+    latest.apply({ kind: 'shapes', topic: 'a', seq: 1, capturedAt: 0, shapes: [] });
+    expect(latest.topics.value).toEqual([]);
+    expect(told).toBe(1);
+  });
+
+  it('drops the oldest topic when there are too many', () => {
+    const latest = withClock();
+    for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) latest.apply(data(`t${i}`, i));
+    latest.apply(data('t0', 'again'));
+    latest.apply(data('new', 1));
+    const topics = latest.topics.value.map(({ topic }) => topic);
+    expect(topics).toHaveLength(OVERLAY_MAX_TOPICS);
+    expect(topics).toContain('t0');
+    expect(topics).toContain('new');
+    expect(topics).not.toContain('t1');
+  });
+
+  it('forgets everything on reset', () => {
+    const latest = withClock();
+    latest.apply(data('a', 1));
+    latest.reset();
+    expect(latest.topics.value).toEqual([]);
+  });
+
+  it('does not blow up JSON that is nested deeply', () => {
+    const depth = 8000;
+    const text = `{"kind":"data","topic":"deep","seq":1,"capturedAt":0,"data":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    const message = parseOverlayMessage(text);
+    const latest = withClock();
+    if (message) latest.apply(message);
+    expect(latest.topics.value[0]?.json.length).toBeLessThan(20_000);
+  });
+});

@@ -1,0 +1,226 @@
+import { describe, expect, it, test } from 'vitest';
+import { MotionDetector, toGrey, type MotionBox } from './motion-detector.ts';
+
+const width = 160;
+const height = 90;
+
+interface Square {
+  readonly x: number;
+  readonly y: number;
+  readonly size: number;
+  readonly grey?: number;
+}
+
+/** Deterministic noise in -1 to 1. */
+function randomness(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 0x8000_0000 - 1;
+  };
+}
+
+/** A picture with some texture, so that a moving thing has something to stand out from. */
+function picture(squares: readonly Square[], noise: () => number = () => 0): Uint8Array {
+  const frame = new Uint8Array(width * height);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      frame[y * width + x] = 70 + ((x >> 4) + (y >> 4)) * 2 + noise();
+    }
+  }
+  for (const { x, y, size, grey = 210 } of squares) {
+    for (let row = y; row < y + size; row += 1) {
+      for (let column = x; column < x + size; column += 1) {
+        if (row < 0 || row >= height || column < 0 || column >= width) continue;
+        frame[row * width + column] = grey + noise();
+      }
+    }
+  }
+  return frame;
+}
+
+const inPixels = (box: MotionBox) => ({
+  left: box.x * width,
+  top: box.y * height,
+  right: (box.x + box.width) * width,
+  bottom: (box.y + box.height) * height,
+});
+
+function expectAround(box: MotionBox | undefined, square: Square, tolerance = 1): void {
+  expect(box).toBeDefined();
+  if (!box) return;
+  const found = inPixels(box);
+  const { x, y, size } = square;
+  const off = [found.left - x, found.top - y, found.right - x - size, found.bottom - y - size];
+  expect(Math.max(...off.map(Math.abs))).toBeLessThanOrEqual(tolerance);
+}
+
+describe('MotionDetector', () => {
+  it('finds nothing in a still picture', () => {
+    const detector = new MotionDetector(width, height);
+    for (let i = 0; i < 50; i += 1) {
+      expect(detector.detect(picture([{ x: 40, y: 30, size: 20 }]))).toEqual([]);
+    }
+  });
+
+  test.each([2, 5, 10, 20])('finds nothing in noise of +-%i grey levels', (level) => {
+    const random = randomness(level);
+    const detector = new MotionDetector(width, height);
+    for (let i = 0; i < 60; i += 1) {
+      const frame = picture([{ x: 40, y: 30, size: 20 }], () => random() * level);
+      expect(detector.detect(frame)).toEqual([]);
+    }
+  });
+
+  test.each([
+    ['to the right', 2, 0],
+    ['fast', 6, 2],
+    ['slowly', 1, 0],
+    ['upwards', 0, -1],
+    ['to the left and down', -2, 1],
+  ])('puts one box around a square that comes in and moves %s', (_name, dx, dy) => {
+    const detector = new MotionDetector(width, height);
+    for (let i = 0; i < 5; i += 1) detector.detect(picture([]));
+    for (let i = 0; i < 15; i += 1) {
+      const square = { x: 70 + dx * i, y: 40 + dy * i, size: 14 };
+      const boxes = detector.detect(picture([square]));
+      if (i === 0 || square.x + 14 > width) continue;
+      expect(boxes).toHaveLength(1);
+      expectAround(boxes[0], square);
+    }
+  });
+
+  it('sees through noise and still puts the box within two pixels', () => {
+    const random = randomness(7);
+    const noise = () => random() * 8;
+    const detector = new MotionDetector(width, height);
+    for (let i = 0; i < 5; i += 1) detector.detect(picture([], noise));
+    for (let i = 0; i < 30; i += 1) {
+      const square = { x: 20 + 3 * i, y: 40, size: 12 };
+      const boxes = detector.detect(picture([square], noise));
+      expect(boxes).toHaveLength(1);
+      expectAround(boxes[0], square, 2);
+    }
+  });
+
+  it('does not keep a box where a thing stood at the start', () => {
+    const detector = new MotionDetector(width, height);
+    for (let i = 0; i < 40; i += 1) {
+      const square = { x: 20 + 2 * i, y: 40, size: 10 };
+      const boxes = detector.detect(picture([square]));
+      if (i < 20) continue;
+      expect(boxes).toHaveLength(1);
+      expectAround(boxes[0], square);
+    }
+  });
+
+  it('finds two squares as two boxes, the larger first', () => {
+    const detector = new MotionDetector(width, height);
+    detector.detect(picture([]));
+    for (let i = 0; i < 12; i += 1) {
+      const small = { x: 20 + 2 * i, y: 10, size: 10 };
+      const large = { x: 100 - 2 * i, y: 60, size: 16, grey: 10 };
+      const boxes = detector.detect(picture([small, large]));
+      if (i === 0) continue;
+      expect(boxes).toHaveLength(2);
+      expectAround(boxes[0], large);
+      expectAround(boxes[1], small);
+    }
+  });
+
+  it('merges what is nearly touching', () => {
+    const detector = new MotionDetector(width, height);
+    detector.detect(picture([]));
+    for (let i = 0; i < 5; i += 1) {
+      const boxes = detector.detect(
+        picture([
+          { x: 40 + i, y: 30, size: 12 },
+          { x: 55 + i, y: 30, size: 12 },
+        ]),
+      );
+      if (i === 0) continue;
+      expect(boxes).toHaveLength(1);
+      expect(inPixels(boxes[0] as MotionBox)).toEqual({
+        left: 40 + i,
+        top: 30,
+        right: 67 + i,
+        bottom: 42,
+      });
+    }
+  });
+
+  it('lets go of a thing that stops, and finds it again when it goes on', () => {
+    const detector = new MotionDetector(width, height);
+    detector.detect(picture([]));
+    for (let i = 0; i < 10; i += 1) detector.detect(picture([{ x: 20 + 2 * i, y: 40, size: 12 }]));
+    const parked = picture([{ x: 40, y: 40, size: 12 }]);
+    for (let i = 0; i < 5; i += 1) detector.detect(parked);
+    for (let i = 0; i < 60; i += 1) expect(detector.detect(parked)).toEqual([]);
+    for (let i = 1; i < 25; i += 1) {
+      const square = { x: 40 + 2 * i, y: 40, size: 12 };
+      const boxes = detector.detect(picture([square]));
+      expect(boxes.length).toBeGreaterThan(0);
+      if (i > 15) expectAround(boxes[0], square);
+    }
+  });
+
+  it('takes a change of the light for what it is', () => {
+    const detector = new MotionDetector(width, height);
+    for (let i = 0; i < 5; i += 1) detector.detect(picture([]));
+    for (let i = 0; i < 5; i += 1) {
+      expect(detector.detect(picture([], () => 60))).toEqual([]);
+    }
+  });
+
+  it('drops specks', () => {
+    const detector = new MotionDetector(width, height);
+    detector.detect(picture([]));
+    for (let i = 0; i < 10; i += 1) {
+      expect(detector.detect(picture([{ x: 20 + 3 * i, y: 40, size: 2 }]))).toEqual([]);
+    }
+  });
+
+  it('bounds the number of boxes and keeps them inside the picture', () => {
+    const random = randomness(3);
+    const detector = new MotionDetector(width, height);
+    detector.detect(picture([]));
+    for (let i = 0; i < 20; i += 1) {
+      const squares = Array.from({ length: 40 }, () => ({
+        x: Math.round(80 + random() * 85),
+        y: Math.round(45 + random() * 50),
+        size: 6,
+      }));
+      const boxes = detector.detect(picture(squares));
+      expect(boxes.length).toBeLessThanOrEqual(20);
+      for (const box of boxes) {
+        expect(box.x).toBeGreaterThanOrEqual(0);
+        expect(box.y).toBeGreaterThanOrEqual(0);
+        expect(box.x + box.width).toBeLessThanOrEqual(1);
+        expect(box.y + box.height).toBeLessThanOrEqual(1);
+      }
+    }
+  });
+
+  it('refuses a frame of another size', () => {
+    expect(() => new MotionDetector(10, 10).detect(new Uint8Array(99))).toThrow(RangeError);
+  });
+});
+
+describe('toGrey', () => {
+  it('weighs the colours as the eye does', () => {
+    const grey = new Uint8Array(5);
+    toGrey(
+      new Uint8ClampedArray(
+        [
+          [255, 255, 255, 255],
+          [0, 0, 0, 255],
+          [255, 0, 0, 255],
+          [0, 255, 0, 255],
+          [0, 0, 255, 255],
+        ].flat(),
+      ),
+      grey,
+    );
+    expect([...grey]).toEqual([255, 0, 76, 149, 28]);
+  });
+});

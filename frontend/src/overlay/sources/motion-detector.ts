@@ -1,0 +1,190 @@
+import { findRegions, mergeNear, type Region } from './motion-regions.ts';
+
+/** Relative to the picture, 0 to 1. */
+export interface MotionBox {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** All counts are frames at the 10 to 15 frames a second that the source looks at. */
+const tuning = {
+  /** Grey levels by which a pixel must differ in a picture without noise. */
+  minThreshold: 18,
+  /** How many times the picture's own noise (the median change per pixel) a change must be. */
+  noiseFactor: 6,
+  /** A region counts as moving while some of it changed within so many frames. */
+  movingFrames: 3,
+  /** What stands still for so long is background, wherever it came from. */
+  absorbFrames: 40,
+  /** The background takes 1/8 of the difference per frame where nothing stands before it. */
+  adaptShift: 3,
+  /** Above this part of the picture the light or the camera has changed, not a thing in it. */
+  maxForeground: 0.6,
+  /** Smaller regions are specks, as a part of the picture's pixels. */
+  minPixels: 0.001,
+  /** Boxes nearer than this part of the width are one thing. */
+  mergeGap: 0.03,
+  maxBoxes: 20,
+} as const;
+
+const still = 255;
+
+/**
+ * Finds what moves in a sequence of small grey pictures of one size, one byte per pixel, rows from
+ * the top. Knows nothing of the page.
+ *
+ * A pixel is foreground where it differs from a slowly learnt background, which gives whole things
+ * rather than their edges; a region of these is reported while some of it changes from frame to
+ * frame, which drops the hole that a thing leaves where it stood at the start.
+ */
+export class MotionDetector {
+  readonly width: number;
+  readonly height: number;
+  readonly #previous: Uint8Array;
+  /** Fixed point, 8 bits of fraction. */
+  readonly #background: Uint16Array;
+  /** Frames since the pixel last changed, at most `still`. */
+  readonly #age: Uint8Array;
+  readonly #mask: Uint8Array;
+  readonly #clean: Uint8Array;
+  readonly #moving: Uint8Array;
+  #started = false;
+
+  constructor(width: number, height: number) {
+    const pixels = width * height;
+    this.width = width;
+    this.height = height;
+    this.#previous = new Uint8Array(pixels);
+    this.#background = new Uint16Array(pixels);
+    this.#age = new Uint8Array(pixels).fill(still);
+    this.#mask = new Uint8Array(pixels);
+    this.#clean = new Uint8Array(pixels);
+    this.#moving = new Uint8Array(pixels);
+  }
+
+  /** The boxes around what moves, the largest first. `frame` is not kept. */
+  detect(frame: Uint8Array): MotionBox[] {
+    const pixels = this.width * this.height;
+    if (frame.length !== pixels) throw new RangeError(`expected ${pixels} pixels`);
+    if (!this.#started) {
+      this.#started = true;
+      this.#learnAnew(frame);
+      return [];
+    }
+    const threshold = Math.max(
+      tuning.minThreshold,
+      tuning.noiseFactor * medianChange(frame, this.#previous),
+    );
+    const foreground = this.#compare(frame, threshold);
+    if (foreground > tuning.maxForeground * pixels) {
+      this.#learnAnew(frame);
+      return [];
+    }
+    this.#learn(frame);
+    return this.#boxes();
+  }
+
+  #learnAnew(frame: Uint8Array): void {
+    this.#previous.set(frame);
+    for (let i = 0; i < frame.length; i += 1) this.#background[i] = (frame[i] ?? 0) << 8;
+    this.#age.fill(still);
+  }
+
+  /** Fills the mask and the ages; returns how many pixels are foreground. */
+  #compare(frame: Uint8Array, threshold: number): number {
+    let count = 0;
+    for (let i = 0; i < frame.length; i += 1) {
+      const value = frame[i] ?? 0;
+      const changed = Math.abs(value - (this.#previous[i] ?? 0)) > threshold;
+      const age = changed ? 0 : Math.min(still, (this.#age[i] ?? still) + 1);
+      this.#age[i] = age;
+      this.#moving[i] = age < tuning.movingFrames ? 1 : 0;
+      const standsOut = Math.abs(value - (this.#background[i] ?? 0) / 256) > threshold;
+      this.#mask[i] = standsOut ? 1 : 0;
+      if (standsOut) count += 1;
+    }
+    return count;
+  }
+
+  #learn(frame: Uint8Array): void {
+    for (let i = 0; i < frame.length; i += 1) {
+      const target = (frame[i] ?? 0) << 8;
+      if (this.#mask[i] === 0) {
+        const before = this.#background[i] ?? 0;
+        this.#background[i] = before + ((target - before) >> tuning.adaptShift);
+      } else if ((this.#age[i] ?? 0) > tuning.absorbFrames) {
+        this.#background[i] = target;
+      }
+    }
+    this.#previous.set(frame);
+  }
+
+  #boxes(): MotionBox[] {
+    const { width, height } = this;
+    dropLonely(this.#mask, this.#clean, width, height);
+    const minPixels = Math.max(4, tuning.minPixels * width * height);
+    const regions = findRegions(this.#clean, this.#moving, width, height, 2);
+    return mergeNear(
+      regions.filter((region) => region.weight > 0 && region.pixels >= minPixels / 2),
+      Math.round(tuning.mergeGap * width),
+    )
+      .filter((region) => region.pixels >= minPixels)
+      .sort((a, b) => area(b) - area(a))
+      .slice(0, tuning.maxBoxes)
+      .map((region) => ({
+        x: region.x / width,
+        y: region.y / height,
+        width: region.width / width,
+        height: region.height / height,
+      }));
+  }
+}
+
+function area(region: Region): number {
+  return region.width * region.height;
+}
+
+/** The noise of the picture: most pixels show the same thing twice and differ only by it. */
+function medianChange(frame: Uint8Array, previous: Uint8Array): number {
+  const counts = new Uint32Array(256);
+  for (let i = 0; i < frame.length; i += 1) {
+    const change = Math.abs((frame[i] ?? 0) - (previous[i] ?? 0));
+    counts[change] = (counts[change] ?? 0) + 1;
+  }
+  let below = 0;
+  for (let change = 0; change < 256; change += 1) {
+    below += counts[change] ?? 0;
+    if (below * 2 >= frame.length) return change;
+  }
+  return 255;
+}
+
+/** Keeps a pixel where at least 4 of the 3 x 3 around it are set: a corner survives, a speck not. */
+function dropLonely(mask: Uint8Array, out: Uint8Array, width: number, height: number): void {
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const at = y * width + x;
+      let neighbours = 0;
+      if (mask[at] !== 0) {
+        for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny += 1) {
+          for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx += 1) {
+            neighbours += mask[ny * width + nx] ?? 0;
+          }
+        }
+      }
+      out[at] = neighbours >= 4 ? 1 : 0;
+    }
+  }
+}
+
+/** Luma (BT.601) of RGBA pixels as a canvas gives them; `out` holds one byte per pixel. */
+export function toGrey(rgba: Uint8ClampedArray, out: Uint8Array): void {
+  for (let i = 0, at = 0; i < out.length; i += 1, at += 4) {
+    const red = rgba[at] ?? 0;
+    const green = rgba[at + 1] ?? 0;
+    const blue = rgba[at + 2] ?? 0;
+    out[i] = (red * 77 + green * 150 + blue * 29) >> 8;
+  }
+}
