@@ -29,6 +29,10 @@ export const LIMITS = {
    * 10 is mediasoup's minimum; a phone that changes networks is back by ICE restart well before.
    */
   iceConsentTimeoutS: 20,
+  /** A live publisher's transport is asked so often for what has arrived. */
+  pulseIntervalMs: 500,
+  /** Nothing arrived for so long: the publisher is lost. ICE checks alone come every 2.5 s. */
+  pulseLostMs: 3_000,
   /** DTLS that is not up by then never will be. */
   dtlsDeadlineMs: 15_000,
   /** A replaced transport of a viewer lives on so long while the new one comes up. */

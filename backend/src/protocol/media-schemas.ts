@@ -35,7 +35,7 @@ const codecCommon = {
 /** A receiver lists everything its browser knows (Chromium: 40 codecs), so bounds are wider here. */
 export const RtpCapabilitiesSchema = v.object({
   codecs: v.optional(
-    bounded(v.object({ kind, preferredPayloadType: v.optional(int(0, 127)), ...codecCommon }), 64),
+    bounded(v.object({ kind, preferredPayloadType: int(0, 127), ...codecCommon }), 64),
   ),
   headerExtensions: v.optional(
     bounded(

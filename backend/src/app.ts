@@ -1,0 +1,103 @@
+/** The composition root: makes everything, closes it in reverse order. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import express from 'express';
+import type { Config } from '../../config/env.ts';
+import type { Limits } from '../../config/limits.ts';
+import { ROUTER_CODECS } from '../../config/media.ts';
+import { builtPages, devPages } from './http/pages.ts';
+import { createHttpServer, mountRoutes } from './http/server.ts';
+import { forClientCapabilities } from './media/rtp-parameters.ts';
+import { WorkerPool } from './media/worker-pool.ts';
+import type { Log } from './observability/log.ts';
+import { PROTOCOL_VERSION } from './protocol/version.ts';
+import { RoomRegistry } from './rooms/room-registry.ts';
+import { Gateway } from './signalling/gateway.ts';
+
+export interface App {
+  /** The port pages are served on (PORT=0 takes a free one). */
+  readonly port: number;
+  readonly registry: RoomRegistry;
+  readonly pool: WorkerPool;
+  /** Not ready at once, pages told, then closed. Idempotent. */
+  drain(): Promise<void>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+const FRONTEND = join(import.meta.dirname, '../../frontend');
+
+/** @throws where a port is taken, a worker can't be started or the frontend isn't built. */
+export async function createApp(config: Config, limits: Limits, log: Log): Promise<App> {
+  const closers: (() => void | Promise<void>)[] = [];
+  let draining = false;
+  const closeAll = once1(async () => {
+    draining = true;
+    for (const close of closers.toReversed()) await close();
+  });
+  try {
+    const pool = await WorkerPool.create(config, limits, log);
+    closers.push(() => pool.close());
+    const page = { protocol: PROTOCOL_VERSION, routerRtpCapabilities: await capabilities(pool) };
+
+    const registry = new RoomRegistry(pool, limits, log);
+    closers.push(() => registry.close());
+
+    const app = express();
+    const http = createHttpServer(app, limits);
+    const pages = config.dev
+      ? await devPages(FRONTEND, http)
+      : await builtPages(join(FRONTEND, 'dist'));
+    closers.push(() => pages.close());
+    const isReady = () => !draining && pool.ready;
+    mountRoutes(app, { dev: config.dev, log, page, pages, isReady });
+
+    const gateway = new Gateway(http, registry, config, limits, log);
+    closers.push(async () => {
+      http.closeAllConnections();
+      await gateway.close();
+    });
+    http.listen(config.port, config.host);
+    await once(http, 'listening');
+    return {
+      port: addressOf(http.address()).port,
+      registry,
+      pool,
+      close: closeAll,
+      drain: once1(async () => {
+        draining = true;
+        pool.drain();
+        registry.refuse();
+        gateway.announceDrain(limits.drainRetryMs);
+        await delay(limits.drainNoticeMs);
+        await closeAll();
+      }),
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** What every router of this server speaks, read from one made for the purpose. */
+async function capabilities(pool: WorkerPool) {
+  const [first] = pool.workers;
+  if (!first) throw new Error('no media worker');
+  const router = await first.worker.createRouter({ mediaCodecs: ROUTER_CODECS });
+  const { rtpCapabilities } = router;
+  router.close();
+  return forClientCapabilities(rtpCapabilities);
+}
+
+function addressOf(address: AddressInfo | string | null): AddressInfo {
+  if (address === null || typeof address === 'string') throw new Error('not listening');
+  return address;
+}
+
+/** Later calls get the promise of the first. */
+function once1(task: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => (running ??= task());
+}

@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises';
+import type { Server as HttpServer } from 'node:http';
+import { join } from 'node:path';
+import express, { type RequestHandler, Router } from 'express';
+import { isRoomId } from '../protocol/ids.ts';
+import type { PageConfig } from '../protocol/signalling.ts';
+
+const PLACEHOLDER = '<!--onecast-page-->';
+const PAGES = ['index', 'publish', 'join'] as const;
+type Page = (typeof PAGES)[number];
+
+/** Where a page's HTML comes from: the build, or Vite in development. */
+export interface PageSource {
+  html(page: Page, url: string): Promise<string>;
+  /** Everything else of the frontend. */
+  readonly assets: RequestHandler;
+  close(): Promise<void>;
+}
+
+/** @throws where the frontend has not been built. */
+export async function builtPages(dist: string): Promise<PageSource> {
+  const read = async (page: Page) =>
+    [page, await readFile(join(dist, `${page}.html`), 'utf8')] as const;
+  const pages = new Map(await Promise.all(PAGES.map(read)));
+  return {
+    html: async (page) => pages.get(page) ?? '',
+    // Names of built files carry a hash of what is in them.
+    assets: express.static(dist, {
+      index: false,
+      extensions: [],
+      setHeaders: (response, path) => {
+        response.setHeader(
+          'Cache-Control',
+          path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+        );
+      },
+    }),
+    close: async () => undefined,
+  };
+}
+
+/** Vite as middleware, its hot-module socket on the same port. */
+export async function devPages(frontend: string, http: HttpServer): Promise<PageSource> {
+  const { createServer } = await import('vite');
+  const vite = await createServer({
+    root: frontend,
+    configFile: join(frontend, 'vite.config.ts'),
+    appType: 'custom',
+    server: { middlewareMode: true, hmr: { server: http } },
+  });
+  return {
+    html: async (page, url) =>
+      vite.transformIndexHtml(url, await readFile(join(frontend, `${page}.html`), 'utf8')),
+    assets: vite.middlewares,
+    close: () => vite.close(),
+  };
+}
+
+/** The three pages, each with what the page has to know written into it. */
+export function pageRoutes(source: PageSource, config: PageConfig): Router {
+  const router = Router();
+  // `<` would let a value end the script element.
+  const json = JSON.stringify(config).replaceAll('<', String.raw`\u003c`);
+  const script = `<script type="application/json" id="onecast-page">${json}</script>`;
+  const send =
+    (page: Page): RequestHandler =>
+    async (request, response, next) => {
+      const { room } = request.params;
+      if (room !== undefined && !isRoomId(room)) {
+        next();
+        return;
+      }
+      const html = await source.html(page, request.originalUrl);
+      response
+        .set('Cache-Control', 'no-cache')
+        .type('html')
+        .send(html.replace(PLACEHOLDER, () => script));
+    };
+  router.get('/', send('index'));
+  router.get(['/publish', '/publish/:room'], send('publish'));
+  router.get(['/join', '/join/:room'], send('join'));
+  return router;
+}

@@ -1,0 +1,76 @@
+/** Signals and exit codes, nothing else. */
+import { networkInterfaces } from 'node:os';
+import { ConfigError, readConfig } from '../../config/env.ts';
+import { LIMITS } from '../../config/limits.ts';
+import { type App, createApp } from './app.ts';
+import { createLog } from './observability/log.ts';
+
+const config = orExit(() => readConfig(process.env));
+const log = createLog(config, process.stdout.isTTY);
+
+let app: App | undefined;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    log.info({ signal }, 'stopping');
+    setTimeout(() => {
+      log.error('did not stop in time');
+      process.exit(1);
+    }, LIMITS.shutdownDeadlineMs).unref();
+    void stop();
+  });
+}
+
+async function stop(): Promise<void> {
+  try {
+    await app?.drain();
+    log.info('stopped');
+    process.exit(0);
+  } catch (error) {
+    log.error({ err: error }, 'could not stop cleanly');
+    process.exit(1);
+  }
+}
+
+try {
+  app = await createApp(config, LIMITS, log);
+} catch (error) {
+  log.fatal({ err: error }, 'could not start');
+  process.stderr.write(`Onecast could not start: ${reasonOf(error)}\n`);
+  process.exit(1);
+}
+log.info({ port: app.port, workers: config.workers, mediaPort: config.mediaPort }, 'listening');
+process.stdout.write(welcome(app.port));
+
+function welcome(port: number): string {
+  const outward = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal);
+  const lines = [
+    '',
+    '  Onecast is running',
+    '',
+    `  Publish  http://localhost:${port}/publish`,
+    `  Join     http://localhost:${port}/join`,
+  ];
+  // Browsers give a camera to https and localhost only, so from elsewhere people can watch.
+  if (outward) lines.push(`           http://${outward.address}:${port}/join  (same network)`);
+  return `${lines.join('\n')}\n\n`;
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'EADDRINUSE') {
+    return `port ${config.port} is taken; set PORT to another, e.g. PORT=8090 npm start`;
+  }
+  return error.message;
+}
+
+function orExit<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(1);
+  }
+}

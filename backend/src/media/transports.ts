@@ -1,0 +1,43 @@
+import type { types } from 'mediasoup';
+import type { Limits } from '../../../config/limits.ts';
+import { webRtcTransportOptions } from '../../../config/media.ts';
+import type { TransportDescription } from '../protocol/signalling.ts';
+import type { MediaWorker } from './worker-pool.ts';
+
+export async function createTransport(
+  router: types.Router,
+  mediaWorker: MediaWorker,
+  limits: Limits,
+): Promise<types.WebRtcTransport> {
+  const { webRtcServer } = mediaWorker;
+  const transport = await router.createWebRtcTransport({
+    webRtcServer,
+    ...webRtcTransportOptions(limits),
+  });
+  mediaWorker.transports += 1;
+  transport.observer.once('close', () => {
+    mediaWorker.transports -= 1;
+  });
+  return transport;
+}
+
+/** What the page needs to build its side. */
+export function describeTransport(transport: types.WebRtcTransport): TransportDescription {
+  if (transport.sctpParameters === undefined) throw new Error('the transport has no SCTP');
+  return {
+    id: transport.id,
+    iceParameters: transport.iceParameters,
+    iceCandidates: transport.iceCandidates,
+    dtlsParameters: transport.dtlsParameters,
+    sctpParameters: transport.sctpParameters,
+  };
+}
+
+/** Media can flow: DTLS is up and ICE has not given up. */
+export function isUp(transport: types.WebRtcTransport): boolean {
+  return (
+    !transport.closed &&
+    transport.dtlsState === 'connected' &&
+    (transport.iceState === 'connected' || transport.iceState === 'completed')
+  );
+}

@@ -1,0 +1,139 @@
+import type { types } from 'mediasoup';
+import type { Limits } from '../../../config/limits.ts';
+import { Pulse } from '../media/pulse.ts';
+import { rtpParametersOf, sctpStreamParametersOf } from '../media/rtp-parameters.ts';
+import { describeTransport } from '../media/transports.ts';
+import { OnecastError } from '../protocol/errors.ts';
+import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
+import type { Room } from './room.ts';
+import { Session } from './session.ts';
+
+/** What one publisher sends now. */
+export interface Broadcast {
+  readonly epoch: number;
+  readonly producers: readonly types.Producer[];
+  readonly data: types.DataProducer | undefined;
+}
+
+/** One claim on a room: the publisher that holds it and what it sends. */
+export class Publisher {
+  readonly role = 'publisher';
+  readonly room: Room;
+  readonly epoch: number;
+  readonly session: Session;
+  readonly #limits: Limits;
+  readonly #producers = new Map<types.MediaKind, types.Producer>();
+  #data: types.DataProducer | undefined;
+  #pulse: Pulse | undefined;
+
+  constructor(room: Room, epoch: number) {
+    this.room = room;
+    this.epoch = epoch;
+    this.#limits = room.limits;
+    this.session = new Session(room.limits, room.log.child({ role: this.role, epoch }), {
+      mediaChanged: (up) => {
+        if (!up) room.publisherLost(this);
+      },
+      transportClosed: () => {
+        if (!this.session.openTransport) room.publisherLost(this);
+      },
+      closed: (reason) => room.publisherClosed(this, reason),
+    });
+  }
+
+  /** What it sends, or undefined while the picture is missing. */
+  get broadcast(): Broadcast | undefined {
+    if (!this.#producers.has('video')) return undefined;
+    return {
+      epoch: this.epoch,
+      producers: [...this.#producers.values()],
+      data: this.#data,
+    };
+  }
+
+  async openTransport(): Promise<types.WebRtcTransport> {
+    const router = await this.room.router();
+    const transport = await router.createTransport();
+    this.#keep(transport);
+    this.session.setTransport(transport);
+    // Producers of a transport before are of no use beside those of the new one.
+    this.session.dropRetiring();
+    this.#pulse = new Pulse(transport, this.#limits, (beats) => {
+      if (beats) this.room.publisherReady(this);
+      else this.room.publisherLost(this);
+    });
+    return transport;
+  }
+
+  async renewTransport(): Promise<AnswerOf<'renewTransport'>> {
+    const transport = await this.openTransport();
+    return {
+      transport: describeTransport(transport),
+      media: null,
+      room: this.room.view(),
+      overlay: [],
+    };
+  }
+
+  async produce(request: RequestOf<'produce'>): Promise<AnswerOf<'produce'>> {
+    const transport = this.session.transport(request.transportId);
+    const { kind, rtpParameters } = request;
+    if (rtpParameters.codecs.some(({ mimeType }) => !mimeType.toLowerCase().startsWith(kind))) {
+      throw new OnecastError('bad-request', 'The codecs are not of this kind.');
+    }
+    const producer = await transport.produce({
+      kind,
+      rtpParameters: rtpParametersOf(rtpParameters),
+      keyFrameRequestDelay: this.#limits.keyFrameRequestDelayMs,
+    });
+    this.#keep(producer);
+    this.#producers.get(kind)?.close();
+    this.#producers.set(kind, producer);
+    producer.observer.once('close', () => {
+      if (this.#producers.get(kind) === producer) this.#producers.delete(kind);
+    });
+    if (kind === 'video') this.room.publisherReady(this);
+    this.room.broadcastChanged(this);
+    return { producerId: producer.id };
+  }
+
+  async produceData(request: RequestOf<'produceData'>): Promise<AnswerOf<'produceData'>> {
+    const transport = this.session.transport(request.transportId);
+    const producer = await transport.produceData({
+      sctpStreamParameters: sctpStreamParametersOf(request.sctpStreamParameters),
+      label: 'overlay',
+    });
+    this.#keep(producer);
+    this.#data?.close();
+    this.#data = producer;
+    producer.observer.once('close', () => {
+      if (this.#data === producer) this.#data = undefined;
+    });
+    await this.room.tap(this, producer);
+    this.room.broadcastChanged(this);
+    return { producerId: producer.id };
+  }
+
+  closeProducer(producerId: string): void {
+    for (const producer of this.#producers.values()) {
+      if (producer.id === producerId) producer.close();
+    }
+    this.room.broadcastChanged(this);
+  }
+
+  get producerIds(): string[] {
+    const producers = [...this.#producers.values(), ...(this.#data ? [this.#data] : [])];
+    return producers.map(({ id }) => id);
+  }
+
+  /** After an await the session may have ended: what was just made must not stay. */
+  #keep(made: { close(): void }): void {
+    if (this.session.ended === undefined) return;
+    made.close();
+    this.session.assertAlive();
+  }
+
+  close(): void {
+    this.#pulse?.close();
+  }
+}

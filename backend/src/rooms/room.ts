@@ -1,0 +1,321 @@
+import type { types } from 'mediasoup';
+import type { Limits } from '../../../config/limits.ts';
+import { RoomRouter } from '../media/room-router.ts';
+import type { MediaWorker, WorkerPool } from '../media/worker-pool.ts';
+import type { Log } from '../observability/log.ts';
+import { OnecastError } from '../protocol/errors.ts';
+import type { RoomId, Secret } from '../protocol/ids.ts';
+import type { OverlayMessage } from '../protocol/overlay.ts';
+import type { RoomView } from '../protocol/signalling.ts';
+import { hashSecret, newSecret, type SecretHash, secretMatches } from '../secrets.ts';
+import { type Broadcast, Publisher } from './publisher.ts';
+import { RetainedOverlay } from './retained-overlay.ts';
+import { epochOf, type RoomEvent, type RoomState, stepRoom } from './room-state.ts';
+import type { Session, SessionEnd } from './session.ts';
+import { Viewer } from './viewer.ts';
+
+export interface RoomContext {
+  readonly pool: WorkerPool;
+  readonly limits: Limits;
+  readonly log: Log;
+  /** The room is forgotten. Called once. */
+  onClosed(room: Room): void;
+  onSession(member: Publisher | Viewer): void;
+  onSessionClosed(member: Publisher | Viewer): void;
+}
+
+/** One place to broadcast. All its transitions are synchronous: no await lies within one. */
+export class Room {
+  readonly id: RoomId;
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly #context: RoomContext;
+  readonly #viewers = new Set<Viewer>();
+  readonly #overlay = new RetainedOverlay();
+  #state: RoomState = { status: 'open' };
+  /** Claims so far; each is the epoch of the broadcast that may come of it. */
+  #claims = 0;
+  #secretHash: SecretHash | undefined;
+  /** On air, or lost and awaited. */
+  #publisher: Publisher | undefined;
+  /** Has claimed the room and does not send yet. */
+  #claimant: Publisher | undefined;
+  #router: Promise<RoomRouter> | undefined;
+  #openRouter: RoomRouter | undefined;
+  #graceTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #countTimer: NodeJS.Timeout | undefined;
+  readonly #onWorkerLost = (mediaWorker: MediaWorker) => this.#workerLost(mediaWorker);
+
+  constructor(id: RoomId, context: RoomContext) {
+    this.id = id;
+    this.#context = context;
+    this.limits = context.limits;
+    this.log = context.log.child({ roomId: id });
+    context.pool.on('workerLost', this.#onWorkerLost);
+    this.#reckonIdle();
+  }
+
+  get state(): RoomState {
+    return this.#state;
+  }
+
+  get epoch(): number {
+    return epochOf(this.#state);
+  }
+
+  /** What viewers should receive now. */
+  get broadcast(): Broadcast | undefined {
+    return this.#state.status === 'live' || this.#state.status === 'interrupted'
+      ? this.#publisher?.broadcast
+      : undefined;
+  }
+
+  /** Viewers watching now. */
+  get viewerCount(): number {
+    let count = 0;
+    for (const { session } of this.#viewers) if (session.present) count += 1;
+    return count;
+  }
+
+  view(): RoomView {
+    const state = this.#state;
+    return {
+      roomId: this.id,
+      status: state.status,
+      epoch: epochOf(state),
+      viewers: this.viewerCount,
+      ...(state.status === 'interrupted' && {
+        interruption: {
+          reason: state.reason,
+          remainingMs: Math.max(0, Math.round(state.deadline - performance.now())),
+        },
+      }),
+    };
+  }
+
+  /** The overlay's latest state, for those who join late. */
+  retained(): OverlayMessage[] {
+    return this.broadcast ? this.#overlay.list(performance.now()) : [];
+  }
+
+  // --- who comes
+
+  /**
+   * Claims the room: the first to come gets its publisherSecret (or keeps the one it holds from
+   * before a restart); later ones must show it. The newest claim wins.
+   * @throws OnecastError `room-taken`
+   */
+  claim(shown: Secret | undefined): { publisher: Publisher; publisherSecret: Secret } {
+    const publisherSecret = shown ?? newSecret();
+    if (this.#secretHash === undefined) this.#secretHash = hashSecret(publisherSecret);
+    else if (!secretMatches(publisherSecret, this.#secretHash))
+      throw new OnecastError('room-taken');
+    this.#claims = Math.max(this.#claims, this.epoch) + 1;
+    const replaced = this.#claimant;
+    const publisher = new Publisher(this, this.#claims);
+    this.#claimant = publisher;
+    if (replaced) this.#supersede(replaced);
+    this.#context.onSession(publisher);
+    this.#reckonIdle();
+    return { publisher, publisherSecret };
+  }
+
+  addViewer(rtpCapabilities: types.RtpCapabilities): Viewer {
+    const viewer = new Viewer(this, rtpCapabilities);
+    this.#viewers.add(viewer);
+    this.#context.onSession(viewer);
+    this.#reckonIdle();
+    this.viewersChanged();
+    return viewer;
+  }
+
+  // --- what the publisher's side reports
+
+  /** Its picture is here: on air. The publisher before it, if any, is out. */
+  publisherReady(publisher: Publisher): void {
+    if (publisher.session.ended !== undefined || !publisher.broadcast) return;
+    if (publisher !== this.#claimant && publisher !== this.#publisher) return;
+    const replaced = this.#publisher === publisher ? undefined : this.#publisher;
+    if (this.#claimant === publisher) {
+      this.#claimant = undefined;
+      this.#overlay.clear();
+    }
+    this.#publisher = publisher;
+    this.#apply({ type: 'PUBLISHER_READY', epoch: publisher.epoch });
+    if (replaced) this.#supersede(replaced);
+  }
+
+  publisherLost(publisher: Publisher): void {
+    if (publisher !== this.#publisher) return;
+    this.#apply({ type: 'PUBLISHER_LOST', epoch: publisher.epoch, deadline: this.#deadline() });
+  }
+
+  /** @throws OnecastError `stale-epoch` where the broadcast is no longer this publisher's. */
+  endBroadcast(publisher: Publisher, epoch: number): void {
+    if (epoch !== publisher.epoch) throw new OnecastError('stale-epoch');
+    publisher.session.close('left');
+  }
+
+  publisherClosed(publisher: Publisher, reason: SessionEnd): void {
+    publisher.close();
+    if (this.#claimant === publisher) this.#claimant = undefined;
+    if (this.#publisher === publisher) {
+      this.#publisher = undefined;
+      if (reason === 'left') this.#apply({ type: 'PUBLISHER_ENDED', epoch: publisher.epoch });
+      else
+        this.#apply({ type: 'PUBLISHER_LOST', epoch: publisher.epoch, deadline: this.#deadline() });
+    }
+    this.#context.onSessionClosed(publisher);
+    this.#reckonIdle();
+  }
+
+  viewerClosed(viewer: Viewer): void {
+    this.#viewers.delete(viewer);
+    this.#context.onSessionClosed(viewer);
+    this.#reckonIdle();
+    this.viewersChanged();
+  }
+
+  /** Producers came or went: viewers follow. */
+  broadcastChanged(publisher: Publisher): void {
+    if (publisher !== this.#publisher) return;
+    for (const viewer of this.#viewers) viewer.broadcastChanged();
+  }
+
+  /** Tells the publisher how many are watching, merged over a short while. */
+  viewersChanged(): void {
+    if (this.#countTimer || this.#state.status === 'closed') return;
+    this.#countTimer = setTimeout(() => {
+      this.#countTimer = undefined;
+      this.#publisher?.session.push('roomChanged', this.view());
+    }, this.limits.viewerCountPushMs);
+    this.#countTimer.unref();
+  }
+
+  // --- media
+
+  /** The room's router, made when first needed and anew after its worker died. */
+  async router(): Promise<RoomRouter> {
+    if (this.#openRouter?.closed) this.#router = undefined;
+    this.#router ??= this.#createRouter();
+    return this.#router;
+  }
+
+  async #createRouter(): Promise<RoomRouter> {
+    this.#openRouter = undefined;
+    try {
+      const router = await RoomRouter.create(this.#context.pool, this.limits, this.log);
+      if (this.#state.status === 'closed') {
+        router.close();
+        throw new OnecastError('session-gone');
+      }
+      this.#openRouter = router;
+      return router;
+    } catch (error) {
+      this.#router = undefined;
+      throw error;
+    }
+  }
+
+  canConsume(producerId: string, rtpCapabilities: types.RtpCapabilities): boolean {
+    return this.#openRouter?.router.canConsume({ producerId, rtpCapabilities }) ?? false;
+  }
+
+  /** Keeps the overlay's latest state. */
+  async tap(publisher: Publisher, dataProducer: types.DataProducer): Promise<void> {
+    await this.#openRouter?.tap(dataProducer, (text) => {
+      if (publisher === this.#publisher || publisher === this.#claimant) {
+        this.#overlay.accept(text, performance.now());
+      }
+    });
+  }
+
+  #workerLost(mediaWorker: MediaWorker): void {
+    if (this.#openRouter?.mediaWorker !== mediaWorker) return;
+    this.#openRouter = undefined;
+    this.#router = undefined;
+    this.#apply({ type: 'WORKER_LOST', deadline: this.#deadline() });
+  }
+
+  // --- transitions
+
+  #apply(event: RoomEvent): void {
+    const before = this.#state;
+    this.#state = stepRoom(before, event);
+    if (this.#state === before) return;
+    this.log.info(
+      { status: this.#state.status, epoch: this.epoch, event: event.type },
+      'room changed',
+    );
+    clearTimeout(this.#graceTimer);
+    if (this.#state.status === 'interrupted') {
+      const wait = this.#state.deadline - performance.now();
+      this.#graceTimer = setTimeout(
+        () => this.#apply({ type: 'GRACE_EXPIRED', now: performance.now() }),
+        // A timer may fire a little early by the monotonic clock; never before the deadline.
+        Math.max(0, wait) + 5,
+      );
+      this.#graceTimer.unref();
+    }
+    if (this.#state.status === 'ended') this.#overlay.clear();
+    this.#tellAll();
+    this.#reckonIdle();
+  }
+
+  #tellAll(): void {
+    const view = this.view();
+    for (const session of this.#sessions()) session.push('roomChanged', view);
+    if (this.#publisher && this.broadcast) this.broadcastChanged(this.#publisher);
+  }
+
+  *#sessions(): Generator<Session> {
+    if (this.#publisher) yield this.#publisher.session;
+    if (this.#claimant) yield this.#claimant.session;
+    for (const viewer of this.#viewers) yield viewer.session;
+  }
+
+  #supersede(publisher: Publisher): void {
+    publisher.session.push('superseded', { epoch: this.#claims });
+    publisher.session.close('superseded');
+  }
+
+  #deadline(): number {
+    return performance.now() + this.limits.interruptedRoomMs;
+  }
+
+  // --- end
+
+  #reckonIdle(): void {
+    const empty = this.#viewers.size === 0 && !this.#publisher && !this.#claimant;
+    const idle = empty && (this.#state.status === 'open' || this.#state.status === 'ended');
+    if (!idle) {
+      clearTimeout(this.#idleTimer);
+      this.#idleTimer = undefined;
+    } else {
+      this.#idleTimer ??= setTimeout(
+        () => this.#close('IDLE_EXPIRED'),
+        this.limits.idleRoomMs,
+      ).unref();
+    }
+  }
+
+  /** Closes the room and everybody's session in it. Idempotent. */
+  close(): void {
+    this.#close('DRAIN');
+  }
+
+  #close(type: 'IDLE_EXPIRED' | 'DRAIN'): void {
+    if (this.#state.status === 'closed') return;
+    this.#state = stepRoom(this.#state, { type });
+    if (this.#state.status !== 'closed') return;
+    for (const session of this.#sessions()) session.close('server-closed');
+    clearTimeout(this.#graceTimer);
+    clearTimeout(this.#idleTimer);
+    clearTimeout(this.#countTimer);
+    this.#context.pool.off('workerLost', this.#onWorkerLost);
+    this.#openRouter?.close();
+    this.log.info('room closed');
+    this.#context.onClosed(this);
+  }
+}

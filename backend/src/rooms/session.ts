@@ -1,0 +1,222 @@
+import type { types } from 'mediasoup';
+import type { Limits } from '../../../config/limits.ts';
+import { Exclusive } from '../exclusive.ts';
+import { isUp } from '../media/transports.ts';
+import type { Log } from '../observability/log.ts';
+import { OnecastError } from '../protocol/errors.ts';
+import type { Secret, SessionId } from '../protocol/ids.ts';
+import type { PushName, PushOf, SessionGrant } from '../protocol/signalling.ts';
+import { hashSecret, newSecret, newSessionId, type SecretHash, secretMatches } from '../secrets.ts';
+import { AnswerMemory } from './answer-memory.ts';
+
+/** A page's socket as the session sees it. */
+export interface Line {
+  push<N extends PushName>(name: N, payload: PushOf<N>): void;
+  /** Drops the socket; used on one that has been replaced. */
+  drop(): void;
+}
+
+export interface SessionEvents {
+  /** DTLS and ICE came up, or what was up went down. */
+  mediaChanged(up: boolean): void;
+  /** The transport has closed, whatever the reason. Its producers and consumers went with it. */
+  transportClosed(transport: types.WebRtcTransport): void;
+  /** The session is over. Called once. */
+  closed(reason: SessionEnd): void;
+}
+
+export type SessionEnd = 'left' | 'expired' | 'superseded' | 'secret-reused' | 'server-closed';
+
+/**
+ * What the server remembers of one publisher or viewer. It outlives sockets and transports, and
+ * expires `sessionGraceMs` after the last of both went down: while media flows, signalling may be
+ * away for as long as it likes.
+ */
+export class Session {
+  readonly id: SessionId = newSessionId();
+  readonly #limits: Limits;
+  readonly #log: Log;
+  readonly #events: SessionEvents;
+  readonly #exclusive = new Exclusive();
+  readonly answers: AnswerMemory;
+  #secret: { hash: SecretHash; previous: SecretHash | undefined };
+  #line: Line | undefined;
+  #transport: types.WebRtcTransport | undefined;
+  #retiring: { transport: types.WebRtcTransport; timer: NodeJS.Timeout } | undefined;
+  #mediaUp = false;
+  #expiry: NodeJS.Timeout | undefined;
+  #dtlsDeadline: NodeJS.Timeout | undefined;
+  #ended: SessionEnd | undefined;
+  readonly grant: SessionGrant;
+
+  constructor(limits: Limits, log: Log, events: SessionEvents) {
+    this.#limits = limits;
+    this.#log = log.child({ sessionId: this.id });
+    this.#events = events;
+    this.answers = new AnswerMemory(limits.answerMemoryMs, limits.answerMemoryMax);
+    const resumeSecret = newSecret();
+    this.#secret = { hash: hashSecret(resumeSecret), previous: undefined };
+    this.grant = { sessionId: this.id, resumeSecret };
+  }
+
+  get ended(): SessionEnd | undefined {
+    return this.#ended;
+  }
+
+  /** Somebody is there: on the socket, or receiving or sending media. */
+  get present(): boolean {
+    return this.#ended === undefined && (this.#line !== undefined || this.#mediaUp);
+  }
+
+  get attached(): boolean {
+    return this.#line !== undefined;
+  }
+
+  get mediaUp(): boolean {
+    return this.#mediaUp;
+  }
+
+  /** One command of a session at a time. Rejects with `session-gone` once it has ended. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return this.#exclusive.run(async () => {
+      this.assertAlive();
+      return task();
+    });
+  }
+
+  assertAlive(): void {
+    if (this.#ended === 'superseded') throw new OnecastError('superseded');
+    if (this.#ended !== undefined) throw new OnecastError('session-gone');
+  }
+
+  push<N extends PushName>(name: N, payload: PushOf<N>): void {
+    this.#line?.push(name, payload);
+  }
+
+  // --- sockets
+
+  attach(line: Line): void {
+    const replaced = this.#line;
+    this.#line = line;
+    if (replaced !== line) replaced?.drop();
+    this.#reckonExpiry();
+  }
+
+  /** A socket went away. One that has been replaced meanwhile changes nothing. */
+  detach(line: Line): void {
+    if (this.#line !== line) return;
+    this.#line = undefined;
+    this.#reckonExpiry();
+  }
+
+  /**
+   * Takes the session up with its secret and returns the next one. The secret just used stays good
+   * until the new one has been used, since the answer that carries it may be lost; any older one
+   * ends the session: somebody has a copy.
+   */
+  resume(secret: Secret): SessionGrant {
+    this.assertAlive();
+    const { hash, previous } = this.#secret;
+    const current = secretMatches(secret, hash);
+    if (!current && !(previous && secretMatches(secret, previous))) {
+      this.#log.warn('a wrong or used resume secret was shown');
+      this.close('secret-reused');
+      throw new OnecastError('session-gone');
+    }
+    const resumeSecret = newSecret();
+    this.#secret = { hash: hashSecret(resumeSecret), previous: current ? hash : previous };
+    return { sessionId: this.id, resumeSecret };
+  }
+
+  // --- media
+
+  /** The session's transport, if it lives. @throws `transport-gone` */
+  transport(id?: string): types.WebRtcTransport {
+    const transport = this.openTransport;
+    if (!transport || (id !== undefined && transport.id !== id)) {
+      throw new OnecastError('transport-gone');
+    }
+    return transport;
+  }
+
+  get openTransport(): types.WebRtcTransport | undefined {
+    return this.#transport?.closed === false ? this.#transport : undefined;
+  }
+
+  /** Makes `transport` the session's own. The one before lives on for a while where it still works. */
+  setTransport(transport: types.WebRtcTransport): void {
+    const before = this.openTransport;
+    clearTimeout(this.#dtlsDeadline);
+    this.#transport = transport;
+    this.dropRetiring();
+    if (before) this.#retire(before);
+    transport.on('dtlsstatechange', (state) => {
+      if (state === 'closed' || state === 'failed') transport.close();
+      this.#reckonMedia();
+    });
+    transport.on('icestatechange', () => this.#reckonMedia());
+    transport.observer.once('close', () => {
+      this.#events.transportClosed(transport);
+      if (this.#transport !== transport) return;
+      this.#reckonMedia();
+      if (this.#ended === undefined) this.push('transportGone', { transportId: transport.id });
+    });
+    this.#reckonMedia();
+  }
+
+  /** DTLS that never connects raises no event of its own. */
+  expectDtls(transport: types.WebRtcTransport): void {
+    clearTimeout(this.#dtlsDeadline);
+    this.#dtlsDeadline = setTimeout(() => {
+      if (transport.closed || transport.dtlsState === 'connected') return;
+      this.#log.info('DTLS did not come up in time');
+      transport.close();
+    }, this.#limits.dtlsDeadlineMs);
+    this.#dtlsDeadline.unref();
+  }
+
+  /** The page has moved to the new transport. */
+  dropRetiring(): void {
+    if (!this.#retiring) return;
+    clearTimeout(this.#retiring.timer);
+    this.#retiring.transport.close();
+    this.#retiring = undefined;
+  }
+
+  #retire(transport: types.WebRtcTransport): void {
+    const timer = setTimeout(() => this.dropRetiring(), this.#limits.retiringTransportMs);
+    timer.unref();
+    this.#retiring = { transport, timer };
+  }
+
+  #reckonMedia(): void {
+    const up = this.#transport !== undefined && isUp(this.#transport);
+    if (up === this.#mediaUp) return;
+    this.#mediaUp = up;
+    this.#reckonExpiry();
+    if (this.#ended === undefined) this.#events.mediaChanged(up);
+  }
+
+  // --- end
+
+  /** Idempotent. */
+  close(reason: SessionEnd): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    clearTimeout(this.#expiry);
+    clearTimeout(this.#dtlsDeadline);
+    this.dropRetiring();
+    this.openTransport?.close();
+    this.#mediaUp = false;
+    this.#line = undefined;
+    this.#log.info({ reason }, 'session closed');
+    this.#events.closed(reason);
+  }
+
+  #reckonExpiry(): void {
+    clearTimeout(this.#expiry);
+    if (this.#ended !== undefined || this.present) return;
+    this.#expiry = setTimeout(() => this.close('expired'), this.#limits.sessionGraceMs);
+    this.#expiry.unref();
+  }
+}

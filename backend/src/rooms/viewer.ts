@@ -1,0 +1,160 @@
+import type { types } from 'mediasoup';
+import { forClient } from '../media/rtp-parameters.ts';
+import { describeTransport } from '../media/transports.ts';
+import { runInBackground } from '../observability/log.ts';
+import { OnecastError } from '../protocol/errors.ts';
+import type { AnswerOf, ViewerMedia } from '../protocol/signalling.ts';
+import type { Broadcast } from './publisher.ts';
+import type { Room } from './room.ts';
+import { Session } from './session.ts';
+
+/** One viewer: what it receives follows the room's broadcast. */
+export class Viewer {
+  readonly role = 'viewer';
+  readonly room: Room;
+  readonly session: Session;
+  readonly #rtpCapabilities: types.RtpCapabilities;
+  /** By producer id. */
+  readonly #consumers = new Map<string, types.Consumer>();
+  #data: types.DataConsumer | undefined;
+  #changeQueued = false;
+
+  constructor(room: Room, rtpCapabilities: types.RtpCapabilities) {
+    this.room = room;
+    this.#rtpCapabilities = rtpCapabilities;
+    this.session = new Session(room.limits, room.log.child({ role: this.role }), {
+      mediaChanged: () => room.viewersChanged(),
+      transportClosed: () => undefined,
+      closed: () => room.viewerClosed(this),
+    });
+  }
+
+  async openTransport(): Promise<types.WebRtcTransport> {
+    const router = await this.room.router();
+    const transport = await router.createTransport();
+    this.#keep(transport);
+    // Consumers belong to the transport they were made on; the retiring one keeps its own alive.
+    this.#consumers.clear();
+    this.#data = undefined;
+    this.session.setTransport(transport);
+    return transport;
+  }
+
+  async renewTransport(): Promise<AnswerOf<'renewTransport'>> {
+    const transport = await this.openTransport();
+    return {
+      transport: describeTransport(transport),
+      media: await this.matchBroadcast(),
+      room: this.room.view(),
+      overlay: this.room.retained(),
+    };
+  }
+
+  /** Makes the consumers match the room's broadcast and says what they are. Runs exclusively. */
+  async matchBroadcast(): Promise<ViewerMedia> {
+    const { broadcast } = this.room;
+    const transport = this.session.openTransport;
+    if (broadcast && transport) {
+      for (const producer of broadcast.producers) await this.#consume(transport, producer);
+      if (broadcast.data) await this.#consumeData(transport, broadcast.data);
+    }
+    return this.#describe(broadcast);
+  }
+
+  /** The room's broadcast changed: match it and tell the page. Changes that come together are one. */
+  broadcastChanged(): void {
+    if (this.#changeQueued || this.session.ended !== undefined) return;
+    this.#changeQueued = true;
+    const told = this.session.exclusive(async () => {
+      this.#changeQueued = false;
+      if (!this.session.openTransport) return;
+      const media = await this.matchBroadcast();
+      this.session.push('broadcastChanged', { room: this.room.view(), media });
+    });
+    runInBackground(this.room.log, 'broadcastChanged', told.catch(ignoreGone));
+  }
+
+  async resumeConsumers(ids: readonly string[]): Promise<void> {
+    const known = [...this.#consumers.values()].filter(
+      ({ id, closed }) => !closed && ids.includes(id),
+    );
+    // The page has its side of the new transport; the one before is of no use any more.
+    if (known.length > 0) this.session.dropRetiring();
+    await Promise.all(known.map((consumer) => consumer.resume()));
+  }
+
+  async requestKeyFrame(): Promise<void> {
+    for (const consumer of this.#consumers.values()) {
+      if (consumer.kind === 'video' && !consumer.closed) await consumer.requestKeyFrame();
+    }
+  }
+
+  async renewConsumers(): Promise<ViewerMedia> {
+    this.session.transport();
+    for (const consumer of this.#consumers.values()) consumer.close();
+    this.#consumers.clear();
+    return this.matchBroadcast();
+  }
+
+  async #consume(transport: types.WebRtcTransport, producer: types.Producer): Promise<void> {
+    if (producer.closed || this.#consumers.has(producer.id)) return;
+    const rtpCapabilities = this.#rtpCapabilities;
+    if (!this.room.canConsume(producer.id, rtpCapabilities)) {
+      throw new OnecastError('codec-unsupported');
+    }
+    const consumer = await transport.consume({
+      producerId: producer.id,
+      rtpCapabilities,
+      // Resumed when the page has its side: no black first second, and one key frame for many.
+      paused: true,
+    });
+    this.#keep(consumer);
+    this.#consumers.set(producer.id, consumer);
+    consumer.observer.once('close', () => {
+      if (this.#consumers.get(producer.id) === consumer) this.#consumers.delete(producer.id);
+    });
+  }
+
+  async #consumeData(
+    transport: types.WebRtcTransport,
+    producer: types.DataProducer,
+  ): Promise<void> {
+    if (producer.closed) return;
+    if (this.#data && !this.#data.closed && this.#data.dataProducerId === producer.id) return;
+    const consumer = await transport.consumeData({ dataProducerId: producer.id });
+    this.#keep(consumer);
+    this.#data?.close();
+    this.#data = consumer;
+  }
+
+  /** Only what still lives: an await may have outlasted the broadcast that it was made for. */
+  #describe(broadcast: Broadcast | undefined): ViewerMedia {
+    const consumers = (broadcast?.producers ?? []).flatMap((producer) => {
+      const consumer = this.#consumers.get(producer.id);
+      if (!consumer || consumer.closed) return [];
+      const { id, producerId, kind, rtpParameters } = consumer;
+      return [{ id, producerId, kind, rtpParameters: forClient(rtpParameters) }];
+    });
+    const data = this.#data;
+    const sctpStreamParameters = data?.sctpStreamParameters;
+    return {
+      epoch: broadcast?.epoch ?? this.room.epoch,
+      consumers,
+      data:
+        data && !data.closed && sctpStreamParameters && data.dataProducerId === broadcast?.data?.id
+          ? { id: data.id, dataProducerId: data.dataProducerId, sctpStreamParameters }
+          : null,
+    };
+  }
+
+  #keep(made: { close(): void }): void {
+    if (this.session.ended === undefined) return;
+    made.close();
+    this.session.assertAlive();
+  }
+}
+
+function ignoreGone(error: unknown): void {
+  if (error instanceof OnecastError && error.code === 'session-gone') return;
+  throw error;
+}

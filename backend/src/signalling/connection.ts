@@ -1,0 +1,74 @@
+import type { Socket } from 'socket.io';
+import type { Limits } from '../../../config/limits.ts';
+import { Exclusive } from '../exclusive.ts';
+import { OnecastError } from '../protocol/errors.ts';
+import type { PushName, PushOf } from '../protocol/signalling.ts';
+import { AnswerMemory } from '../rooms/answer-memory.ts';
+import type { Publisher } from '../rooms/publisher.ts';
+import type { Member } from '../rooms/room-registry.ts';
+import type { Line } from '../rooms/session.ts';
+import type { Viewer } from '../rooms/viewer.ts';
+
+/** One socket and the session that it speaks for, once it has joined, published or resumed. */
+export class Connection implements Line {
+  readonly #socket: Socket;
+  /** For requests that come before there is a session. */
+  readonly #answers: AnswerMemory;
+  readonly #entrance = new Exclusive();
+  #member: Member | undefined;
+
+  constructor(socket: Socket, limits: Limits) {
+    this.#socket = socket;
+    this.#answers = new AnswerMemory(limits.answerMemoryMs, limits.answerMemoryMax);
+  }
+
+  /**
+   * Join, publish and resume run one at a time; a second entrance on the same socket leaves the
+   * first session behind, which then expires.
+   */
+  enter<T>(task: () => Promise<T>): Promise<T> {
+    return this.#entrance.run(task);
+  }
+
+  /** From here on the socket speaks for `member`. @throws where the socket is gone already. */
+  attach(member: Member): void {
+    if (!this.#socket.connected) throw new OnecastError('session-gone');
+    if (this.#member !== member) this.#member?.session.detach(this);
+    this.#member = member;
+    member.session.attach(this);
+  }
+
+  detach(): void {
+    this.#member?.session.detach(this);
+  }
+
+  /** Entrances are remembered by the socket, everything else by the session. */
+  memory(): AnswerMemory {
+    return this.#member?.session.answers ?? this.#answers;
+  }
+
+  get member(): Member {
+    if (!this.#member) throw new OnecastError('session-gone');
+    return this.#member;
+  }
+
+  get publisher(): Publisher {
+    const { member } = this;
+    if (member.role !== 'publisher') throw new OnecastError('not-allowed');
+    return member;
+  }
+
+  get viewer(): Viewer {
+    const { member } = this;
+    if (member.role !== 'viewer') throw new OnecastError('not-allowed');
+    return member;
+  }
+
+  push<N extends PushName>(name: N, payload: PushOf<N>): void {
+    this.#socket.emit(name, payload);
+  }
+
+  drop(): void {
+    this.#socket.disconnect(true);
+  }
+}

@@ -1,0 +1,73 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import { Server } from 'socket.io';
+import type { Config } from '../../../config/env.ts';
+import type { Limits } from '../../../config/limits.ts';
+import type { Log } from '../observability/log.ts';
+import type { RoomRegistry } from '../rooms/room-registry.ts';
+import { bind } from './bind.ts';
+import { Connection } from './connection.ts';
+import { createHandlers } from './handlers.ts';
+
+/** The Socket.IO server: one socket per page, websocket only, no media and no overlay on it. */
+export class Gateway {
+  readonly #io: Server;
+
+  constructor(
+    http: HttpServer,
+    registry: RoomRegistry,
+    config: Pick<Config, 'allowedOrigins'>,
+    limits: Limits,
+    log: Log,
+  ) {
+    this.#io = new Server(http, {
+      transports: ['websocket'],
+      serveClient: false,
+      pingInterval: limits.pingIntervalMs,
+      pingTimeout: limits.pingTimeoutMs,
+      connectTimeout: limits.connectTimeoutMs,
+      maxHttpBufferSize: limits.signalMaxBytes,
+      perMessageDeflate: false,
+      // One resume mechanism, ours; Socket.IO's can't restore transports.
+      // CORS does not stop a websocket, so the origin is checked here.
+      allowRequest: (request, decide) => decide(null, originAllowed(request, config)),
+    });
+    this.#io.on('connection', (socket) => {
+      const socketLog = log.child({ socketId: socket.id });
+      const connection = new Connection(socket, limits);
+      bind(socket, createHandlers(connection, registry), {
+        log: socketLog,
+        memory: () => connection.memory(),
+      });
+      socket.on('disconnect', (reason) => {
+        socketLog.debug({ reason }, 'socket closed');
+        connection.detach();
+      });
+    });
+  }
+
+  /** Tells every page that the server is about to stop. */
+  announceDrain(retryInMs: number): void {
+    this.#io.emit('draining', { retryInMs });
+  }
+
+  /** Drops every socket and closes the HTTP server that it sits on. */
+  async close(): Promise<void> {
+    await this.#io.close();
+  }
+}
+
+/** A page's origin must be this server's own, or one that the operator allows. */
+export function originAllowed(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  { allowedOrigins }: Pick<Config, 'allowedOrigins'>,
+): boolean {
+  const { origin, host } = headers;
+  // Only browsers send it, and it is their users that the check protects.
+  if (origin === undefined) return true;
+  if (allowedOrigins.includes(origin)) return true;
+  try {
+    return new URL(origin).host === host;
+  } catch {
+    return false;
+  }
+}

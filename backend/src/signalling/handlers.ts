@@ -1,0 +1,151 @@
+import { dtlsParametersOf, rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
+import { describeTransport } from '../media/transports.ts';
+import { OnecastError } from '../protocol/errors.ts';
+import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '../protocol/version.ts';
+import type { Member, RoomRegistry } from '../rooms/room-registry.ts';
+import type { Handlers } from './bind.ts';
+import type { Connection } from './connection.ts';
+
+/** What each request does. Entrances run one at a time per socket, the rest one at a time per session. */
+export function createHandlers(connection: Connection, registry: RoomRegistry): Handlers {
+  /** For either role. */
+  const asMember = <T>(task: (member: Member) => Promise<T>) =>
+    connection.member.session.exclusive(() => task(connection.member));
+  const asPublisher = <T>(task: (publisher: Connection['publisher']) => Promise<T>) => {
+    const { publisher } = connection;
+    return publisher.session.exclusive(() => task(publisher));
+  };
+  const asViewer = <T>(task: (viewer: Connection['viewer']) => Promise<T>) => {
+    const { viewer } = connection;
+    return viewer.session.exclusive(() => task(viewer));
+  };
+
+  return {
+    join: async (request) => connection.enter(() => join(connection, registry, request)),
+    publish: async (request) => connection.enter(() => publish(connection, registry, request)),
+    resume: async (request) => connection.enter(() => resume(connection, registry, request)),
+
+    connect: async ({ transportId, dtlsParameters }) =>
+      asMember(async ({ session }) => {
+        const transport = session.transport(transportId);
+        session.expectDtls(transport);
+        await transport.connect({ dtlsParameters: dtlsParametersOf(dtlsParameters) });
+        return null;
+      }),
+    restartIce: async ({ transportId }) =>
+      asMember(async ({ session }) => ({
+        iceParameters: await session.transport(transportId).restartIce(),
+      })),
+    renewTransport: async () => asMember((member) => member.renewTransport()),
+    leave: async () =>
+      asMember(async ({ session }) => {
+        session.close('left');
+        return null;
+      }),
+
+    produce: async (request) => asPublisher((publisher) => publisher.produce(request)),
+    produceData: async (request) => asPublisher((publisher) => publisher.produceData(request)),
+    closeProducer: async ({ producerId }) =>
+      asPublisher(async (publisher) => {
+        publisher.closeProducer(producerId);
+        return null;
+      }),
+    endBroadcast: async ({ epoch }) =>
+      asPublisher(async (publisher) => {
+        publisher.room.endBroadcast(publisher, epoch);
+        return null;
+      }),
+
+    resumeConsumers: async ({ consumerIds }) =>
+      asViewer(async (viewer) => {
+        await viewer.resumeConsumers(consumerIds);
+        return null;
+      }),
+    requestKeyFrame: async () =>
+      asViewer(async (viewer) => {
+        await viewer.requestKeyFrame();
+        return null;
+      }),
+    renewConsumers: async () => asViewer((viewer) => viewer.renewConsumers()),
+  };
+}
+
+async function join(
+  connection: Connection,
+  registry: RoomRegistry,
+  request: RequestOf<'join'>,
+): Promise<AnswerOf<'join'>> {
+  assertProtocol(request.protocol);
+  const viewer = registry.room(request.room).addViewer(rtpCapabilitiesOf(request.rtpCapabilities));
+  return entered(viewer, async () => {
+    const transport = await viewer.openTransport();
+    const media = await viewer.matchBroadcast();
+    connection.attach(viewer);
+    return {
+      session: viewer.session.grant,
+      room: viewer.room.view(),
+      transport: describeTransport(transport),
+      media,
+      overlay: viewer.room.retained(),
+    };
+  });
+}
+
+async function publish(
+  connection: Connection,
+  registry: RoomRegistry,
+  request: RequestOf<'publish'>,
+): Promise<AnswerOf<'publish'>> {
+  assertProtocol(request.protocol);
+  const { publisher, publisherSecret } = registry.room(request.room).claim(request.publisherSecret);
+  return entered(publisher, async () => {
+    const transport = await publisher.openTransport();
+    connection.attach(publisher);
+    return {
+      session: publisher.session.grant,
+      room: publisher.room.view(),
+      epoch: publisher.epoch,
+      publisherSecret,
+      transport: describeTransport(transport),
+    };
+  });
+}
+
+async function resume(
+  connection: Connection,
+  registry: RoomRegistry,
+  request: RequestOf<'resume'>,
+): Promise<AnswerOf<'resume'>> {
+  assertProtocol(request.protocol);
+  const member = registry.member(request.sessionId);
+  if (!member) throw new OnecastError('session-gone');
+  return member.session.exclusive(async () => {
+    const session = member.session.resume(request.resumeSecret);
+    connection.attach(member);
+    const transport = member.session.openTransport;
+    const viewer = member.role === 'viewer' ? member : undefined;
+    return {
+      session,
+      transportId: transport?.id ?? null,
+      media: viewer && transport ? await viewer.matchBroadcast() : null,
+      producerIds: member.role === 'publisher' ? member.producerIds : [],
+      room: member.room.view(),
+      overlay: viewer ? member.room.retained() : [],
+    };
+  });
+}
+
+/** A session that could not be set up does not stay. */
+async function entered<T>(member: Member, setUp: () => Promise<T>): Promise<T> {
+  try {
+    return await member.session.exclusive(setUp);
+  } catch (error) {
+    member.session.close('left');
+    throw error;
+  }
+}
+
+function assertProtocol(protocol: number): void {
+  if (protocol !== PROTOCOL_VERSION) throw new OnecastError('protocol-mismatch');
+}
