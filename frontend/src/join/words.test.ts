@@ -1,0 +1,72 @@
+import { RoomIdSchema } from '#protocol/ids.ts';
+import type { RoomView } from '#protocol/signalling.ts';
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import type { ViewerStatus } from '../connection/types.ts';
+import { viewerWords } from './words.ts';
+
+const room = (status: RoomView['status'], more: Partial<RoomView> = {}): RoomView => ({
+  roomId: v.parse(RoomIdSchema, 'studio'),
+  status,
+  epoch: 1,
+  viewers: 1,
+  ...more,
+});
+
+describe('viewerWords', () => {
+  it('has words for every status, and a slate wherever there is no moving picture', () => {
+    const all: ViewerStatus[] = [
+      'connecting',
+      'live',
+      'reconnecting',
+      'waiting',
+      'ended',
+      'failed',
+    ];
+    for (const status of all) {
+      const words = viewerWords(status, undefined, undefined);
+      expect(words.short).not.toBe('');
+      expect(words.slate === undefined).toBe(status === 'live' || status === 'reconnecting');
+    }
+  });
+
+  it('only a running broadcast is shown as live', () => {
+    expect(viewerWords('live', room('live'), undefined).tone).toBe('live');
+    expect(viewerWords('reconnecting', room('live'), undefined).tone).toBe('busy');
+  });
+
+  it('tells a publisher who has not come from one who was cut off', () => {
+    const open = viewerWords('waiting', room('open'), undefined);
+    expect(open.slate?.title).toBe('Waiting for the publisher');
+    expect(open.dimmed).toBe(false);
+
+    const cut = viewerWords(
+      'waiting',
+      room('interrupted', { interruption: { reason: 'publisher-lost', remainingMs: 1000 } }),
+      undefined,
+    );
+    expect(cut.slate?.title).toBe('The publisher is reconnecting…');
+    expect(cut.dimmed).toBe(true);
+  });
+
+  it('does not blame the publisher for the server', () => {
+    const words = viewerWords(
+      'waiting',
+      room('interrupted', { interruption: { reason: 'worker-lost', remainingMs: 1000 } }),
+      undefined,
+    );
+    expect(words.slate?.detail).toContain('server');
+  });
+
+  it('says that an ended broadcast comes back by itself', () => {
+    expect(viewerWords('ended', room('ended'), undefined).slate?.detail).toContain('by itself');
+  });
+
+  it('gives the failure its own sentence', () => {
+    const failure = {
+      code: 'browser-unsupported',
+      message: 'This browser has no WebRTC.',
+    } as const;
+    expect(viewerWords('failed', undefined, failure).slate?.detail).toBe(failure.message);
+  });
+});

@@ -1,0 +1,88 @@
+import type { RoomView } from '#protocol/signalling.ts';
+import type { Failure, ViewerStatus } from '../connection/types.ts';
+import type { StatusTone } from '../ui/status-pill.ts';
+
+/** How the join page shows where it stands. */
+export interface ViewerWords {
+  readonly tone: StatusTone;
+  /** The pill: a few words. */
+  readonly short: string;
+  /** What stands over the picture; undefined while the picture speaks for itself. */
+  readonly slate: { readonly title: string; readonly detail: string } | undefined;
+  /** Whether the last frame, if there is one, stays visible and dimmed. */
+  readonly dimmed: boolean;
+}
+
+export function viewerWords(
+  status: ViewerStatus,
+  room: RoomView | undefined,
+  failure: Failure | undefined,
+): ViewerWords {
+  switch (status) {
+    case 'connecting':
+      return {
+        tone: 'busy',
+        short: 'Connecting',
+        slate: { title: 'Connecting…', detail: '' },
+        dimmed: false,
+      };
+    case 'live':
+      return { tone: 'live', short: 'Live', slate: undefined, dimmed: false };
+    case 'reconnecting':
+      return {
+        tone: 'busy',
+        short: 'Your connection is being mended',
+        slate: undefined,
+        dimmed: false,
+      };
+    case 'waiting':
+      return room?.status === 'interrupted' ? interrupted(room) : NOT_STARTED;
+    case 'ended':
+      return ENDED;
+    case 'failed':
+      return {
+        tone: 'trouble',
+        short: 'Not connected',
+        slate: {
+          title: 'The broadcast cannot be shown',
+          detail: failure?.message ?? 'Something went wrong.',
+        },
+        dimmed: false,
+      };
+    default:
+      return status satisfies never;
+  }
+}
+
+const NOT_STARTED: ViewerWords = {
+  tone: 'idle',
+  short: 'Waiting for the publisher',
+  slate: {
+    title: 'Waiting for the publisher',
+    detail: 'The picture appears here by itself as soon as the broadcast starts.',
+  },
+  dimmed: false,
+};
+
+const ENDED: ViewerWords = {
+  tone: 'idle',
+  short: 'Ended',
+  slate: {
+    title: 'The broadcast has ended',
+    detail: 'If it is started again, it goes on here by itself.',
+  },
+  dimmed: true,
+};
+
+function interrupted(room: RoomView): ViewerWords {
+  const detail =
+    room.interruption?.reason === 'worker-lost'
+      ? 'The server is mending the broadcast. It goes on here by itself.'
+      : 'The picture goes on here by itself.';
+  return {
+    tone: 'busy',
+    short: 'The publisher is reconnecting',
+    slate: { title: 'The publisher is reconnecting…', detail },
+    dimmed: true,
+  };
+}

@@ -1,0 +1,137 @@
+import type { RoomId } from '#protocol/ids.ts';
+import { effect } from '@preact/signals-core';
+import type { PublisherConnection, PublisherStatus } from '../connection/types.ts';
+import { find, setText } from '../ui/elements.ts';
+import { FiguresPanel } from '../ui/figures-panel.ts';
+import { formatDuration, formatViewers } from '../ui/format.ts';
+import { pollFigures } from '../ui/poll-figures.ts';
+import { unguessableRoom } from '../ui/room-link.ts';
+import { run } from '../ui/run.ts';
+import { StatusPill } from '../ui/status-pill.ts';
+import { WakeLock } from '../ui/wake-lock.ts';
+import type { BroadcastControl } from './broadcast-control.ts';
+import type { CameraControl } from './camera-control.ts';
+import type { MicrophoneControl } from './microphone-control.ts';
+import { publisherWords } from './words.ts';
+
+const ACTIONS = { 'take-back': 'Take it back', 'try-again': 'Try again' } as const;
+
+/** Start, stop, and everything that tells how the broadcast is doing. */
+export function bindBroadcast({
+  room,
+  connection,
+  broadcast,
+  camera,
+  microphone,
+}: {
+  readonly room: RoomId;
+  readonly connection: PublisherConnection;
+  readonly broadcast: BroadcastControl;
+  readonly camera: CameraControl;
+  readonly microphone: MicrophoneControl;
+}): void {
+  const start = find('#start', HTMLButtonElement);
+  const stop = find('#stop', HTMLButtonElement);
+  const again = find('#notice-start', HTMLButtonElement);
+  const newRoom = find('#notice-new-room', HTMLAnchorElement);
+  newRoom.href = `/publish/${unguessableRoom()}`;
+  start.addEventListener('click', () => run(broadcast.start(), 'starting'));
+  again.addEventListener('click', () => run(broadcast.start(), 'starting'));
+  stop.addEventListener('click', () => run(broadcast.stop(), 'stopping'));
+
+  effect(() => {
+    const status = connection.status.value;
+    const { tone, short, notice } = publisherWords(status, connection.failure.value);
+    find('#status', StatusPill).show(status, tone, short);
+    find('#publish', HTMLElement).dataset.status = status;
+    document.title = `${short} · ${room} – Onecast`;
+    showNotice('notice', notice);
+    const action = notice?.action;
+    again.hidden = action !== 'take-back' && action !== 'try-again';
+    if (action === 'take-back' || action === 'try-again') setText(again, ACTIONS[action]);
+    newRoom.hidden = action !== 'new-room';
+  });
+
+  effect(() => {
+    const status = connection.status.value;
+    const wanted = isWanted(status);
+    const opening = camera.picture.value.kind === 'opening';
+    const focused = document.activeElement === start || document.activeElement === stop;
+    start.hidden = wanted || status === 'superseded';
+    start.disabled = opening || broadcast.stopping.value;
+    stop.hidden = !wanted;
+    stop.disabled = broadcast.stopping.value;
+    setText(find('#stop-words', HTMLElement), stopWords(status));
+    // The button that was pressed has gone; the keyboard goes on at the one in its place.
+    if (focused) (wanted ? stop : start).focus();
+  });
+
+  effect(() => {
+    // A fault without a picture stands in the picture's place.
+    const fault =
+      microphone.fault.value ??
+      (camera.picture.value.kind === 'on' ? camera.fault.value : undefined);
+    showNotice('device-notice', fault && { title: fault.title, detail: fault.advice });
+  });
+
+  effect(() => {
+    setText(find('#viewers', HTMLElement), formatViewers(connection.room.value?.viewers ?? 0));
+  });
+
+  bindTime(broadcast);
+  bindFigures(connection);
+
+  const wakeLock = new WakeLock();
+  effect(() => {
+    wakeLock.wanted = isWanted(connection.status.value);
+  });
+}
+
+function isWanted(status: PublisherStatus): boolean {
+  return status === 'connecting' || status === 'live' || status === 'reconnecting';
+}
+
+function stopWords(status: PublisherStatus): string {
+  return status === 'connecting' ? 'Cancel' : 'Stop broadcast';
+}
+
+function showNotice(
+  id: 'notice' | 'device-notice',
+  words: { readonly title: string; readonly detail: string } | undefined,
+): void {
+  setText(find(`#${id}-title`, HTMLElement), words?.title ?? '');
+  setText(find(`#${id}-detail`, HTMLElement), words?.detail ?? '');
+  find(`#${id}`, HTMLElement).hidden = words === undefined;
+}
+
+function bindTime(broadcast: BroadcastControl): void {
+  const time = find('#time-on-air', HTMLElement);
+  effect(() => {
+    const startedAt = broadcast.startedAt.value;
+    time.hidden = startedAt === undefined;
+    if (startedAt === undefined) return undefined;
+    const show = () => setText(time, formatDuration(Date.now() - startedAt));
+    show();
+    const timer = setInterval(show, 1000);
+    return () => clearInterval(timer);
+  });
+}
+
+function bindFigures(connection: PublisherConnection): void {
+  const figures = new FiguresPanel(find('#figures', HTMLDListElement), [
+    'resolution',
+    'frameRate',
+    'bitrate',
+    'roundTrip',
+    'loss',
+  ]);
+  effect(() => {
+    if (!isWanted(connection.status.value)) {
+      figures.show(undefined);
+      return undefined;
+    }
+    const polling = new AbortController();
+    pollFigures(connection, 'send', (now) => figures.show(now), polling.signal);
+    return () => polling.abort();
+  });
+}

@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import type { Captured } from '../media/capture.ts';
+import { CameraControl } from './camera-control.ts';
+
+class FakeTrack extends EventTarget {
+  readonly label: string;
+  stopped = false;
+
+  constructor(label: string) {
+    super();
+    this.label = label;
+  }
+
+  getSettings(): MediaTrackSettings {
+    return { deviceId: this.label };
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+}
+
+const found = (track: FakeTrack): Captured => ({
+  ok: true,
+  track: track as unknown as MediaStreamTrack,
+});
+const refused = (code: 'in-use' | 'missing'): Captured => ({
+  ok: false,
+  fault: { code, title: code, advice: '' },
+});
+
+/** A control whose openings are answered by the test, in any order. */
+function makeControl() {
+  const pending: ((captured: Captured) => void)[] = [];
+  const open = () => new Promise<Captured>((resolve) => pending.push(resolve));
+  const control = new CameraControl({ camera: open, screen: open });
+  return { control, pending };
+}
+
+const device = (id: string) => ({ id, label: id });
+
+describe('CameraControl', () => {
+  it('keeps the old picture until the new one is there', async () => {
+    const { control, pending } = makeControl();
+    const [a, b] = [new FakeTrack('a'), new FakeTrack('b')];
+    const first = control.useCamera();
+    expect(control.picture.value.kind).toBe('opening');
+    pending[0]?.(found(a));
+    expect(await first).toBe(true);
+
+    const second = control.useCamera('b');
+    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'a' });
+    expect(a.stopped).toBe(false);
+    pending[1]?.(found(b));
+    await second;
+    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'b' });
+    expect(a.stopped).toBe(true);
+  });
+
+  it('lets the newest wish win, and stops what came for an older one', async () => {
+    const { control, pending } = makeControl();
+    const [slow, quick] = [new FakeTrack('slow'), new FakeTrack('quick')];
+    const first = control.useCamera('slow');
+    const second = control.useCamera('quick');
+    pending[1]?.(found(quick));
+    pending[0]?.(found(slow));
+    expect(await Promise.all([first, second])).toEqual([false, true]);
+    expect(control.picture.value).toMatchObject({ label: 'quick' });
+    expect(slow.stopped).toBe(true);
+    expect(quick.stopped).toBe(false);
+  });
+
+  it('says at once that the camera is lost, and takes it again when it is back', async () => {
+    const { control, pending } = makeControl();
+    const track = new FakeTrack('usb');
+    const opening = control.useCamera();
+    pending[0]?.(found(track));
+    await opening;
+    track.dispatchEvent(new Event('ended'));
+    expect(control.picture.value).toMatchObject({ kind: 'lost', label: 'usb' });
+
+    await control.devicesChanged([device('usb')]);
+    expect(pending).toHaveLength(1); // it never went away: permission was taken, ask nobody
+    await control.devicesChanged([device('other')]);
+    const back = control.devicesChanged([device('other'), device('usb')]);
+    pending[1]?.(found(new FakeTrack('usb')));
+    await back;
+    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'usb' });
+  });
+
+  it('keeps the picture where the change of camera fails, and says why', async () => {
+    const { control, pending } = makeControl();
+    const opening = control.useCamera();
+    pending[0]?.(found(new FakeTrack('a')));
+    await opening;
+    const change = control.useScreen();
+    pending[1]?.(refused('missing'));
+    expect(await change).toBe(false);
+    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'a' });
+    expect(control.fault.value?.code).toBe('missing');
+  });
+
+  it('lets go of the old camera where the system opens one at a time', async () => {
+    const { control, pending } = makeControl();
+    const front = new FakeTrack('front');
+    const opening = control.useCamera();
+    pending[0]?.(found(front));
+    await opening;
+    const change = control.useCamera('back');
+    pending[1]?.(refused('in-use'));
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(front.stopped).toBe(true);
+    pending[2]?.(found(new FakeTrack('back')));
+    expect(await change).toBe(true);
+    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'back' });
+  });
+
+  it('opens the camera by itself once one is plugged in', async () => {
+    const { control, pending } = makeControl();
+    const opening = control.useCamera();
+    pending[0]?.(refused('missing'));
+    await opening;
+    const plugged = control.devicesChanged([]);
+    pending[1]?.(found(new FakeTrack('new')));
+    await plugged;
+    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'new' });
+  });
+
+  it('leaves nothing open when closed, also what comes later', async () => {
+    const { control, pending } = makeControl();
+    const track = new FakeTrack('late');
+    const opening = control.useCamera();
+    control.close();
+    pending[0]?.(found(track));
+    expect(await opening).toBe(false);
+    expect(track.stopped).toBe(true);
+    expect(control.picture.value).toEqual({ kind: 'off' });
+  });
+});

@@ -1,0 +1,88 @@
+import type { RoomId } from '#protocol/ids.ts';
+import { effect, signal } from '@preact/signals-core';
+import { createPublisher } from '../connection/publisher.ts';
+import {
+  type Devices,
+  cameraIsGranted,
+  listDevices,
+  onDevicesChanged,
+  openCamera,
+  openMicrophone,
+  openScreen,
+} from '../media/capture.ts';
+import { OverlayLayer } from '../overlay/layer.ts';
+import { overlaySources } from '../overlay/sources/index.ts';
+import { defineElements } from '../ui/define.ts';
+import { find, setText } from '../ui/elements.ts';
+import { readPageConfig } from '../ui/page-config.ts';
+import { roomFromPath } from '../ui/room-link.ts';
+import { run } from '../ui/run.ts';
+import { BroadcastControl } from './broadcast-control.ts';
+import { bindBroadcast } from './broadcast-view.ts';
+import { CameraControl } from './camera-control.ts';
+import { bindDevicesCard } from './devices-card.ts';
+import { MicrophoneControl } from './microphone-control.ts';
+import { OnAirMemory } from './on-air-memory.ts';
+import { bindOverlayCard } from './overlay-card.ts';
+import { OverlayControl } from './overlay-control.ts';
+import { bindPreview } from './preview.ts';
+import { bindShareCard } from './share-card.ts';
+
+defineElements();
+
+const room = roomFromPath(location.pathname);
+// A room that cannot be is no place to stay: the start page makes one that can.
+if (room === undefined) location.replace('/');
+else publishRoom(room);
+
+function publishRoom(room: RoomId): void {
+  setText(find('#title', HTMLElement), `Broadcast in room ${room}`);
+  const video = find('#preview', HTMLVideoElement);
+  const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video);
+  const connection = createPublisher({ room, page: readPageConfig() });
+  const camera = new CameraControl({ camera: openCamera, screen: openScreen });
+  const microphone = new MicrophoneControl(openMicrophone);
+  const overlay = new OverlayControl({
+    sources: overlaySources,
+    video,
+    send: (message) => connection.sendOverlay(message),
+    preview: (message) => layer.apply(message),
+  });
+  const memory = new OnAirMemory(room, sessionStorage);
+  const broadcast = new BroadcastControl({ connection, camera, microphone, overlay, memory });
+  const devices = followDevices(camera, microphone);
+
+  bindPreview(camera, devices);
+  bindDevicesCard(camera, microphone, devices);
+  bindOverlayCard(overlay, overlaySources);
+  bindShareCard(room);
+  bindBroadcast({ room, connection, broadcast, camera, microphone });
+
+  const was = memory.read();
+  run(was === undefined ? openIfGranted(camera) : broadcast.goOn(was), 'setting up');
+  document.documentElement.dataset.ready = 'true';
+}
+
+async function openIfGranted(camera: CameraControl): Promise<void> {
+  if ((await cameraIsGranted()) && camera.picture.value.kind === 'off') await camera.useCamera();
+}
+
+/** Devices come and go; and their names are only told once one of them was opened. */
+function followDevices(camera: CameraControl, microphone: MicrophoneControl) {
+  const devices = signal<Devices>({ cameras: [], microphones: [] });
+  const list = async () => {
+    devices.value = await listDevices();
+  };
+  onDevicesChanged(() => {
+    run(
+      list().then(() => camera.devicesChanged(devices.value.cameras)),
+      'listing devices',
+    );
+  });
+  effect(() => {
+    void camera.picture.value;
+    void microphone.sound.value;
+    run(list(), 'listing devices');
+  });
+  return devices;
+}

@@ -1,0 +1,76 @@
+import type { OverlayMessage } from '#protocol/overlay.ts';
+import { type ReadonlySignal, signal } from '@preact/signals-core';
+import type { OutgoingOverlayMessage } from '../connection/types.ts';
+import type { OverlaySource } from '../overlay/types.ts';
+
+export interface OverlayControlOptions {
+  readonly sources: readonly OverlaySource[];
+  readonly video: HTMLVideoElement;
+  /** To the viewers. */
+  readonly send: (message: OutgoingOverlayMessage) => void;
+  /** To the publisher's own preview. */
+  readonly preview: (message: OverlayMessage) => void;
+}
+
+/** Runs the chosen overlay source and hands each message to the viewers and to the preview. */
+export class OverlayControl {
+  readonly #options: OverlayControlOptions;
+  readonly #chosen = signal<OverlaySource['id']>('off');
+  readonly #note = signal('');
+  /** The newest of each topic, for those who could not be reached when it was sent. */
+  readonly #latest = new Map<string, OutgoingOverlayMessage>();
+  #stop: (() => void) | undefined;
+  #seq = 0;
+
+  constructor(options: OverlayControlOptions) {
+    this.#options = options;
+  }
+
+  get chosen(): ReadonlySignal<OverlaySource['id']> {
+    return this.#chosen;
+  }
+
+  get note(): ReadonlySignal<string> {
+    return this.#note;
+  }
+
+  setNote(text: string): void {
+    this.#note.value = text;
+  }
+
+  /** Anything that is no source's id chooses none. */
+  choose(id: string): void {
+    this.#stop?.();
+    this.#stop = undefined;
+    const source = this.#options.sources.find((candidate) => candidate.id === id);
+    this.#chosen.value = source?.id ?? 'off';
+    this.#stop = source?.start({
+      video: this.#options.video,
+      send: (message) => this.#send(message),
+      now: () => Date.now(),
+      onNote: (listener) => this.#note.subscribe(listener),
+    });
+  }
+
+  /** Sends what still holds once more: a broadcast has just begun, and knows nothing yet. */
+  sendAgain(): void {
+    const now = Date.now();
+    for (const [topic, message] of this.#latest) {
+      const over = message.ttlMs !== undefined && message.capturedAt + message.ttlMs < now;
+      if (over) this.#latest.delete(topic);
+      else this.#options.send(message);
+    }
+  }
+
+  close(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  #send(message: OutgoingOverlayMessage): void {
+    this.#latest.set(message.topic, message);
+    this.#seq += 1;
+    this.#options.preview({ ...message, seq: this.#seq });
+    this.#options.send(message);
+  }
+}

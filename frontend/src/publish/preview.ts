@@ -1,0 +1,66 @@
+import { type ReadonlySignal, effect } from '@preact/signals-core';
+import { type Devices, canShareScreen } from '../media/capture.ts';
+import { find, make, setText } from '../ui/elements.ts';
+import { run } from '../ui/run.ts';
+import type { CameraControl } from './camera-control.ts';
+import { type PreviewSlate, previewSlate } from './words.ts';
+
+const OTHERS_SHOWN = 3;
+
+/** The publisher's own picture, and what stands in its place while there is none. */
+export function bindPreview(camera: CameraControl, devices: ReadonlySignal<Devices>): void {
+  const video = find('#preview', HTMLVideoElement);
+  const slate = find('#preview-slate', HTMLElement);
+  const title = find('#preview-title', HTMLElement);
+  const detail = find('#preview-detail', HTMLElement);
+  const actions = find('#preview-actions', HTMLElement);
+  const stream = new MediaStream();
+  video.srcObject = stream;
+
+  effect(() => {
+    const picture = camera.picture.value;
+    const track = picture.kind === 'on' ? picture.track : undefined;
+    for (const old of stream.getTracks()) if (old !== track) stream.removeTrack(old);
+    if (track === undefined) return;
+    stream.addTrack(track);
+    // Refused only where a later play() follows: muted pictures need no click.
+    video.play().catch(() => undefined);
+  });
+
+  effect(() => {
+    const words = previewSlate(camera.picture.value, camera.fault.value);
+    slate.hidden = words === undefined;
+    setText(title, words?.title ?? '');
+    setText(detail, words?.detail ?? '');
+    actions.replaceChildren(...offers(words?.offer, camera, devices.value));
+  });
+}
+
+function offers(offer: PreviewSlate['offer'], camera: CameraControl, devices: Devices): Node[] {
+  const useCamera = (label: string, deviceId?: string) =>
+    action(label, () => camera.useCamera(deviceId));
+  const shareScreen = canShareScreen()
+    ? [action('Share screen', () => camera.useScreen(), 'button button-outline')]
+    : [];
+  switch (offer) {
+    case 'camera':
+      return [useCamera('Turn on camera'), ...shareScreen];
+    case 'again':
+      return [useCamera('Try again'), ...shareScreen];
+    case 'screen':
+      return [...shareScreen, useCamera('Use the camera')];
+    case 'others':
+      return devices.cameras.slice(0, OTHERS_SHOWN).map(({ id, label }) => useCamera(label, id));
+    case undefined:
+      return [];
+    default:
+      return offer satisfies never;
+  }
+}
+
+function action(label: string, act: () => Promise<boolean>, className = 'button'): HTMLElement {
+  const button = make('button', { text: label, className });
+  button.type = 'button';
+  button.addEventListener('click', () => run(act(), label));
+  return button;
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import type { PublisherStatus } from '../connection/types.ts';
+import { previewSlate, publisherWords } from './words.ts';
+
+describe('publisherWords', () => {
+  it('has words for every status and only calls live what is on air', () => {
+    const all: PublisherStatus[] = [
+      'idle',
+      'connecting',
+      'live',
+      'reconnecting',
+      'superseded',
+      'failed',
+    ];
+    for (const status of all) {
+      const words = publisherWords(status, undefined);
+      expect(words.short).not.toBe('');
+      expect(words.tone === 'live').toBe(status === 'live');
+    }
+  });
+
+  it('offers to take a broadcast back, and never asks for a reload', () => {
+    expect(publisherWords('superseded', undefined).notice?.action).toBe('take-back');
+    expect(publisherWords('reconnecting', undefined).notice?.detail).toContain('by itself');
+  });
+
+  it('leads on to a new room where this one is somebody else’s', () => {
+    const failure = { code: 'room-taken', message: 'Somebody else is the publisher.' } as const;
+    expect(publisherWords('failed', failure).notice?.action).toBe('new-room');
+  });
+
+  it('says any other failure in its own sentence', () => {
+    const failure = { code: 'gave-up', message: 'The server was not reached.' } as const;
+    const { notice } = publisherWords('failed', failure);
+    expect(notice).toMatchObject({ detail: failure.message, action: 'try-again' });
+  });
+});
+
+describe('previewSlate', () => {
+  it('gives a fault the place of the picture', () => {
+    const fault = { code: 'in-use', title: 'Title', advice: 'Advice' } as const;
+    expect(previewSlate({ kind: 'off' }, fault)).toEqual({
+      title: 'Title',
+      detail: 'Advice',
+      offer: 'again',
+    });
+  });
+
+  it('names the camera that was lost and offers others', () => {
+    const slate = previewSlate(
+      { kind: 'lost', from: 'camera', deviceId: 'a', label: 'FaceCam', gone: true },
+      undefined,
+    );
+    expect(slate?.title).toContain('FaceCam');
+    expect(slate?.offer).toBe('others');
+  });
+});

@@ -1,0 +1,117 @@
+import type { Failure, PublisherStatus } from '../connection/types.ts';
+import type { CaptureFault } from '../media/capture-fault.ts';
+import type { StatusTone } from '../ui/status-pill.ts';
+import type { Picture } from './camera-control.ts';
+
+/** How the publish page shows where the broadcast stands. */
+export interface PublisherWords {
+  readonly tone: StatusTone;
+  readonly short: string;
+  /** What a person must know or decide; undefined where nothing is asked. */
+  readonly notice:
+    | {
+        readonly title: string;
+        readonly detail: string;
+        readonly action: 'take-back' | 'try-again' | 'new-room' | undefined;
+      }
+    | undefined;
+}
+
+export function publisherWords(
+  status: PublisherStatus,
+  failure: Failure | undefined,
+): PublisherWords {
+  switch (status) {
+    case 'idle':
+      return { tone: 'idle', short: 'Not on air', notice: undefined };
+    case 'connecting':
+      return { tone: 'busy', short: 'Going on air', notice: undefined };
+    case 'live':
+      return { tone: 'live', short: 'On air', notice: undefined };
+    case 'reconnecting':
+      return {
+        tone: 'busy',
+        short: 'Reconnecting',
+        notice: {
+          title: 'Your line was cut',
+          detail:
+            'The room is kept for you. The broadcast goes on by itself once the line is back.',
+          action: undefined,
+        },
+      };
+    case 'superseded':
+      return {
+        tone: 'trouble',
+        short: 'Taken over',
+        notice: {
+          title: 'Another page has taken over this broadcast',
+          detail: 'Viewers now see what that page sends. This one has stopped sending.',
+          action: 'take-back',
+        },
+      };
+    case 'failed':
+      return failed(failure);
+    default:
+      return status satisfies never;
+  }
+}
+
+function failed(failure: Failure | undefined): PublisherWords {
+  const taken = failure?.code === 'room-taken';
+  return {
+    tone: 'trouble',
+    short: 'Not on air',
+    notice: {
+      title: taken ? 'This room belongs to somebody else' : 'The broadcast could not go on air',
+      detail: taken
+        ? 'Only the browser that first broadcast in a room may broadcast there again. A new room is one click away.'
+        : (failure?.message ?? 'Something went wrong.'),
+      action: taken ? 'new-room' : 'try-again',
+    },
+  };
+}
+
+/** What stands in the preview while it shows no picture. */
+export interface PreviewSlate {
+  readonly title: string;
+  readonly detail: string;
+  readonly offer: 'camera' | 'again' | 'others' | 'screen' | undefined;
+}
+
+export function previewSlate(
+  picture: Picture,
+  fault: CaptureFault | undefined,
+): PreviewSlate | undefined {
+  switch (picture.kind) {
+    case 'on':
+      return undefined;
+    case 'opening':
+      return {
+        title: 'Opening the camera…',
+        detail: 'If the browser asks, allow it for this page.',
+        offer: undefined,
+      };
+    case 'lost':
+      return picture.from === 'screen'
+        ? {
+            title: 'Screen sharing has stopped',
+            detail: fault?.advice ?? 'Share a screen again, or go on with a camera.',
+            offer: 'screen',
+          }
+        : {
+            title: `${picture.label} is gone`,
+            detail: 'Plug it in again and it goes on by itself, or choose another.',
+            offer: 'others',
+          };
+    case 'off':
+      return fault === undefined
+        ? {
+            title: 'Your camera is off',
+            detail: 'You see the picture here first. Nobody else does until you start.',
+            offer: 'camera',
+          }
+        : { title: fault.title, detail: fault.advice, offer: 'again' };
+    default:
+      return picture satisfies never;
+  }
+}

@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import {
+  formatBitrate,
+  formatCount,
+  formatDuration,
+  formatFrameRate,
+  formatLoss,
+  formatMilliseconds,
+  formatResolution,
+  formatViewers,
+} from './format.ts';
+
+describe('figures', () => {
+  it('says nothing false about what is unknown', () => {
+    expect(formatResolution(640, undefined)).toBe('–');
+    for (const format of [
+      formatFrameRate,
+      formatBitrate,
+      formatMilliseconds,
+      formatLoss,
+      formatCount,
+    ]) {
+      expect(format(undefined)).toBe('–');
+    }
+  });
+
+  it('reads as a person reads', () => {
+    expect(formatResolution(1280, 720)).toBe('1280 × 720');
+    expect(formatFrameRate(29.97)).toBe('30 fps');
+    expect(formatBitrate(812.4)).toBe('812 kbit/s');
+    expect(formatBitrate(2345)).toBe('2.3 Mbit/s');
+    expect(formatMilliseconds(41.6)).toBe('42 ms');
+    expect(formatCount(1234)).toBe('1,234');
+    expect(formatViewers(1)).toBe('1 watching');
+  });
+
+  it.each([
+    [0, '0 %'],
+    [0.0004, '0.0 %'],
+    [0.013, '1.3 %'],
+    [0.256, '26 %'],
+  ])('loss of %d is %s', (fraction, text) => {
+    expect(formatLoss(fraction)).toBe(text);
+  });
+
+  it.each([
+    [-5, '0:00'],
+    [245_000, '4:05'],
+    [3_845_999, '1:04:05'],
+  ])('%d ms on air is %s', (ms, text) => {
+    expect(formatDuration(ms)).toBe(text);
+  });
+});

@@ -1,0 +1,44 @@
+/** Figures as a person reads them; what the browser does not tell is an en dash. */
+const UNKNOWN = '–';
+
+export function formatResolution(width: number | undefined, height: number | undefined): string {
+  return width === undefined || height === undefined ? UNKNOWN : `${width} × ${height}`;
+}
+
+export function formatFrameRate(framesPerSecond: number | undefined): string {
+  return framesPerSecond === undefined ? UNKNOWN : `${Math.round(framesPerSecond)} fps`;
+}
+
+export function formatBitrate(kbps: number | undefined): string {
+  if (kbps === undefined) return UNKNOWN;
+  return kbps < 1000 ? `${Math.round(kbps)} kbit/s` : `${(kbps / 1000).toFixed(1)} Mbit/s`;
+}
+
+export function formatMilliseconds(ms: number | undefined): string {
+  return ms === undefined ? UNKNOWN : `${Math.round(ms)} ms`;
+}
+
+/** `fraction` is 0 to 1. Small losses keep a digit, so that they do not read as none. */
+export function formatLoss(fraction: number | undefined): string {
+  if (fraction === undefined) return UNKNOWN;
+  const percent = fraction * 100;
+  return `${percent === 0 || percent >= 10 ? Math.round(percent) : percent.toFixed(1)} %`;
+}
+
+export function formatCount(count: number | undefined): string {
+  return count === undefined ? UNKNOWN : count.toLocaleString('en');
+}
+
+/** Time on air: 4:05, or 1:04:05 from an hour on. */
+export function formatDuration(ms: number): string {
+  const total = Math.max(0, Math.floor(ms / 1000));
+  const pad = (value: number) => String(value).padStart(2, '0');
+  const hours = Math.floor(total / 3600);
+  const minutes = Math.floor(total / 60) % 60;
+  const seconds = total % 60;
+  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(seconds)}` : `${minutes}:${pad(seconds)}`;
+}
+
+export function formatViewers(viewers: number): string {
+  return `${viewers.toLocaleString('en')} watching`;
+}

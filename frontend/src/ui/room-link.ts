@@ -1,0 +1,50 @@
+import { MAIN_ROOM, type RoomId, isRoomId } from '#protocol/ids.ts';
+
+/**
+ * The room that a page's path stands for: /join/<room>, or `main` for /join and /publish alone.
+ * `undefined` where the name is not one that a room can have.
+ */
+export function roomFromPath(pathname: string): RoomId | undefined {
+  const name = pathname.split('/')[2];
+  if (name === undefined || name === '') return MAIN_ROOM;
+  return isRoomId(name) ? name : undefined;
+}
+
+/** The room meant by what a person typed or pasted: a name, a path or a whole link. */
+export function roomFromInput(input: string): RoomId | undefined {
+  const text = input.trim();
+  if (isRoomId(text)) return text;
+  const path = /(?:^|\/)(?:join|publish)(?:\/([^/?#]*))?\/?(?:[?#].*)?$/.exec(text);
+  if (path === null) return undefined;
+  const name = path[1];
+  if (name === undefined || name === '') return MAIN_ROOM;
+  return isRoomId(name) ? name : undefined;
+}
+
+export function joinUrl(origin: string, room: RoomId): string {
+  return `${origin}/join/${room}`;
+}
+
+/** 128 bits as base64url: a name that nobody guesses. */
+export function unguessableRoom(
+  random: (bytes: Uint8Array<ArrayBuffer>) => void = (bytes) => crypto.getRandomValues(bytes),
+): RoomId {
+  const bytes = new Uint8Array(16);
+  random(bytes);
+  const name = btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
+  if (!isRoomId(name)) throw new Error(`not a room: ${name}`);
+  return name;
+}
+
+/** Whether a link with this host leads anywhere from another machine. */
+export function isLoopbackHost(hostname: string): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    /^127(?:\.\d{1,3}){3}$/.test(hostname)
+  );
+}

@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  root: here('.'),
+  // The backend decides which page an address stands for; Vite must not guess.
+  appType: 'custom',
+  server: {
+    // The pages import the protocol and nothing else of the backend.
+    fs: { allow: [here('.'), here('../backend/src/protocol'), here('../node_modules')] },
+  },
+  build: {
+    outDir: here('dist'),
+    emptyOutDir: true,
+    // data: addresses would not pass the pages' Content-Security-Policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: {
+      input: {
+        index: here('index.html'),
+        publish: here('publish.html'),
+        join: here('join.html'),
+      },
+    },
+  },
+});
