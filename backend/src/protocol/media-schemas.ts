@@ -96,7 +96,7 @@ export const DtlsParametersSchema = v.object({
     v.array(
       v.object({
         algorithm: v.picklist(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512']),
-        value: v.pipe(v.string(), v.regex(/^[0-9A-Fa-f:]{40,200}$/)),
+        value: v.pipe(v.string(), v.regex(/^[0-9A-F]{2}(?::[0-9A-F]{2}){19,63}$/i)),
       }),
     ),
     v.minLength(1),

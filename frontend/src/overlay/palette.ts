@@ -16,8 +16,10 @@ export function colorFor(key: string): string {
   for (let i = 0; i < key.length; i += 1) {
     hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193) >>> 0;
   }
-  // The low bits of FNV-1a alone fall together for short keys.
-  return palette[(hash ^ (hash >>> 15)) % palette.length] ?? palette[0];
+  // FNV-1a alone leaves the low bits of short keys alike.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return palette[((hash ^ (hash >>> 16)) >>> 0) % palette.length] ?? palette[0];
 }
 
 /** Black or white, whichever is read better on `color` (#rgb, #rrggbb or #rrggbbaa). */

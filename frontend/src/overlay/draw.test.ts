@@ -1,0 +1,84 @@
+import type { Shape } from '#protocol/overlay.ts';
+import { describe, expect, it, test } from 'vitest';
+import { drawTopics } from './draw.ts';
+
+const picture = { x: 100, y: 50, width: 640, height: 360 };
+
+/** Keeps what is asked of a 2D context; every character is 8 wide. */
+function record(...shapes: Shape[]) {
+  const calls: { name: string; args: number[]; text: string | undefined }[] = [];
+  const context = new Proxy(
+    {},
+    {
+      get: (_target, name: string) =>
+        name === 'measureText'
+          ? (text: string) => ({ width: text.length * 8 })
+          : (...args: unknown[]) =>
+              calls.push({
+                name,
+                args: args.filter((arg) => typeof arg === 'number'),
+                text: args.find((arg) => typeof arg === 'string'),
+              }),
+      set: () => true,
+    },
+  );
+  drawTopics(context as unknown as CanvasRenderingContext2D, picture, [{ topic: 't', shapes }]);
+  return (name: string) => calls.filter((call) => call.name === name);
+}
+
+describe('drawTopics', () => {
+  it('puts a box where it is on the picture, clipped to the picture', () => {
+    const calls = record({ type: 'box', x: 0.25, y: 0.5, width: 0.5, height: 0.25 });
+    expect(calls('rect').map(({ args }) => args)).toEqual([
+      [100, 50, 640, 360],
+      [260, 230, 320, 90],
+    ]);
+    expect(calls('clip')).toHaveLength(1);
+    expect(calls('stroke')).toHaveLength(2);
+  });
+
+  test.each([
+    ['in the middle', 0.5, 0.5],
+    ['at the right', 1, 0.5],
+    ['at the top', 0.5, 0],
+    ['at the bottom', 0.2, 1],
+    ['outside', -1, 2],
+  ])('keeps the tag of a box or label inside the picture: %s', (_name, x, y) => {
+    const calls = record(
+      { type: 'box', x, y, width: 0.3, height: 0.2, label: 'a box with a name' },
+      { type: 'label', x, y, text: 'l'.repeat(200) },
+    );
+    const outside = calls('roundRect').filter(
+      ({ args: [left = 0, top = 0, width = 0, height = 0] }) =>
+        left < 100 || top < 50 || left + width > 740.001 || top + height > 410.001,
+    );
+    expect(calls('roundRect')).toHaveLength(2);
+    expect(outside).toEqual([]);
+  });
+
+  test.each(['left', 'center', 'right'] as const)('keeps text inside the picture: %s', (align) => {
+    const text = 'some words '.repeat(20);
+    const calls = record({ type: 'text', x: 0.5, y: 0.95, text, align });
+    const lines = calls('fillText');
+    const outside = lines.filter(
+      ({ args: [left = 0, middle = 0], text = '' }) =>
+        left < 100 || left + text.length * 8 > 740 || middle < 50 || middle > 410,
+    );
+    expect(lines.length).toBeGreaterThan(1);
+    expect(outside).toEqual([]);
+  });
+
+  it('closes a polyline only when told', () => {
+    const points: [number, number][] = [
+      [0, 0],
+      [1, 1],
+    ];
+    expect(record({ type: 'polyline', points })('closePath')).toHaveLength(0);
+    const closed = record({ type: 'polyline', points, closed: true });
+    expect(closed('closePath')).toHaveLength(1);
+    expect(closed('lineTo').map(({ args }) => args)).toEqual([
+      [100, 50],
+      [740, 410],
+    ]);
+  });
+});

@@ -1,0 +1,181 @@
+import type { OverlayMessage } from '#protocol/overlay.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { OverlayLayer } from './layer.ts';
+
+/** Counts listeners, to see that none stays; an aborted signal takes its listeners off by `removeEventListener` too. */
+class Listened extends EventTarget {
+  listeners = 0;
+
+  override addEventListener(
+    ...[type, listener, options]: Parameters<EventTarget['addEventListener']>
+  ) {
+    this.listeners += 1;
+    super.addEventListener(type, listener, options);
+  }
+
+  override removeEventListener(...args: Parameters<EventTarget['removeEventListener']>) {
+    this.listeners -= 1;
+    super.removeEventListener(...args);
+  }
+}
+
+/** A 2D context that keeps what was filled as text since the last clearing. */
+function recordingContext() {
+  const texts: string[] = [];
+  const nothing = () => {};
+  const known: Record<string, unknown> = {
+    measureText: (text: string) => ({ width: text.length * 8 }),
+    fillText: (text: string) => texts.push(text),
+    clearRect: () => texts.splice(0),
+  };
+  const context = new Proxy(known, { get: (at, name: string) => at[name] ?? nothing });
+  return { texts, context };
+}
+
+function page() {
+  const { texts, context } = recordingContext();
+  const canvas = {
+    getContext: () => context,
+    width: 0,
+    height: 0,
+  };
+  const video = Object.assign(new Listened(), {
+    clientWidth: 640,
+    clientHeight: 400,
+    videoWidth: 1280,
+    videoHeight: 720,
+  });
+  const density = new Listened();
+  const document = new Listened();
+  const frames = new Map<number, () => void>();
+  let observed = false;
+  let nextFrame = 1;
+  vi.stubGlobal('document', document);
+  vi.stubGlobal('window', { devicePixelRatio: 2, matchMedia: () => density });
+  vi.stubGlobal('requestAnimationFrame', (callback: () => void) => {
+    frames.set(nextFrame, callback);
+    return nextFrame++;
+  });
+  vi.stubGlobal('cancelAnimationFrame', (id: number) => frames.delete(id));
+  vi.stubGlobal(
+    'ResizeObserver',
+    class {
+      observe() {
+        observed = true;
+      }
+      disconnect() {
+        observed = false;
+      }
+    },
+  );
+  const layer = new OverlayLayer(
+    canvas as unknown as HTMLCanvasElement,
+    video as unknown as HTMLVideoElement,
+  );
+  return {
+    layer,
+    canvas,
+    video,
+    density,
+    texts,
+    frames,
+    left: () => ({
+      listeners: video.listeners + density.listeners + document.listeners,
+      observed,
+      frames: frames.size,
+      timers: vi.getTimerCount(),
+    }),
+    paint: () => {
+      const due = [...frames.values()];
+      frames.clear();
+      for (const callback of due) callback();
+      return due.length;
+    },
+  };
+}
+
+const message = (topic: string, text: string | undefined, ttlMs?: number): OverlayMessage => ({
+  kind: 'shapes',
+  topic,
+  seq: 1,
+  capturedAt: 0,
+  shapes: text === undefined ? [] : [{ type: 'label', x: 0.5, y: 0.5, text }],
+  ...(ttlMs !== undefined && { ttlMs }),
+});
+
+describe('OverlayLayer', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it('draws the newest of each topic, once per frame, and only when something changed', () => {
+    const { layer, texts, paint, canvas } = page();
+    paint();
+    expect([canvas.width, canvas.height]).toEqual([1280, 800]);
+    layer.apply(message('a', 'old'));
+    layer.apply(message('a', 'new'));
+    layer.apply(message('b', 'other'));
+    expect(paint()).toBe(1);
+    expect(texts).toEqual(['new', 'other']);
+    expect(paint()).toBe(0);
+    layer.apply(message('a', undefined));
+    paint();
+    expect(texts).toEqual(['other']);
+  });
+
+  it('takes a topic off at the end of its time, and everything on reset', () => {
+    const { layer, texts, paint } = page();
+    layer.apply(message('brief', 'brief', 1000));
+    layer.apply(message('stays', 'stays'));
+    vi.advanceTimersByTime(999);
+    paint();
+    expect(texts).toEqual(['brief', 'stays']);
+    vi.advanceTimersByTime(2);
+    expect(paint()).toBe(1);
+    expect(texts).toEqual(['stays']);
+    layer.reset();
+    paint();
+    expect(texts).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('follows messages while it is not shown', () => {
+    const { layer, texts, paint } = page();
+    layer.visible = false;
+    layer.apply(message('a', 'a'));
+    paint();
+    expect(texts).toEqual([]);
+    layer.visible = true;
+    paint();
+    expect(texts).toEqual(['a']);
+  });
+
+  it('draws anew when the picture or the pixel density changes, nothing without a picture', () => {
+    const { layer, texts, paint, video, density } = page();
+    layer.apply(message('a', 'a'));
+    paint();
+    video.videoWidth = 0;
+    video.dispatchEvent(new Event('resize'));
+    expect(paint()).toBe(1);
+    expect(texts).toEqual([]);
+    density.dispatchEvent(new Event('change'));
+    expect(paint()).toBe(1);
+    density.dispatchEvent(new Event('change'));
+    expect(paint()).toBe(1);
+  });
+
+  it('leaves nothing behind when closed, twice', () => {
+    const { layer, left } = page();
+    layer.apply(message('a', 'a', 5000));
+    layer.close();
+    layer.close();
+    layer.apply(message('a', 'a', 5000));
+    layer.reset();
+    layer.visible = false;
+    expect(left()).toEqual({ listeners: 0, observed: false, frames: 0, timers: 0 });
+  });
+});
