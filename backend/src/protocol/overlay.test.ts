@@ -1,6 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { OVERLAY_MAX_BYTES, parseOverlayMessage, type Shape } from './overlay.ts';
+import {
+  OVERLAY_MAX_BYTES,
+  OVERLAY_MAX_DEPTH,
+  parseOverlayMessage,
+  type Shape,
+} from './overlay.ts';
 
 const common = { topic: 'motion', seq: 1, capturedAt: 1_795_389_200_203.5, ttlMs: 1000 };
 const box = { type: 'box', x: 0.1, y: 0.2, width: 0.3, height: 0.4 };
@@ -108,6 +113,15 @@ describe('invalid messages are refused', () => {
     };
     expect(parseOverlayMessage(padded(OVERLAY_MAX_BYTES))).toBeDefined();
     expect(parseOverlayMessage(padded(OVERLAY_MAX_BYTES + 1))).toBeUndefined();
+  });
+
+  it('data nested so deeply that sending it on would overflow the stack', () => {
+    const nested = (depth: number, open = '[', close = ']') =>
+      `{"kind":"data","topic":"t","seq":1,"capturedAt":0,"data":${open.repeat(depth)}0${close.repeat(depth)}}`;
+    expect(parseOverlayMessage(nested(OVERLAY_MAX_DEPTH))).toBeDefined();
+    expect(parseOverlayMessage(nested(OVERLAY_MAX_DEPTH + 1))).toBeUndefined();
+    expect(parseOverlayMessage(nested(8000))).toBeUndefined();
+    expect(parseOverlayMessage(nested(2000, '{"a":', '}'))).toBeUndefined();
   });
 
   it('a payload that reaches for the prototype stays a payload', () => {

@@ -6,6 +6,8 @@ import * as v from 'valibot';
 
 export const OVERLAY_MAX_BYTES = 16 * 1024;
 export const OVERLAY_MAX_TOPICS = 16;
+/** Arrays and objects inside one another. 16 KiB of `[` would overflow the stack of whoever sends it on. */
+export const OVERLAY_MAX_DEPTH = 32;
 
 const Coordinate = v.pipe(v.number(), v.minValue(-1), v.maxValue(2));
 const Extent = v.pipe(v.number(), v.minValue(0), v.maxValue(2));
@@ -72,8 +74,17 @@ export const ShapesMessageSchema = v.object({
 export const DataMessageSchema = v.object({
   kind: v.literal('data'),
   ...common,
-  data: v.unknown(),
+  data: v.pipe(
+    v.unknown(),
+    v.check((data) => !deeperThan(data, OVERLAY_MAX_DEPTH), 'nested too deeply'),
+  ),
 });
+
+function deeperThan(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => deeperThan(inner, depth - 1));
+}
+
 export const OverlayMessageSchema = v.variant('kind', [ShapesMessageSchema, DataMessageSchema]);
 
 export type Box = v.InferOutput<typeof BoxSchema>;

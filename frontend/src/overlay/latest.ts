@@ -14,8 +14,7 @@ export interface TopicData {
   readonly receivedAt: number;
 }
 
-/** Indentation grows with the square of the depth: 8 kB of `[` would become 130 MB. */
-const maxIndentedDepth = 32;
+/** A long list deep inside would be mostly indentation. */
 const maxJsonLength = 4 * OVERLAY_MAX_BYTES;
 
 /** The newest JSON of each topic that is not drawn, for the panel beside the picture. */
@@ -54,17 +53,6 @@ export class LatestData {
 }
 
 function readableJson(data: DataMessage['data']): string {
-  try {
-    const indented = deeperThan(data, maxIndentedDepth) ? undefined : JSON.stringify(data, null, 2);
-    if (indented !== undefined && indented.length <= maxJsonLength) return indented;
-    return JSON.stringify(data) ?? 'null';
-  } catch {
-    return '(nested too deeply to show)';
-  }
-}
-
-function deeperThan(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (depth === 0) return true;
-  return Object.values(value).some((inner) => deeperThan(inner, depth - 1));
+  const indented = JSON.stringify(data, null, 2);
+  return indented.length <= maxJsonLength ? indented : JSON.stringify(data);
 }
