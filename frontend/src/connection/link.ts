@@ -1,0 +1,193 @@
+import { type ReadonlySignal, signal } from '@preact/signals-core';
+import type { types } from 'mediasoup-client';
+import { ERRORS, OnecastError } from '#protocol/errors.ts';
+import type { AnswerOf, RoomView, SessionGrant } from '#protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { type Afterwards, Driver, type Effects } from './driver.ts';
+import type { Event, State } from './machine.ts';
+import { watchPage } from './page-events.ts';
+import { SignalClient, type SignalEvents } from './signal-client.ts';
+import type { Failure } from './types.ts';
+
+/** What differs between publisher and viewer. */
+export interface Role {
+  /** How long it keeps trying, ms. */
+  readonly patienceMs: number;
+  readonly push: SignalEvents['push'];
+  /** Of the page's own transport, while it is open. */
+  transportId(): string | undefined;
+  /** Joins or publishes. */
+  enter(): Promise<Entered>;
+  resumed(answer: AnswerOf<'resume'>): void;
+  renewed(answer: AnswerOf<'renewTransport'>): Afterwards;
+  restartIce(iceParameters: types.IceParameters, signal: AbortSignal): Promise<void>;
+  requestKeyFrame(): Promise<void>;
+  dropMedia(): void;
+}
+
+export interface Entered {
+  readonly session: SessionGrant;
+  readonly room: RoomView;
+  readonly afterwards: Afterwards;
+}
+
+/** One page's connection to the server: its socket, its session, its machine. */
+export class Link {
+  readonly signalling: SignalClient;
+  readonly #role: Role;
+  readonly #driver: Driver;
+  readonly #room = signal<RoomView | undefined>(undefined);
+  readonly #unwatch: () => void;
+  #grant: SessionGrant | undefined;
+
+  constructor(role: Role) {
+    this.#role = role;
+    this.signalling = new SignalClient({
+      up: () => this.send({ type: 'SOCKET_UP' }),
+      down: () => this.send({ type: 'SOCKET_DOWN' }),
+      push: {
+        roomChanged: (room) => this.sawRoom(room),
+        transportGone: ({ transportId }) => {
+          if (transportId === role.transportId()) this.send({ type: 'TRANSPORT_GONE' });
+        },
+        superseded: () => this.send({ type: 'SUPERSEDED' }),
+        draining: ({ retryInMs }) => this.send({ type: 'SERVER_DRAINING', retryInMs }),
+        ...role.push,
+      },
+    });
+    this.#driver = new Driver(this.#effects(), role.patienceMs);
+    this.#unwatch = watchPage({
+      online: () => this.send({ type: 'ONLINE' }),
+      visible: () => this.send({ type: 'VISIBLE' }),
+      // Closing now tells the server at once; it would learn it by timeout otherwise.
+      leaving: () => this.close(),
+    });
+  }
+
+  get state(): ReadonlySignal<State> {
+    return this.#driver.state;
+  }
+
+  get room(): ReadonlySignal<RoomView | undefined> {
+    return this.#room;
+  }
+
+  sawRoom(room: RoomView): void {
+    const known = this.#room.value;
+    // A push may be overtaken by the answer of a later request.
+    if (known && room.epoch < known.epoch && this.state.value.phase.name === 'live') return;
+    this.#room.value = room;
+  }
+
+  send(event: Event): void {
+    this.#driver.send(event);
+  }
+
+  /** What the transport says of itself. */
+  transportState(state: types.ConnectionState): void {
+    switch (state) {
+      case 'connecting':
+        return this.send({ type: 'MEDIA_PENDING' });
+      case 'connected':
+        return this.send({ type: 'MEDIA_READY' });
+      case 'disconnected':
+        return this.send({ type: 'MEDIA_DISCONNECTED' });
+      case 'failed':
+        return this.send({ type: 'MEDIA_FAILED' });
+      case 'new':
+      case 'closed':
+        return;
+      default:
+        state satisfies never;
+    }
+  }
+
+  /** The page's side of a transport; the answer is not waited for, ICE shows whether it worked. */
+  connectTransport(transportId: string, dtlsParameters: types.DtlsParameters): void {
+    this.signalling
+      .request('connect', { transportId, dtlsParameters })
+      .catch((error: unknown) => this.failed(error));
+  }
+
+  /** A request outside the machine's own commands went wrong. */
+  failed(error: unknown): void {
+    if (error instanceof OnecastError) {
+      this.send({ type: 'REFUSED', code: error.code, retry: error.retry });
+    } else {
+      console.warn('onecast:', error);
+    }
+  }
+
+  get failure(): Failure | undefined {
+    const { phase } = this.state.value;
+    if (phase.name !== 'failed') return undefined;
+    const { code } = phase;
+    return {
+      code,
+      message:
+        code === 'gave-up' ? 'The server could not be reached for too long.' : ERRORS[code].message,
+    };
+  }
+
+  /** Leaves for good. Idempotent. */
+  close(): void {
+    this.#unwatch();
+    if (this.state.value.session) {
+      // Best effort: the page may be on its way out.
+      this.signalling.request('leave', {}).catch(() => undefined);
+    }
+    this.send({ type: 'LEAVE' });
+  }
+
+  #effects(): Effects {
+    const role = this.#role;
+    return {
+      openSocket: () => this.signalling.open(),
+      closeSocket: () => this.signalling.close(),
+      enter: async () => {
+        const { session, room, afterwards } = await role.enter();
+        return () => {
+          this.#grant = session;
+          this.#room.value = room;
+          afterwards();
+        };
+      },
+      resume: async () => {
+        const grant = this.#grant;
+        if (!grant) throw new OnecastError('session-gone');
+        const answer = await this.signalling.request('resume', {
+          protocol: PROTOCOL_VERSION,
+          ...grant,
+        });
+        const kept = answer.transportId !== null && answer.transportId === role.transportId();
+        // At once, not afterwards: the secret before is spent even if the phase is over.
+        this.#grant = answer.session;
+        return {
+          transport: kept ? 'kept' : 'gone',
+          afterwards: () => {
+            this.#room.value = answer.room;
+            if (kept) role.resumed(answer);
+          },
+        };
+      },
+      restartIce: async (abort) => {
+        const transportId = role.transportId();
+        if (transportId === undefined) throw new OnecastError('transport-gone');
+        const { iceParameters } = await this.signalling.request('restartIce', { transportId });
+        await role.restartIce(iceParameters, abort);
+      },
+      renewTransport: async () => {
+        const answer = await this.signalling.request('renewTransport', {});
+        return () => {
+          this.#room.value = answer.room;
+          role.renewed(answer)();
+        };
+      },
+      requestKeyFrame: () => role.requestKeyFrame(),
+      dropMedia: () => role.dropMedia(),
+      forgetSession: () => {
+        this.#grant = undefined;
+      },
+    };
+  }
+}

@@ -1,0 +1,112 @@
+import { io, type Socket } from 'socket.io-client';
+import * as v from 'valibot';
+import { OnecastError } from '#protocol/errors.ts';
+import { ResultSchema } from '#protocol/result.ts';
+import {
+  ANSWERS,
+  type AnswerOf,
+  PUSHES,
+  type PushName,
+  type PushOf,
+  type RequestName,
+  type RequestOf,
+} from '#protocol/signalling.ts';
+import { TIMING } from './machine.ts';
+
+export interface SignalEvents {
+  up(): void;
+  down(): void;
+  push: { readonly [N in PushName]?: (payload: PushOf<N>) => void };
+}
+
+/** The page's one socket. Reconnecting is the machine's business, never Socket.IO's. */
+export class SignalClient {
+  readonly #events: SignalEvents;
+  #socket: Socket | undefined;
+  #requests = 0;
+
+  constructor(events: SignalEvents) {
+    this.#events = events;
+  }
+
+  /** Requests sent on the present socket. */
+  get requestCount(): number {
+    return this.#requests;
+  }
+
+  open(): void {
+    this.close();
+    const socket = io({
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      timeout: TIMING.socketDeadlineMs,
+    });
+    this.#socket = socket;
+    this.#requests = 0;
+    const current = () => this.#socket === socket;
+    socket.on('connect', () => current() && this.#events.up());
+    for (const gone of ['disconnect', 'connect_error']) {
+      socket.on(gone, () => {
+        if (!current()) return;
+        this.close();
+        this.#events.down();
+      });
+    }
+    for (const [name, schema] of Object.entries(PUSHES)) {
+      if (!isPushName(name)) continue;
+      socket.on(name, (raw: unknown) => {
+        if (!current()) return;
+        const parsed = v.safeParse(schema, raw);
+        if (!parsed.success) {
+          console.warn(`onecast: ${name} was not understood`, parsed.issues[0].message);
+          return;
+        }
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a name's schema and listener belong together; TypeScript does not follow that through a loop
+        const listener = this.#events.push[name] as ((payload: unknown) => void) | undefined;
+        listener?.(parsed.output);
+      });
+    }
+  }
+
+  /**
+   * Sends one request and waits for its ack.
+   * @throws OnecastError where it is refused; Error where no answer comes or the socket goes.
+   */
+  async request<N extends RequestName>(name: N, payload: Outgoing<N>): Promise<AnswerOf<N>> {
+    const socket = this.#socket;
+    if (!socket?.connected) throw new Error(`${name}: no socket`);
+    this.#requests += 1;
+    const requestId = crypto.getRandomValues(new Uint32Array(3)).join('-');
+    const ack: unknown = await socket
+      .timeout(TIMING.answerDeadlineMs)
+      .emitWithAck(name, { requestId, ...payload });
+    const result = v.parse(ResultSchema, ack);
+    if (!result.ok) throw new OnecastError(result.code, result.message);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by this name's own schema
+    return v.parse(ANSWERS[name], result.value) as AnswerOf<N>;
+  }
+
+  /** Idempotent; raises no event. */
+  close(): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.off();
+    socket?.disconnect();
+  }
+
+  /** Cuts the connection as a fault would, for tests and `simulate`. */
+  cut(): void {
+    this.#socket?.io.engine.close();
+  }
+}
+
+/** A request as the page fills it in: media parameters go out as the browser made them. */
+type Outgoing<N extends RequestName> = {
+  readonly [K in keyof Omit<RequestOf<N>, 'requestId'>]: AsMade<RequestOf<N>[K]>;
+};
+type AsMade<T> = T extends string | readonly unknown[] ? T : T extends object ? object : T;
+
+function isPushName(name: string): name is PushName {
+  return Object.hasOwn(PUSHES, name);
+}

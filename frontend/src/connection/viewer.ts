@@ -1,0 +1,266 @@
+import { computed, type ReadonlySignal, signal } from '@preact/signals-core';
+import { type OverlayMessage, parseOverlayMessage } from '#protocol/overlay.ts';
+import type { AnswerOf, ViewerMedia } from '#protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { loadDevice } from '../media/device.ts';
+import { flowSampleOf } from '../media/flow.ts';
+import { Receiver } from '../media/receive.ts';
+import { OverlaySequence } from '../overlay/sequence.ts';
+import { type Entered, Link } from './link.ts';
+import { beginStall, type Remedy, STALL, type StallState, stepStall } from './stall.ts';
+import type { Failure, ViewerConnection, ViewerOptions, ViewerStatus } from './types.ts';
+import { viewerStatus } from './viewer-status.ts';
+
+const SAMPLE_MS = 250;
+/** Swaps leave closed m-lines behind; past this the transport is renewed, make before break. */
+const SWAPS_BEFORE_RENEWAL = 20;
+
+export function connectViewer(options: ViewerOptions): ViewerConnection {
+  return new Viewer(options);
+}
+
+class Viewer implements ViewerConnection {
+  readonly stream: MediaStream;
+  readonly hasAudio: ReadonlySignal<boolean>;
+  readonly status: ReadonlySignal<ViewerStatus>;
+  readonly failure: ReadonlySignal<Failure | undefined>;
+  readonly #options: ViewerOptions;
+  readonly #link: Link;
+  readonly #receiver: Promise<Receiver>;
+  readonly #hasAudio = signal(false);
+  readonly #unsupported = signal<Failure | undefined>(undefined);
+  /** The picture moves now. */
+  readonly #flowing = signal(false);
+  readonly #everLive = signal(false);
+  readonly #sequence = new OverlaySequence();
+  readonly #overlayListeners = new Set<(message: OverlayMessage) => void>();
+  readonly #resetListeners = new Set<() => void>();
+  readonly #sampler: ReturnType<typeof setInterval>;
+  #open: Receiver | undefined;
+  #epoch = 0;
+  #stall: StallState | undefined;
+
+  constructor(options: ViewerOptions) {
+    this.#options = options;
+    this.stream = new MediaStream();
+    this.#receiver = loadDevice(options.page).then((device) => {
+      const receiver = new Receiver(device, this.stream, {
+        connect: (transportId, dtls) => this.#link.connectTransport(transportId, dtls),
+        stateChanged: (state) => this.#link.transportState(state),
+        ready: (consumerIds) => this.#resume(consumerIds),
+        overlay: (text) => this.#sawOverlay(text),
+        tracksChanged: () => {
+          this.#hasAudio.value = this.stream.getAudioTracks().length > 0;
+        },
+      });
+      this.#open = receiver;
+      return receiver;
+    });
+    this.#receiver.catch(() => {
+      this.#unsupported.value = {
+        code: 'browser-unsupported',
+        message: 'This browser can not play live video. Try a current Chrome, Firefox or Safari.',
+      };
+      this.close();
+    });
+    this.#link = new Link({
+      patienceMs: Number.POSITIVE_INFINITY,
+      push: {
+        broadcastChanged: ({ room, media }) => {
+          this.#link.sawRoom(room);
+          this.#match(media);
+        },
+      },
+      enter: () => this.#join(),
+      resumed: (answer) => this.#resumed(answer),
+      renewed: (answer) => () => {
+        this.#open?.open(answer.transport);
+        if (answer.media) this.#match(answer.media);
+        this.#retained(answer.overlay);
+      },
+      restartIce: async (iceParameters, abort) => this.#open?.restartIce(iceParameters, abort),
+      requestKeyFrame: () => this.#requestKeyFrame(),
+      dropMedia: () => this.#open?.close(),
+      transportId: () => this.#open?.transportId,
+    });
+    this.hasAudio = this.#hasAudio;
+    this.failure = computed(() => this.#unsupported.value ?? this.#link.failure);
+    this.status = computed(() =>
+      viewerStatus({
+        failed: this.failure.value !== undefined,
+        phase: this.#link.state.value.phase.name,
+        room: this.#link.room.value?.status,
+        flowing: this.#flowing.value,
+        everLive: this.#everLive.value,
+      }),
+    );
+    this.#sampler = setInterval(() => void this.#sample(), SAMPLE_MS);
+    this.#link.send({ type: 'START' });
+  }
+
+  get room() {
+    return this.#link.room;
+  }
+
+  onOverlay(listener: (message: OverlayMessage) => void): () => void {
+    this.#overlayListeners.add(listener);
+    return () => this.#overlayListeners.delete(listener);
+  }
+
+  onOverlayReset(listener: () => void): () => void {
+    this.#resetListeners.add(listener);
+    return () => this.#resetListeners.delete(listener);
+  }
+
+  watch(video: HTMLVideoElement): () => void {
+    let handle = 0;
+    const shown = () => {
+      this.#sawFrame();
+      handle = video.requestVideoFrameCallback(shown);
+    };
+    handle = video.requestVideoFrameCallback(shown);
+    return () => video.cancelVideoFrameCallback(handle);
+  }
+
+  async getStats(): Promise<RTCStatsReport | undefined> {
+    return this.#open?.getStats();
+  }
+
+  close(): void {
+    clearInterval(this.#sampler);
+    this.#link.close();
+    this.#open?.close();
+  }
+
+  // --- signalling
+
+  async #join(): Promise<Entered> {
+    const { device } = await this.#receiver;
+    const answer = await this.#link.signalling.request('join', {
+      protocol: PROTOCOL_VERSION,
+      room: this.#options.room,
+      rtpCapabilities: device.recvRtpCapabilities,
+    });
+    return {
+      session: answer.session,
+      room: answer.room,
+      afterwards: () => {
+        this.#open?.open(answer.transport);
+        // A server that was started anew counts its epochs anew.
+        this.#newEpoch(answer.media.epoch);
+        this.#match(answer.media);
+        this.#retained(answer.overlay);
+      },
+    };
+  }
+
+  #resumed(answer: AnswerOf<'resume'>): void {
+    const { media } = answer;
+    if (!media) return;
+    this.#match(media);
+    // The request that resumed them may have been lost with the socket.
+    this.#resume(media.consumers.map(({ id }) => id));
+    this.#retained(answer.overlay);
+  }
+
+  #resume(consumerIds: string[]): void {
+    if (consumerIds.length === 0) return;
+    this.#link.signalling
+      .request('resumeConsumers', { consumerIds })
+      .catch((error: unknown) => this.#link.failed(error));
+  }
+
+  async #requestKeyFrame(): Promise<void> {
+    if (this.#open?.expectsMedia) await this.#link.signalling.request('requestKeyFrame', {});
+  }
+
+  /** Makes what is received that of `media`; a push that was overtaken changes nothing. */
+  #match(media: ViewerMedia): void {
+    const receiver = this.#open;
+    if (!receiver || media.epoch < this.#epoch) return;
+    if (media.epoch > this.#epoch) this.#newEpoch(media.epoch);
+    receiver.match(media).then(
+      () => {
+        // With nothing to receive the transport has nothing to connect for.
+        const { state } = receiver;
+        const idle = state === 'new' && !receiver.expectsMedia;
+        if (idle || state === 'connected') this.#link.send({ type: 'MEDIA_READY' });
+        if (receiver.swaps >= SWAPS_BEFORE_RENEWAL) this.#link.send({ type: 'TRANSPORT_GONE' });
+      },
+      (error: unknown) => {
+        console.warn('onecast:', error);
+        this.#link.send({ type: 'MEDIA_FAILED' });
+      },
+    );
+  }
+
+  // --- overlay
+
+  #newEpoch(epoch: number): void {
+    this.#epoch = epoch;
+    this.#sequence.reset();
+    for (const listener of this.#resetListeners) listener();
+  }
+
+  #sawOverlay(text: string): void {
+    const message = parseOverlayMessage(text);
+    if (message) this.#tell(message);
+  }
+
+  #retained(messages: readonly OverlayMessage[]): void {
+    for (const message of messages) this.#tell(message);
+  }
+
+  #tell(message: OverlayMessage): void {
+    if (!this.#sequence.accept(message)) return;
+    for (const listener of this.#overlayListeners) listener(message);
+  }
+
+  // --- the picture
+
+  #sawFrame(): void {
+    this.#flowing.value = true;
+    this.#everLive.value = true;
+  }
+
+  async #sample(): Promise<void> {
+    const sample = flowSampleOf(await this.#open?.getStats(), performance.now());
+    const before = this.#stall;
+    const moved = before !== undefined && sample.frames > before.last.frames;
+    const expected =
+      this.#link.state.value.phase.name === 'live' &&
+      this.#link.room.value?.status === 'live' &&
+      this.#open?.expectsMedia === true;
+    if (!before) {
+      this.#stall = beginStall(sample);
+      return;
+    }
+    if (moved) this.#sawFrame();
+    const { state, remedy } = stepStall(before, sample);
+    this.#flowing.value = sample.now - state.frameAt < STALL.flowingMs && sample.frames > 0;
+    // Nothing is expected: the clocks of the ladder start anew, that of the picture does not.
+    this.#stall = expected ? state : { ...beginStall(sample), frameAt: state.frameAt };
+    if (expected && remedy) this.#apply(remedy);
+  }
+
+  #apply(remedy: Remedy): void {
+    console.info(`onecast: the picture stands still, remedy: ${remedy}`);
+    switch (remedy) {
+      case 'restart-ice':
+        return this.#link.send({ type: 'MEDIA_FAILED' });
+      case 'key-frame':
+        this.#requestKeyFrame().catch((error: unknown) => this.#link.failed(error));
+        return;
+      case 'new-consumers':
+        this.#link.signalling.request('renewConsumers', {}).then(
+          (media) => this.#match(media),
+          (error: unknown) => this.#link.failed(error),
+        );
+        return;
+      case 'new-transport':
+        return this.#link.send({ type: 'TRANSPORT_GONE' });
+      default:
+        remedy satisfies never;
+    }
+  }
+}
