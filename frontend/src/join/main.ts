@@ -106,9 +106,8 @@ function watchRoom(room: RoomId): void {
   effect(() => {
     const sound = button('sound');
     sound.hidden = !connection.hasAudio.value;
-    sound.setAttribute('aria-pressed', String(!player.muted.value));
-    sound.title = player.muted.value ? '' : 'Turn sound off';
-    setText(find('#sound-words', HTMLElement), player.muted.value ? 'Turn sound on' : 'Sound');
+    sound.toggleAttribute('data-muted', player.muted.value);
+    setText(find('#sound-words', HTMLElement), player.muted.value ? 'Unmute' : 'Mute');
   });
 
   button('watch').addEventListener('click', () => player.play());

@@ -1,4 +1,5 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
+import { whenLoaded } from '../ui/when-loaded.ts';
 
 /**
  * Keeps a live <video> playing. Browsers pause it for reasons of their own (background, a call, media
@@ -15,7 +16,6 @@ export class Player {
     // Safari goes by the attributes, other browsers by the properties.
     video.setAttribute('playsinline', '');
     video.muted = true;
-    video.srcObject = stream;
     const options = { signal: this.#abort.signal };
     const resume = () => {
       if (document.visibilityState === 'visible') this.play();
@@ -25,6 +25,11 @@ export class Player {
     video.addEventListener('volumechange', () => (this.#muted.value = video.muted), options);
     document.addEventListener('visibilitychange', resume, options);
     window.addEventListener('pageshow', () => this.#attachAgain(), options);
+    whenLoaded(() => {
+      if (this.#abort.signal.aborted) return;
+      video.srcObject = stream;
+      this.play();
+    });
   }
 
   /** The browser refuses to play without a person's click. */
@@ -37,6 +42,7 @@ export class Player {
   }
 
   play(): void {
+    if (this.#video.srcObject === null) return;
     this.#video.play().then(
       () => {
         this.#blocked.value = false;

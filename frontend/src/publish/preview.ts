@@ -3,6 +3,7 @@ import { type Devices, canShareScreen } from '../media/capture.ts';
 import { find, make, setText } from '../ui/elements.ts';
 import { run } from '../ui/run.ts';
 import type { CameraControl } from './camera-control.ts';
+import { whenLoaded } from '../ui/when-loaded.ts';
 import { type PreviewSlate, previewSlate } from './words.ts';
 
 const OTHERS_SHOWN = 3;
@@ -15,7 +16,9 @@ export function bindPreview(camera: CameraControl, devices: ReadonlySignal<Devic
   const detail = find('#preview-detail', HTMLElement);
   const actions = find('#preview-actions', HTMLElement);
   const stream = new MediaStream();
-  video.srcObject = stream;
+  whenLoaded(() => {
+    video.srcObject = stream;
+  });
 
   effect(() => {
     const picture = camera.picture.value;
@@ -23,8 +26,8 @@ export function bindPreview(camera: CameraControl, devices: ReadonlySignal<Devic
     for (const old of stream.getTracks()) if (old !== track) stream.removeTrack(old);
     if (track === undefined) return;
     stream.addTrack(track);
-    // Refused only where a later play() follows: muted pictures need no click.
-    video.play().catch(() => undefined);
+    // Not yet attached, it plays by its autoplay attribute; a refusal is followed by the next track.
+    if (video.srcObject !== null) video.play().catch(() => undefined);
   });
 
   effect(() => {
