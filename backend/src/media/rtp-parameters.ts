@@ -8,7 +8,7 @@ import type { RequestOf } from '../protocol/signalling.ts';
 
 type ParsedRtpParameters = RequestOf<'produce'>['rtpParameters'];
 type ParsedRtpCapabilities = RequestOf<'join'>['rtpCapabilities'];
-type ParsedDtlsParameters = RequestOf<'connect'>['dtlsParameters'];
+type ParsedDtlsParameters = RequestOf<'connectTransport'>['dtlsParameters'];
 type ParsedSctpStreamParameters = RequestOf<'produceData'>['sctpStreamParameters'];
 
 const KNOWN_EXTENSIONS = new Set<string>(

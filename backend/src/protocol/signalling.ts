@@ -46,8 +46,8 @@ export const REQUESTS = {
     sessionId: SessionIdSchema,
     resumeSecret: SecretSchema,
   }),
-  /** The page's side of a transport. Answer: nothing. */
-  connect: v.strictObject({
+  /** The page's side of a transport. Answer: nothing. (`connect` itself is Socket.IO's own.) */
+  connectTransport: v.strictObject({
     requestId,
     transportId: MediaIdSchema,
     dtlsParameters: DtlsParametersSchema,
@@ -171,7 +171,7 @@ export const ANSWERS = {
     producerIds: v.array(MediaIdSchema),
     overlay: RetainedSchema,
   }),
-  connect: nothing,
+  connectTransport: nothing,
   restartIce: v.object({ iceParameters: fromServer<types.IceParameters>() }),
   renewTransport: v.object({
     transport: TransportSchema,

@@ -26,7 +26,7 @@ export function createHandlers(connection: Connection, registry: RoomRegistry): 
     publish: async (request) => connection.enter(() => publish(connection, registry, request)),
     resume: async (request) => connection.enter(() => resume(connection, registry, request)),
 
-    connect: async ({ transportId, dtlsParameters }) =>
+    connectTransport: async ({ transportId, dtlsParameters }) =>
       asMember(async ({ session }) => {
         const transport = session.transport(transportId);
         session.expectDtls(transport);

@@ -105,7 +105,7 @@ export class Link {
   /** The page's side of a transport; the answer is not waited for, ICE shows whether it worked. */
   connectTransport(transportId: string, dtlsParameters: types.DtlsParameters): void {
     this.signalling
-      .request('connect', { transportId, dtlsParameters })
+      .request('connectTransport', { transportId, dtlsParameters })
       .catch((error: unknown) => this.failed(error));
   }
 
