@@ -122,3 +122,13 @@ export function bar(share, width = 24) {
   const full = Math.round(Math.min(1, Math.max(0, share)) * width);
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
+
+/** A line of npm, apt-get, meson or a compiler if it tells what is wrong, without its prefix. */
+export function tellingError(line) {
+  const text = line.trim();
+  const npm = /^npm (?:error|ERR!) (.*)$/.exec(text)?.[1];
+  if (npm !== undefined)
+    return /^(code|errno|syscall|path|A complete log)\b/.test(npm) ? undefined : npm;
+  if (text.startsWith('E: ')) return text.slice(3);
+  return /(^|\s)(fatal )?error\b.*:/i.test(text) ? text : undefined;
+}

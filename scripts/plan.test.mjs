@@ -12,6 +12,7 @@ import {
   packagePlan,
   prebuiltUrl,
   runsTypeScript,
+  tellingError,
   WORKER_NEEDS,
   workerKey,
 } from './plan.mjs';
@@ -156,5 +157,23 @@ describe('node_modules', () => {
     ['one missing', { 'node_modules/b': { version: '2.0.0' } }, false],
   ])('%s', (_name, packages, installed) => {
     expect(isInstalled(lock, { packages })).toBe(installed);
+  });
+});
+
+describe('the line that tells what is wrong', () => {
+  test.each([
+    ['npm error code ENOTFOUND', undefined],
+    ['npm error errno ENOTFOUND', undefined],
+    ['npm error network request to x failed', 'network request to x failed'],
+    ['npm error A complete log of this run can be found in: x', undefined],
+    ['E: Unable to locate package x', 'Unable to locate package x'],
+    ['../src/a.cpp:3:1: error: expected x', '../src/a.cpp:3:1: error: expected x'],
+    [
+      'meson.build:1:0: ERROR: Dependency "x" not found',
+      'meson.build:1:0: ERROR: Dependency "x" not found',
+    ],
+    ['[3/9] Compiling error_codes.cpp', undefined],
+  ])('%s', (line, told) => {
+    expect(tellingError(line)).toBe(told);
   });
 });

@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Failure } from './failure.mjs';
+import { tellingError } from './plan.mjs';
 
 const running = new Set();
 
@@ -27,7 +28,7 @@ export function answers(command, ...args) {
 
 /**
  * Runs a program to its end; its output goes to `log`. Rejects with a Failure that tells `purpose`,
- * its last line of error and where the log is. `onStatus` gets the lines of file descriptor 3.
+ * its first line of error and where the log is. `onStatus` gets the lines of file descriptor 3.
  */
 export async function quietly(command, args, { purpose, log, mend, cwd, env, onLine, onStatus }) {
   mkdirSync(dirname(log), { recursive: true });
@@ -36,14 +37,16 @@ export async function quietly(command, args, { purpose, log, mend, cwd, env, onL
   const stdio = ['ignore', 'pipe', 'pipe', onStatus ? 'pipe' : 'ignore'];
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio });
   running.add(child);
-  const tail = [];
+  let last = '';
+  let telling;
   const listen = (stream, heard) => {
     createInterface({ input: stream }).on('line', heard);
   };
   const heard = (line) => {
     file.write(`${line}\n`);
-    if (line.trim()) tail.push(line.trim());
-    if (tail.length > 60) tail.shift();
+    last = line.trim() || last;
+    // The first error is the cause; those that follow are its consequences.
+    telling ??= tellingError(line);
     onLine?.(line);
   };
   listen(child.stdout, heard);
@@ -56,11 +59,10 @@ export async function quietly(command, args, { purpose, log, mend, cwd, env, onL
   running.delete(child);
   await new Promise((resolve) => file.end(resolve));
   if (end.code === 0) return;
-  if (tail.some((line) => /no space left on device|ENOSPC/i.test(line))) {
+  if (/no space left on device|ENOSPC/i.test(`${telling} ${last}`)) {
     throw new Failure(`${purpose}: the disk is full`, 'free some space, or set ONECAST_CACHE');
   }
-  const telling = tail.findLast((line) => /^(e:|npm err|.*\berror\b)/i.test(line)) ?? tail.at(-1);
-  const reason = end.error?.message ?? telling ?? `ended with ${end.signal ?? end.code}`;
+  const reason = end.error?.message ?? telling ?? (last || `ended with ${end.signal ?? end.code}`);
   throw new Failure(`${purpose}: ${reason} (log: ${log})`, mend);
 }
 
