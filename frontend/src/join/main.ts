@@ -45,7 +45,6 @@ function showNoSuchRoom(): void {
     'A room’s name has 3 to 64 letters, digits, - or _. Ask for the link again.',
   );
   slateHome.hidden = false;
-  find('#bar-bottom', HTMLElement).hidden = true;
 }
 
 function watchRoom(room: RoomId): void {

@@ -1,5 +1,5 @@
 import type { RoomId } from '#protocol/ids.ts';
-import { effect } from '@preact/signals-core';
+import { computed, effect } from '@preact/signals-core';
 import type { PublisherConnection, PublisherStatus } from '../connection/types.ts';
 import { find, setText } from '../ui/elements.ts';
 import { FiguresPanel } from '../ui/figures-panel.ts';
@@ -39,14 +39,17 @@ export function bindBroadcast({
   again.addEventListener('click', () => run(broadcast.start(), 'starting'));
   stop.addEventListener('click', () => run(broadcast.stop(), 'stopping'));
 
+  const words = computed(() => publisherWords(connection.status.value, connection.failure.value));
+  const notice = computed(() => words.value.notice);
+
   effect(() => {
     const status = connection.status.value;
-    const { tone, short, notice } = publisherWords(status, connection.failure.value);
+    const { tone, short } = words.value;
     find('#status', StatusPill).show(status, tone, short);
     find('#publish', HTMLElement).dataset.status = status;
     document.title = `${short} · ${room} – Onecast`;
-    showNotice('notice', notice);
-    const action = notice?.action;
+    showNotice('notice', notice.value);
+    const action = notice.value?.action;
     again.hidden = action !== 'take-back' && action !== 'try-again';
     if (action === 'take-back' || action === 'try-again') setText(again, ACTIONS[action]);
     newRoom.hidden = action !== 'new-room';
@@ -56,8 +59,10 @@ export function bindBroadcast({
     const status = connection.status.value;
     const wanted = isWanted(status);
     const opening = camera.picture.value.kind === 'opening';
-    const focused = document.activeElement === start || document.activeElement === stop;
-    start.hidden = wanted || status === 'superseded';
+    const active = document.activeElement;
+    const focused = active === start || active === stop || active === again;
+    // Where the notice offers the way on, a second button would only compete with it.
+    start.hidden = wanted || notice.value?.action !== undefined;
     start.disabled = opening || broadcast.stopping.value;
     stop.hidden = !wanted;
     stop.disabled = broadcast.stopping.value;

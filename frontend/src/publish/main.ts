@@ -17,6 +17,7 @@ import { find, setText } from '../ui/elements.ts';
 import { readPageConfig } from '../ui/page-config.ts';
 import { roomFromPath } from '../ui/room-link.ts';
 import { run } from '../ui/run.ts';
+import { allowOwnWorkers } from '../ui/trusted-types.ts';
 import { BroadcastControl } from './broadcast-control.ts';
 import { bindBroadcast } from './broadcast-view.ts';
 import { CameraControl } from './camera-control.ts';
@@ -29,6 +30,7 @@ import { bindPreview } from './preview.ts';
 import { bindShareCard } from './share-card.ts';
 
 defineElements();
+allowOwnWorkers();
 
 const room = roomFromPath(location.pathname);
 // A room that cannot be is no place to stay: the start page makes one that can.

@@ -1,7 +1,7 @@
 import type { OverlayMessage } from '#protocol/overlay.ts';
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { OutgoingOverlayMessage } from '../connection/types.ts';
-import type { OverlaySource } from '../overlay/types.ts';
+import type { OverlaySource, OverlaySourceContext } from '../overlay/types.ts';
 
 export interface OverlayControlOptions {
   readonly sources: readonly OverlaySource[];
@@ -44,14 +44,14 @@ export class OverlayControl {
     this.#stop = undefined;
     const source = this.#options.sources.find((candidate) => candidate.id === id);
     this.#chosen.value = source?.id ?? 'off';
-    this.#stop = source?.start({
-      video: this.#options.video,
-      send: (message) => this.#send(message),
-      now: () => Date.now(),
-      onNote: (listener) => this.#note.subscribe(listener),
-    });
+    try {
+      this.#stop = source?.start(this.#context());
+    } catch (error) {
+      // The picture does not depend on what is drawn over it.
+      console.error('onecast: starting the overlay:', error);
+      this.#chosen.value = 'off';
+    }
   }
-
   /** Sends what still holds once more: a broadcast has just begun, and knows nothing yet. */
   sendAgain(): void {
     const now = Date.now();
@@ -65,6 +65,15 @@ export class OverlayControl {
   close(): void {
     this.#stop?.();
     this.#stop = undefined;
+  }
+
+  #context(): OverlaySourceContext {
+    return {
+      video: this.#options.video,
+      send: (message) => this.#send(message),
+      now: () => Date.now(),
+      onNote: (listener) => this.#note.subscribe(listener),
+    };
   }
 
   #send(message: OutgoingOverlayMessage): void {
