@@ -1,0 +1,130 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchBrowser, openPage } from './support/browser.ts';
+import { framesAdvance, statusIs } from './support/picture.ts';
+import { TestServer } from './support/server.ts';
+
+describe('joining', () => {
+  let server: TestServer;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    browser = await launchBrowser();
+    const { page } = await openPage(await browser.newContext(), `${server.url}/publish/joining`);
+    await page.selectOption('#overlay-source', 'note');
+    await page.fill('#note', 'a note for those who come late');
+    await page.click('#start');
+    await statusIs(page, 'live');
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  test('R2 one signalling round trip between socket-up and the first consumer', async () => {
+    const page = await (await browser.newContext()).newPage();
+    /** What went over the socket, in order: requests sent, and acks that were let through. */
+    const wire: string[] = [];
+    const names = new Map<string, string>();
+    await page.routeWebSocket(/socket\.io/, (socket) => {
+      const upstream = socket.connectToServer();
+      socket.onMessage((message) => {
+        // Socket.IO: 42<ack id>["name", {...}]
+        const request = /^42(\d+)\["(\w+)"/.exec(String(message));
+        if (request?.[1] && request[2]) {
+          names.set(request[1], request[2]);
+          wire.push(`sent ${request[2]}`);
+        }
+        upstream.send(message);
+      });
+      upstream.onMessage((message) => {
+        const ack = /^43(\d+)\[/.exec(String(message));
+        const name = ack?.[1] && names.get(ack[1]);
+        // All answers but the first are held back: who waits for a second one never gets a picture.
+        if (name && name !== 'join') return;
+        if (name) wire.push(`acked ${name}`);
+        socket.send(message);
+      });
+    });
+    await page.goto(`${server.url}/join/joining`);
+    await framesAdvance(page, 10);
+    expect(wire.slice(0, 2)).toEqual(['sent join', 'acked join']);
+    expect(wire).toContain('sent resumeConsumers');
+    expect(wire.filter((entry) => entry.startsWith('acked'))).toEqual(['acked join']);
+    await page.close();
+  });
+
+  test('R14 who joins late gets the latest overlay in the answer to join', async () => {
+    const page = await (await browser.newContext()).newPage();
+    const answers: string[] = [];
+    page.on('websocket', (socket) => {
+      socket.on('framereceived', ({ payload }) => {
+        if (String(payload).startsWith('43')) answers.push(String(payload));
+      });
+    });
+    await page.goto(`${server.url}/join/joining`);
+    await statusIs(page, 'live');
+    expect(answers[0]).toContain('a note for those who come late');
+    await page.close();
+  });
+
+  test('R24 a viewer who comes first waits, and is live when the publisher starts', async () => {
+    const viewer = await openPage(await browser.newContext(), `${server.url}/join/early-bird`);
+    await statusIs(viewer.page, 'waiting');
+    const publisher = await openPage(
+      await browser.newContext(),
+      `${server.url}/publish/early-bird`,
+    );
+    await publisher.page.click('#start');
+    await statusIs(publisher.page, 'live');
+    await statusIs(viewer.page, 'live');
+    await framesAdvance(viewer.page, 20);
+    expect([...viewer.faults, ...publisher.faults]).toEqual([]);
+    await viewer.page.context().close();
+    await publisher.page.context().close();
+  });
+
+  test('R7 sound is off, then on, then off again, without a break in the picture', async () => {
+    const publisher = await openPage(await browser.newContext(), `${server.url}/publish/sound`);
+    await publisher.page.click('#start');
+    await statusIs(publisher.page, 'live');
+    const viewer = await openPage(await browser.newContext(), `${server.url}/join/sound`);
+    await statusIs(viewer.page, 'live');
+    const audioTracks = () =>
+      viewer.page
+        .locator('#video')
+        .evaluate((video: HTMLVideoElement) =>
+          video.srcObject instanceof MediaStream ? video.srcObject.getAudioTracks().length : -1,
+        );
+    expect(await audioTracks()).toBe(0);
+    await publisher.page.locator('#microphone').click();
+    await expect.poll(audioTracks, { timeout: 30_000 }).toBe(1);
+    await framesAdvance(viewer.page, 10);
+    await publisher.page.locator('#microphone').click();
+    await expect.poll(audioTracks, { timeout: 30_000 }).toBe(0);
+    await framesAdvance(viewer.page, 10);
+    await viewer.page.context().close();
+    await publisher.page.context().close();
+  });
+
+  test('R20 R21 another browser can not take the room; a second tab of the same one can', async () => {
+    const stranger = await openPage(await browser.newContext(), `${server.url}/publish/taken`);
+    const owner = await browser.newContext();
+    const first = await openPage(owner, `${server.url}/publish/taken`);
+    await first.page.click('#start');
+    await statusIs(first.page, 'live');
+
+    await stranger.page.click('#start');
+    await statusIs(stranger.page, 'failed');
+    expect(await first.page.getAttribute('#status', 'data-status')).toBe('live');
+
+    const second = await openPage(owner, `${server.url}/publish/taken`);
+    await second.page.click('#start');
+    await statusIs(second.page, 'live');
+    await statusIs(first.page, 'superseded');
+    await stranger.page.context().close();
+    await owner.close();
+  });
+});

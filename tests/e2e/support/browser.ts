@@ -1,0 +1,51 @@
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { cameraFile } from './camera.ts';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+  '--mute-audio',
+  '--autoplay-policy=no-user-gesture-required',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  '--use-fake-device-for-media-stream=fps=30',
+  '--use-fake-ui-for-media-stream',
+  // Where only loopback exists there would be no candidate otherwise.
+  '--allow-loopback-in-peer-connection',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
+export async function launchBrowser(extra: readonly string[] = []): Promise<Browser> {
+  const executablePath = process.env['CHROMIUM_PATH'];
+  if (!executablePath) throw new Error('CHROMIUM_PATH is not set: run the tests with `npm test`');
+  return chromium.launch({
+    executablePath,
+    args: [...FLAGS, `--use-file-for-fake-video-capture=${cameraFile()}`, ...extra],
+  });
+}
+
+/** What a page has said that it should not have: errors, and refusals by the security policy. */
+export interface Watched {
+  readonly page: Page;
+  readonly faults: string[];
+}
+
+export async function openPage(context: BrowserContext, url: string): Promise<Watched> {
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(`page error: ${error.message}`));
+  page.on('console', (message) => {
+    const text = message.text();
+    if (text.includes('Content Security Policy') || text.includes('Trusted')) faults.push(text);
+  });
+  await page.goto(url);
+  await page.waitForSelector('html[data-ready="true"]', { state: 'attached' });
+  return { page, faults };
+}

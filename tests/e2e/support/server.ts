@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+export interface ServerOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Put before the command, e.g. to run in a network namespace. */
+  readonly prefix?: readonly string[];
+  /** Where the pages are reached. */
+  readonly address?: string;
+}
+
+/** The real server as its own process, on ports of its own; can be stopped, killed and started again. */
+export class TestServer {
+  readonly port: number;
+  readonly mediaPort: number;
+  readonly #options: ServerOptions;
+  #process: ChildProcess | undefined;
+  /** Every line it has printed. */
+  output = '';
+
+  static async start(options: ServerOptions = {}): Promise<TestServer> {
+    const server = new TestServer(await freePort(), await freeMediaPort(), options);
+    await server.start();
+    return server;
+  }
+
+  private constructor(port: number, mediaPort: number, options: ServerOptions) {
+    this.port = port;
+    this.mediaPort = mediaPort;
+    this.#options = options;
+  }
+
+  get url(): string {
+    return `http://${this.#options.address ?? '127.0.0.1'}:${this.port}`;
+  }
+
+  get pid(): number {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error('the server is not running');
+    return pid;
+  }
+
+  /** Pids of its media workers. */
+  get workerPids(): number[] {
+    const ready = this.output.matchAll(/"pid":(\d+),"msg":"media worker ready"/g);
+    return [...ready].map(([, pid]) => Number(pid));
+  }
+
+  /** Resolves when it answers `ready`. */
+  async start(): Promise<void> {
+    const address = this.#options.address ?? '127.0.0.1';
+    const command = [
+      ...(this.#options.prefix ?? []),
+      process.execPath,
+      join(ROOT, 'backend/src/main.ts'),
+    ];
+    const child = spawn(command[0] ?? '', command.slice(1), {
+      cwd: ROOT,
+      env: {
+        ...process.env,
+        HOST: address,
+        PORT: String(this.port),
+        MEDIA_PORT: String(this.mediaPort),
+        MEDIA_LISTEN_ADDRESS: address,
+        ANNOUNCED_ADDRESS: address,
+        WORKERS: '2',
+        ...this.#options.env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process = child;
+    this.output = '';
+    const keep = (data: Buffer) => {
+      this.output += data.toString();
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    while (!this.output.includes('Onecast is running')) {
+      if (child.exitCode !== null) throw new Error(`the server exited:\n${this.output}`);
+      await delay(20);
+    }
+  }
+
+  /** Resolves with the exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    const exited = once(child, 'exit');
+    // With a prefix the child is the server all the same: ip netns exec replaces itself.
+    child.kill(signal);
+    await exited;
+    return child.exitCode;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Below the ephemeral range, so that no other socket of this machine takes it by chance. */
+async function freeMediaPort(): Promise<number> {
+  for (let port = 20_000; port < 30_000; port += 10) {
+    const probe = createServer();
+    try {
+      probe.listen(port, '127.0.0.1');
+      await once(probe, 'listening');
+      return port;
+    } catch {
+      // Taken: the next one.
+    } finally {
+      probe.close();
+    }
+  }
+  throw new Error('no free media port');
+}
