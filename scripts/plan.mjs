@@ -102,13 +102,23 @@ export function aptProgress(line) {
 
 /**
  * Whether node_modules already holds what the lockfile asks for, by npm's own record
- * (node_modules/.package-lock.json), so that an `npm ci` by hand is not done again.
+ * (node_modules/.package-lock.json), so that an install by hand is not done again.
  */
 export function isInstalled(lock, installed) {
   return Object.entries(lock.packages).every(([path, wanted]) => {
     if (path === '') return true;
     const found = installed.packages[path];
     return found ? found.version === wanted.version : wanted.optional === true;
+  });
+}
+
+/** Whether the lockfile was written for this package.json. */
+export function lockFits(manifest, lock) {
+  const root = lock.packages[''] ?? {};
+  return ['dependencies', 'devDependencies', 'optionalDependencies'].every((kind) => {
+    const [wanted, locked] = [manifest[kind] ?? {}, root[kind] ?? {}];
+    const names = new Set([...Object.keys(wanted), ...Object.keys(locked)]);
+    return [...names].every((name) => wanted[name] === locked[name]);
   });
 }
 

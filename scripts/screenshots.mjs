@@ -1,0 +1,163 @@
+// `npm run screenshots`: writes docs/images/{home,publish,join}-{wide,phone}.png from the real pages
+// of a real server, with a real Chromium whose camera plays a drawn scene.
+
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { createApp } from '../backend/src/app.ts';
+import { createLog } from '../backend/src/observability/log.ts';
+import { readConfig } from '../config/env.ts';
+import { LIMITS } from '../config/limits.ts';
+import { inRoot } from './host.mjs';
+import { say } from './progress.mjs';
+import { drawFrames, SCENE } from './screenshots/scene.mjs';
+
+const IMAGES = inRoot('docs', 'images');
+const ORIGIN = 'http://onecast.example';
+const PATIENCE_MS = 30_000;
+/** The estimate of the line and the figures on the pages have settled by then. */
+const SETTLE_MS = 8_000;
+
+const FORMATS = {
+  wide: { viewport: { width: 1440, height: 900 } },
+  phone: { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true },
+};
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-dev-shm-usage',
+  '--mute-audio',
+  '--hide-scrollbars',
+  '--autoplay-policy=no-user-gesture-required',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  // Only loopback need exist: candidates are 127.0.0.1, unhidden.
+  '--allow-loopback-in-peer-connection',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
+const launch = (...flags) =>
+  chromium.launch({ executablePath: process.env.CHROMIUM_PATH, args: [...FLAGS, ...flags] });
+
+/** Media ports can't be left to the system. */
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function startServer() {
+  const config = readConfig({
+    HOST: '127.0.0.1',
+    PORT: '0',
+    MEDIA_PORT: String(await freePort()),
+    ANNOUNCED_ADDRESS: '127.0.0.1',
+    WORKERS: '1',
+    MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN,
+    LOG_LEVEL: 'warn',
+  });
+  return createApp(config, LIMITS, createLog(config, false));
+}
+
+async function drawScene(file) {
+  const browser = await launch();
+  try {
+    const page = await browser.newPage();
+    const count = SCENE.framesPerSecond * SCENE.seconds;
+    const frames = [];
+    for (let from = 0; from < count; from += 60) {
+      frames.push(...(await page.evaluate(drawFrames, { ...SCENE, from, to: from + 60 })));
+    }
+    writeFileSync(file, Buffer.concat(frames.map((frame) => Buffer.from(frame, 'base64'))));
+  } finally {
+    await browser.close();
+  }
+}
+
+async function opened(context, path) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.on('pageerror', (error) => say(`${path}: ${error.message}`));
+  await page.goto(`${ORIGIN}${path}`);
+  await page.waitForSelector('html[data-ready]');
+  return page;
+}
+
+async function picture(page, name) {
+  const file = join(IMAGES, `${name}.png`);
+  await page.screenshot({ path: file });
+  say(`docs/images/${name}.png  ${Math.round(statSync(file).size / 1024)} kB`);
+}
+
+/** The three pages in one format, while a broadcast runs between two of them. */
+async function takePictures(browser, format) {
+  // A context of its own has no secret of the room before.
+  const room = `lakeside-${format}`;
+  const context = await browser.newContext(FORMATS[format]);
+  try {
+    await picture(await opened(context, '/'), `home-${format}`);
+
+    const publish = await opened(context, `/publish/${room}`);
+    await publish.selectOption('#overlay-source', 'motion');
+    await publish.click('#start');
+    await publish.waitForSelector('#status[data-status="live"]');
+    const watch = await opened(context, `/join/${room}`);
+    await watch.waitForSelector('#status[data-status="live"]');
+    await watch.waitForFunction(
+      (width) => document.querySelector('video').videoWidth === width,
+      SCENE.width,
+    );
+    await watch.waitForTimeout(SETTLE_MS);
+
+    // A key wakes the controls without leaving a mark on the page.
+    await watch.bringToFront();
+    await watch.keyboard.press('Shift');
+    await watch.waitForTimeout(500);
+    await picture(watch, `join-${format}`);
+    await publish.bringToFront();
+    await publish.waitForTimeout(500);
+    await picture(publish, `publish-${format}`);
+    await publish.click('#stop');
+    await publish.waitForSelector('#status[data-status="idle"]');
+  } finally {
+    await context.close();
+  }
+}
+
+mkdirSync(IMAGES, { recursive: true });
+const folder = mkdtempSync(join(tmpdir(), 'onecast-scene-'));
+const app = await startServer();
+try {
+  // The camera's name on the page is the file's, so it is opened from its folder.
+  process.chdir(folder);
+  const camera = 'Lake.mjpeg';
+  say('drawing the scene');
+  await drawScene(camera);
+  const browser = await launch(
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-video-capture=${camera}`,
+    `--host-resolver-rules=MAP onecast.example 127.0.0.1:${app.port}`,
+    // Cameras are for https and localhost only.
+    `--unsafely-treat-insecure-origin-as-secure=${ORIGIN}`,
+  );
+  try {
+    for (const format of Object.keys(FORMATS)) await takePictures(browser, format);
+  } finally {
+    await browser.close();
+  }
+} finally {
+  await app.close();
+  process.chdir(inRoot());
+  rmSync(folder, { recursive: true, force: true });
+}
