@@ -36,6 +36,13 @@ export function bindFullScreen(
     button.setAttribute('aria-pressed', String(on));
   };
   button.addEventListener('click', toggle);
-  video.addEventListener('dblclick', toggle);
+  // Two taps are two taps: they show and hide the controls.
+  let pointer = '';
+  video.addEventListener('pointerdown', (event) => {
+    pointer = event.pointerType;
+  });
+  video.addEventListener('dblclick', () => {
+    if (pointer === 'mouse') toggle();
+  });
   document.addEventListener('fullscreenchange', show);
 }

@@ -71,7 +71,10 @@ function watchRoom(room: RoomId): void {
   const controls = new IdleControls(
     stage,
     picture,
-    () => connection.status.peek() === 'live' && !player.blocked.peek(),
+    () =>
+      connection.status.peek() === 'live' &&
+      !player.blocked.peek() &&
+      find('#panels', HTMLElement).hidden,
   );
 
   effect(() => {

@@ -59,7 +59,9 @@ describe('viewerWords', () => {
   });
 
   it('says that an ended broadcast comes back by itself', () => {
-    expect(viewerWords('ended', room('ended'), undefined).slate?.detail).toContain('by itself');
+    const words = viewerWords('ended', room('ended'), undefined);
+    expect(words.slate?.detail).toContain('by itself');
+    expect(words.dimmed).toBe(false);
   });
 
   it('gives the failure its own sentence', () => {

@@ -71,7 +71,7 @@ const ENDED: ViewerWords = {
     title: 'The broadcast has ended',
     detail: 'If it is started again, it goes on here by itself.',
   },
-  dimmed: true,
+  dimmed: false,
 };
 
 function interrupted(room: RoomView): ViewerWords {

@@ -1,6 +1,6 @@
 import { effect, signal, untracked } from '@preact/signals-core';
 import type { PublisherConnection } from '../connection/types.ts';
-import type { CameraControl } from './camera-control.ts';
+import type { CameraControl, Picture } from './camera-control.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
 import type { OnAir, OnAirMemory } from './on-air-memory.ts';
 import type { OverlayControl } from './overlay-control.ts';
@@ -17,7 +17,7 @@ export class BroadcastControl {
   readonly #memory: OnAirMemory;
   /** When this broadcast was started, ms since 1970; undefined while none is wanted. */
   readonly startedAt = signal<number | undefined>(undefined);
-  readonly stopping = signal(false);
+  #starting = false;
 
   constructor(parts: {
     readonly connection: PublisherConnection;
@@ -36,9 +36,15 @@ export class BroadcastControl {
     this.#remember();
   }
 
-  /** Turns the camera on first where there is no picture yet. */
+  /** Turns the camera on first where there is no picture yet. Pressed twice it starts once. */
   async start(startedAt = Date.now()): Promise<void> {
-    if (this.#camera.picture.value.kind !== 'on' && !(await this.#camera.useCamera())) return;
+    if (this.#starting) return;
+    this.#starting = true;
+    try {
+      if ((await this.#settledPicture()).kind !== 'on') await this.#camera.useCamera();
+    } finally {
+      this.#starting = false;
+    }
     const picture = this.#camera.picture.value;
     if (picture.kind !== 'on') return;
     const sound = this.#microphone.sound.value;
@@ -51,12 +57,7 @@ export class BroadcastControl {
 
   async stop(): Promise<void> {
     this.startedAt.value = undefined;
-    this.stopping.value = true;
-    try {
-      await this.#connection.stop();
-    } finally {
-      this.stopping.value = false;
-    }
+    await this.#connection.stop();
   }
 
   /** After a reload: everything as it was, and on air again. A screen has to be asked for anew. */
@@ -117,6 +118,18 @@ export class BroadcastControl {
       const on = this.startedAt.value !== undefined;
       if (was && !on) this.#memory.forget();
       was = on;
+    });
+  }
+
+  /** The picture once the camera that is being opened is open, or has refused. */
+  #settledPicture(): Promise<Picture> {
+    return new Promise((resolve) => {
+      const stop = effect(() => {
+        const picture = this.#camera.picture.value;
+        if (picture.kind === 'opening') return;
+        resolve(picture);
+        queueMicrotask(() => stop());
+      });
     });
   }
 

@@ -58,14 +58,11 @@ export function bindBroadcast({
   effect(() => {
     const status = connection.status.value;
     const wanted = isWanted(status);
-    const opening = camera.picture.value.kind === 'opening';
     const active = document.activeElement;
     const focused = active === start || active === stop || active === again;
     // Where the notice offers the way on, a second button would only compete with it.
     start.hidden = wanted || notice.value?.action !== undefined;
-    start.disabled = opening || broadcast.stopping.value;
     stop.hidden = !wanted;
-    stop.disabled = broadcast.stopping.value;
     setText(find('#stop-words', HTMLElement), stopWords(status));
     // The button that was pressed has gone; the keyboard goes on at the one in its place.
     if (focused) (wanted ? stop : start).focus();

@@ -3,7 +3,7 @@ import { type Device, type Devices, canShareScreen } from '../media/capture.ts';
 import { find, make, setText } from '../ui/elements.ts';
 import { run } from '../ui/run.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
-import type { CameraControl } from './camera-control.ts';
+import type { CameraControl, Picture } from './camera-control.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
 
 /** The choice of camera, screen and microphone. */
@@ -34,7 +34,7 @@ export function bindDevicesCard(
   effect(() => {
     const picture = camera.picture.value;
     const { cameras } = devices.value;
-    const placeholder = cameraPlaceholder(picture, cameras);
+    const placeholder = cameraPlaceholder(picture);
     const selected = picture.kind === 'on' && picture.from === 'camera' ? picture.deviceId : '';
     fill(cameraChoice, cameras, selected ?? '', placeholder);
     cameraChoice.disabled = cameras.length === 0;
@@ -56,14 +56,11 @@ export function bindDevicesCard(
   });
 }
 
-function cameraPlaceholder(
-  picture: CameraControl['picture']['value'],
-  cameras: readonly Device[],
-): string | undefined {
+function cameraPlaceholder(picture: Picture): string | undefined {
   if (picture.kind === 'on') return picture.from === 'screen' ? 'The screen is shown' : undefined;
   if (picture.kind === 'opening') return 'Opening…';
   if (picture.kind === 'lost') return 'Choose a camera';
-  return cameras.length === 0 ? 'Turn the camera on first' : 'Off';
+  return 'Off';
 }
 
 function fill(
