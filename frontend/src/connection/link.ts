@@ -1,13 +1,19 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { types } from 'mediasoup-client';
+import * as v from 'valibot';
 import { ERRORS, OnecastError } from '#protocol/errors.ts';
 import type { AnswerOf, RoomView, SessionGrant } from '#protocol/signalling.ts';
+import { SessionIdSchema } from '#protocol/ids.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { type Afterwards, Driver, type Effects } from './driver.ts';
 import type { Event, State } from './machine.ts';
 import { watchPage } from './page-events.ts';
 import { SignalClient, type SignalEvents } from './signal-client.ts';
+import type { Faults } from './simulate.ts';
 import type { Failure } from './types.ts';
+
+/** Of the right form, and no server has ever given it. */
+const UNKNOWN_SESSION = v.parse(SessionIdSchema, 'simulated-gone--');
 
 /** What differs between publisher and viewer. */
 export interface Role {
@@ -126,6 +132,24 @@ export class Link {
       code,
       message:
         code === 'gave-up' ? 'The server could not be reached for too long.' : ERRORS[code].message,
+    };
+  }
+
+  /** The faults that either role can be given (`simulate`). */
+  get faults(): Faults {
+    return {
+      'socket-drop': () => this.signalling.cut(),
+      'server-drain': () => this.send({ type: 'SERVER_DRAINING', retryInMs: 500 }),
+      'session-loss': () => {
+        this.#grant = this.#grant && { ...this.#grant, sessionId: UNKNOWN_SESSION };
+        this.signalling.cut();
+      },
+      'ice-failure': () => this.send({ type: 'MEDIA_FAILED' }),
+      'network-change': () => this.send({ type: 'ONLINE' }),
+      'transport-loss': () => {
+        this.#role.dropMedia();
+        this.send({ type: 'TRANSPORT_GONE' });
+      },
     };
   }
 

@@ -7,6 +7,7 @@ import { Sender } from '../media/send.ts';
 import { OverlaySequencer } from '../overlay/sequence.ts';
 import { type Entered, Link } from './link.ts';
 import { readPublisherSecret, storePublisherSecret } from './publisher-secret.ts';
+import { type Faults, offerFaults } from './simulate.ts';
 import type {
   Failure,
   OutgoingOverlayMessage,
@@ -37,6 +38,7 @@ class Publisher implements PublisherConnection {
     this.status = computed(() => this.#air.value?.status.value ?? 'idle');
     this.failure = computed(() => this.#air.value?.failure.value);
     this.room = computed(() => this.#air.value?.link.room.value);
+    offerFaults(() => this.#air.value?.faults ?? {});
   }
 
   start(media: PublisherMedia): void {
@@ -86,6 +88,8 @@ class OnAir {
   #media: PublisherMedia;
   #sender: Sender | undefined;
   #epoch = 0;
+  /** All that should be sent on the present transport is. */
+  #produced = false;
 
   constructor(options: PublisherOptions, media: PublisherMedia) {
     this.#options = options;
@@ -132,8 +136,9 @@ class OnAir {
       enter: () => this.#publish(),
       resumed: ({ producerIds }) => {
         const held = this.#sender?.producerIds ?? [];
-        if (held.some((id) => !producerIds.includes(id)))
-          this.link.send({ type: 'TRANSPORT_GONE' });
+        // The socket may have gone while they were being made: then some are on no side at all.
+        const whole = this.#produced && held.every((id) => producerIds.includes(id));
+        if (!whole) this.link.send({ type: 'TRANSPORT_GONE' });
       },
       renewed: (answer) => () => this.#produce(answer.transport),
       restartIce: async (iceParameters, abort) => this.#sender?.restartIce(iceParameters, abort),
@@ -147,6 +152,19 @@ class OnAir {
       if (this.status.value === 'live') this.#everLive.value = true;
     });
     this.link.send({ type: 'START' });
+  }
+
+  get faults(): Faults {
+    return {
+      ...this.link.faults,
+      superseded: () => this.link.send({ type: 'SUPERSEDED' }),
+      'camera-loss': () => {
+        const { video } = this.#media;
+        video.stop();
+        // A track that its own page stops raises no event.
+        video.dispatchEvent(new Event('ended'));
+      },
+    };
   }
 
   setVideo(track: MediaStreamTrack): void {
@@ -215,9 +233,12 @@ class OnAir {
     const sender = this.#sender;
     if (!sender) return;
     sender.open(transport);
+    this.#produced = false;
     const { video, audio } = this.#media;
     sender.produceAll(video, audio).then(
       async () => {
+        if (sender.transportId !== transport.id) return;
+        this.#produced = true;
         // The camera may have been changed while this was under way.
         if (this.#media.video !== video) await sender.setVideo(this.#media.video);
         if (this.#media.audio !== audio) await sender.setAudio(this.#media.audio);

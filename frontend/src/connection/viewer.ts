@@ -7,6 +7,7 @@ import { flowSampleOf } from '../media/flow.ts';
 import { Receiver } from '../media/receive.ts';
 import { OverlaySequence } from '../overlay/sequence.ts';
 import { type Entered, Link } from './link.ts';
+import { offerFaults } from './simulate.ts';
 import { beginStall, type Remedy, STALL, type StallState, stepStall } from './stall.ts';
 import type { Failure, ViewerConnection, ViewerOptions, ViewerStatus } from './types.ts';
 import { viewerStatus } from './viewer-status.ts';
@@ -39,6 +40,8 @@ class Viewer implements ViewerConnection {
   #open: Receiver | undefined;
   #epoch = 0;
   #stall: StallState | undefined;
+  /** A simulated stall: decoded frames are not seen until new consumers are made. */
+  #blind = false;
 
   constructor(options: ViewerOptions) {
     this.#options = options;
@@ -95,6 +98,12 @@ class Viewer implements ViewerConnection {
       }),
     );
     this.#sampler = setInterval(() => void this.#sample(), SAMPLE_MS);
+    offerFaults(() => ({
+      ...this.#link.faults,
+      stall: () => {
+        this.#blind = true;
+      },
+    }));
     this.#link.send({ type: 'START' });
   }
 
@@ -219,13 +228,15 @@ class Viewer implements ViewerConnection {
   // --- the picture
 
   #sawFrame(): void {
+    if (this.#blind) return;
     this.#flowing.value = true;
     this.#everLive.value = true;
   }
 
   async #sample(): Promise<void> {
-    const sample = flowSampleOf(await this.#open?.getStats(), performance.now());
     const before = this.#stall;
+    const seen = flowSampleOf(await this.#open?.getStats(), performance.now());
+    const sample = this.#blind && before ? { ...seen, frames: before.last.frames } : seen;
     const moved = before !== undefined && sample.frames > before.last.frames;
     const expected =
       this.#link.state.value.phase.name === 'live' &&
@@ -252,6 +263,7 @@ class Viewer implements ViewerConnection {
         this.#requestKeyFrame().catch((error: unknown) => this.#link.failed(error));
         return;
       case 'new-consumers':
+        this.#blind = false;
         this.#link.signalling.request('renewConsumers', {}).then(
           (media) => this.#match(media),
           (error: unknown) => this.#link.failed(error),

@@ -1,0 +1,30 @@
+/**
+ * Faults on purpose: a page opened with `?debug` offers `onecast.simulate('socket-drop')` and the
+ * rest in its console, and `onecast.faults` lists them. What each one does is in docs/behaviour.md.
+ */
+export type Faults = Readonly<Record<string, () => void>>;
+
+interface Simulator {
+  readonly faults: readonly string[];
+  simulate(fault: string): void;
+}
+
+declare global {
+  var onecast: Simulator | undefined;
+}
+
+/** Does nothing on a page without `?debug`. `faults` is asked anew at each use. */
+export function offerFaults(faults: () => Faults): void {
+  if (!new URLSearchParams(location.search).has('debug')) return;
+  globalThis.onecast = {
+    get faults() {
+      return Object.keys(faults());
+    },
+    simulate(fault) {
+      const run = faults()[fault];
+      if (!run)
+        throw new RangeError(`no such fault; there are ${Object.keys(faults()).join(', ')}`);
+      run();
+    },
+  };
+}
