@@ -74,7 +74,7 @@ function watchRoom(room: RoomId): void {
     () =>
       connection.status.peek() === 'live' &&
       !player.blocked.peek() &&
-      find('#panels', HTMLElement).hidden,
+      find('#panels', HTMLElement).hidden === true,
   );
 
   effect(() => {
