@@ -49,6 +49,11 @@ const tasks = {
     const biome = ['node_modules/@biomejs/biome/bin/biome', 'format', '--write', '.'];
     return inOurPlace(node, biome, { cwd: ROOT });
   },
+  /** The pictures of docs/images. */
+  async screenshots() {
+    const { node, env } = await prepare('worker', 'frontend', 'browser');
+    return inOurPlace(node, ['scripts/screenshots.mjs'], { cwd: ROOT, env });
+  },
   /** Everything any task needs, and no more. */
   async setup() {
     await prepare('worker', 'frontend', 'browser');

@@ -2,7 +2,7 @@
 // of a real server, with a real Chromium whose camera plays a drawn scene.
 
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { readConfig } from '../config/env.ts';
 import { LIMITS } from '../config/limits.ts';
 import { inRoot } from './host.mjs';
 import { say } from './progress.mjs';
+import { palettePng } from './screenshots/palette-png.mjs';
 import { drawFrames, SCENE } from './screenshots/scene.mjs';
 
 const IMAGES = inRoot('docs', 'images');
@@ -66,7 +67,7 @@ async function startServer() {
     MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN,
     LOG_LEVEL: 'warn',
   });
-  return createApp(config, LIMITS, createLog(config, false));
+  return createApp(config, LIMITS, createLog(config, process.stdout.isTTY));
 }
 
 async function drawScene(file) {
@@ -94,9 +95,23 @@ async function opened(context, path) {
 }
 
 async function picture(page, name) {
-  const file = join(IMAGES, `${name}.png`);
-  await page.screenshot({ path: file });
-  say(`docs/images/${name}.png  ${Math.round(statSync(file).size / 1024)} kB`);
+  const full = await page.screenshot();
+  // A page of its own: those of the project allow no foreign script.
+  const reader = await page.context().browser().newPage();
+  const { width, height, rgba } = await reader.evaluate(readPixels, full.toString('base64'));
+  await reader.close();
+  const png = palettePng(Buffer.from(rgba, 'base64'), width, height);
+  writeFileSync(join(IMAGES, `${name}.png`), png);
+  say(`docs/images/${name}.png  ${Math.round(png.length / 1024)} kB`);
+}
+
+async function readPixels(png) {
+  const picture = await createImageBitmap(new Blob([Uint8Array.fromBase64(png)]));
+  const { width, height } = picture;
+  const canvas = new OffscreenCanvas(width, height).getContext('2d');
+  canvas.drawImage(picture, 0, 0);
+  const { data } = canvas.getImageData(0, 0, width, height);
+  return { width, height, rgba: new Uint8Array(data.buffer).toBase64() };
 }
 
 /** The three pages in one format, while a broadcast runs between two of them. */
