@@ -79,14 +79,16 @@ function watchRoom(room: RoomId): void {
 
   effect(() => {
     const { tone, short, slate: over, dimmed } = words.value;
-    const blocked = player.blocked.value && connection.status.value === 'live';
+    // While it may not play, no frame is shown, and the connection may not call itself live.
+    const pictureIsDue = ['connecting', 'live', 'reconnecting'].includes(connection.status.value);
+    const blocked = player.blocked.value && pictureIsDue;
     status.show(connection.status.value, tone, short);
     root.dataset.status = connection.status.value;
     root.toggleAttribute('data-dimmed', dimmed);
     root.toggleAttribute('data-blocked', blocked);
     slate.hidden = over === undefined && !blocked;
-    setText(slateTitle, over?.title ?? '');
-    setText(slateDetail, over?.detail ?? '');
+    setText(slateTitle, blocked ? '' : (over?.title ?? ''));
+    setText(slateDetail, blocked ? '' : (over?.detail ?? ''));
     button('watch').hidden = !blocked;
     document.title = `${short} · ${room} – Onecast`;
     controls.wake();
