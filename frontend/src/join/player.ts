@@ -63,7 +63,8 @@ export class Player {
   }
 
   #refused(error: unknown): void {
-    if (this.#abort.signal.aborted) return;
+    // The autoplay attribute may have got through where the call did not.
+    if (this.#abort.signal.aborted || !this.#video.paused) return;
     // Anything else (a track swapped meanwhile, say) is followed by a play() of its own.
     if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
     if (!this.#video.muted) {
