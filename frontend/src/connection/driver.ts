@@ -26,6 +26,8 @@ export class Driver {
   readonly #state = signal<State>(INITIAL);
   readonly #effects: Effects;
   readonly #patienceMs: number;
+  readonly #queue: Event[] = [];
+  #stepping = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Aborted when the phase is over: what its commands still bring is no longer asked for. */
   #phaseEnd = new AbortController();
@@ -39,7 +41,19 @@ export class Driver {
     return this.#state;
   }
 
+  /** Steps do not nest: an event that comes from within one waits until its commands have run. */
   send(event: Event): void {
+    this.#queue.push(event);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#step(next);
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  #step(event: Event): void {
     const before = this.#state.value;
     const { state, commands } = step(before, event, {
       now: performance.now(),
@@ -88,7 +102,7 @@ export class Driver {
       case 'restartIce':
         return this.#attempt(async (still, signal) => {
           await this.#effects.restartIce(signal);
-          if (still()) this.send({ type: 'MEDIA_READY' });
+          if (still()) this.send({ type: 'PATH_PROVEN' });
         });
       case 'requestKeyFrame':
         return this.#attempt(() => this.#effects.requestKeyFrame());

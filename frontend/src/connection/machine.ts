@@ -48,6 +48,8 @@ export type Event =
   | { readonly type: 'JOINED' }
   | { readonly type: 'RESUMED'; readonly transport: 'kept' | 'gone' }
   | { readonly type: 'RENEWED' }
+  /** After an ICE restart something has arrived on the path. */
+  | { readonly type: 'PATH_PROVEN' }
   | { readonly type: 'REFUSED'; readonly code: ErrorCode; readonly retry: Retry }
   /** Everything that should flow can flow (which may be nothing). */
   | { readonly type: 'MEDIA_READY' }
@@ -140,7 +142,13 @@ export function step(state: State, event: Event, env: Env): Step {
     case 'RESUMED':
       if (state.phase.name !== 'resuming') return stay(state);
       if (event.transport === 'gone') return rebuild(state);
+      // Half set up when the socket went: the server may never have heard of the page's side.
+      if (state.media === 'pending') return rebuild(state);
       return state.media === 'up' || state.media === 'none' ? live(state, env) : repair(state);
+    case 'PATH_PROVEN':
+      if (state.phase.name !== 'repairing') return stay(state);
+      // ICE is mended; DTLS has not been up on it yet.
+      return state.media === 'pending' ? negotiate(state) : live({ ...state, media: 'up' }, env);
     case 'MEDIA_PENDING':
     case 'MEDIA_READY':
     case 'MEDIA_DISCONNECTED':
@@ -157,9 +165,9 @@ export function step(state: State, event: Event, env: Env): Step {
     case 'ONLINE':
       // The path has changed. A restart costs a round trip, a dead path seconds.
       if (state.phase.name === 'live' && state.session) return repair(state);
-      return state.phase.name === 'waiting' ? connect(state) : stay(state);
+      return state.phase.name === 'waiting' ? connectAnew(state) : stay(state);
     case 'VISIBLE':
-      if (state.phase.name === 'waiting') return connect(state);
+      if (state.phase.name === 'waiting') return connectAnew(state);
       return state.phase.name === 'live' && state.media !== 'up' && state.media !== 'none'
         ? repair(state)
         : stay(state);
@@ -177,7 +185,8 @@ function media(state: State, event: Extract<Event, { type: `MEDIA_${string}` }>,
       return stay({ ...state, media: 'pending' });
     case 'MEDIA_READY': {
       const up: State = { ...state, media: 'up' };
-      if (name === 'negotiating' || name === 'repairing') return live(up, env);
+      // While ICE restarts the state may speak of the path that is dead: PATH_PROVEN counts.
+      if (name === 'negotiating') return live(up, env);
       // It healed within its grace.
       return name === 'live' ? { state: up, commands: [{ do: 'timer', ms: undefined }] } : stay(up);
     }
@@ -239,7 +248,7 @@ function refused(state: State, event: Extract<Event, { type: 'REFUSED' }>, env: 
       return { ...entered, commands: [{ do: 'forgetSession' }, ...entered.commands] };
     }
     case 'rebuild':
-      return name === 'rebuilding' ? wait(state, env) : rebuild(state);
+      return name === 'rebuilding' || name === 'joining' ? wait(state, env) : rebuild(state);
     case 'later':
       return wait(state, env);
     default:
@@ -260,6 +269,11 @@ function moveTo(state: State, phase: Phase, timerMs: number | undefined, ...more
 
 function connect(state: State): Step {
   return moveTo(state, { name: 'connecting' }, TIMING.socketDeadlineMs, { do: 'openSocket' });
+}
+
+/** The world has changed for the better: the waits start from the front. */
+function connectAnew(state: State): Step {
+  return connect({ ...state, attempt: 0 });
 }
 
 function enter(state: State): Step {
@@ -293,8 +307,8 @@ function rebuild(state: State): Step {
 
 /** A transport that did not come up is not followed by the next one at once, for ever. */
 function rebuildLater(state: State, env: Env): Step {
-  return state.attempt === 0
-    ? rebuild({ ...state, attempt: 1 })
+  return attemptOf(state, env) === 0
+    ? rebuild({ ...state, attempt: 1, liveSince: undefined })
     : wait({ ...state, media: 'down' }, env);
 }
 
@@ -303,13 +317,18 @@ function live(state: State, env: Env): Step {
   return moveTo(settled, { name: 'live' }, undefined, { do: 'requestKeyFrame' });
 }
 
-/** Keeps the media: it may flow on while signalling is away. */
-function wait(state: State, env: Env, delayMs?: number): Step {
+/** Stability wipes out the failures before it. */
+function attemptOf(state: State, env: Env): number {
   const stable =
     state.troubleSince === undefined &&
     state.liveSince !== undefined &&
     env.now - state.liveSince >= TIMING.stableMs;
-  const attempt = stable ? 0 : state.attempt;
+  return stable ? 0 : state.attempt;
+}
+
+/** Keeps the media: it may flow on while signalling is away. */
+function wait(state: State, env: Env, delayMs?: number): Step {
+  const attempt = attemptOf(state, env);
   const troubleSince = state.troubleSince ?? env.now;
   if (env.now - troubleSince > env.patienceMs) {
     return finish(state, { name: 'failed', code: 'gave-up' });

@@ -157,6 +157,8 @@ export class Receiver {
     const transport = this.#side?.transport;
     if (!transport || transport.closed) return;
     await transport.restartIce({ iceParameters });
+    // With nothing to receive it was never connected: nothing will arrive.
+    if (transport.connectionState === 'new') return;
     await pathProven(() => transport.getStats(), signal);
   }
 

@@ -1,0 +1,226 @@
+import { OnecastError } from '#protocol/errors.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Afterwards, Driver, type Effects } from './driver.ts';
+import { TIMING } from './machine.ts';
+
+const idle: Afterwards = () => undefined;
+
+function withResolvers<T>() {
+  return Promise.withResolvers<T>();
+}
+
+/** Effects that write down what they were asked for; requests are answered by the test. */
+function fakeEffects() {
+  const done: string[] = [];
+  const asked = {
+    enter: withResolvers<Afterwards>(),
+    resume: withResolvers<{ transport: 'kept' | 'gone'; afterwards: Afterwards }>(),
+    renewTransport: withResolvers<Afterwards>(),
+    restartIce: withResolvers<void>(),
+    requestKeyFrame: withResolvers<void>(),
+  };
+  let iceSignal: AbortSignal | undefined;
+  const ask = <N extends keyof typeof asked>(name: N): (typeof asked)[N]['promise'] => {
+    done.push(name);
+    const fresh = withResolvers<never>();
+    asked[name] = fresh as unknown as (typeof asked)[N];
+    return fresh.promise;
+  };
+  const effects: Effects = {
+    openSocket: () => void done.push('openSocket'),
+    closeSocket: () => void done.push('closeSocket'),
+    enter: () => ask('enter'),
+    resume: () => ask('resume'),
+    restartIce: (signal) => {
+      iceSignal = signal;
+      return ask('restartIce');
+    },
+    renewTransport: () => ask('renewTransport'),
+    requestKeyFrame: () => ask('requestKeyFrame'),
+    dropMedia: () => void done.push('dropMedia'),
+    forgetSession: () => void done.push('forgetSession'),
+  };
+  return { effects, done, asked, iceSignal: () => iceSignal };
+}
+
+function started() {
+  const fake = fakeEffects();
+  const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY);
+  driver.send({ type: 'START' });
+  driver.send({ type: 'SOCKET_UP' });
+  const phase = () => driver.state.value.phase.name;
+  return { ...fake, driver, phase };
+}
+
+async function live() {
+  const world = started();
+  world.asked.enter.resolve(idle);
+  await vi.advanceTimersByTimeAsync(0);
+  world.driver.send({ type: 'MEDIA_READY' });
+  expect(world.phase()).toBe('live');
+  world.done.length = 0;
+  return world;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe('Driver', () => {
+  it('R38 tells the machine of the answer first, then lets the role act on it', async () => {
+    const { asked, driver, phase } = started();
+    const seen: string[] = [];
+    asked.enter.resolve(() => {
+      seen.push(phase());
+      driver.send({ type: 'MEDIA_READY' });
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(seen).toEqual(['negotiating']);
+    expect(phase()).toBe('live');
+  });
+
+  it('R37 holds one timer: the deadline of the phase that is', async () => {
+    const { phase, done } = started();
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.advanceTimersByTimeAsync(TIMING.answerDeadlineMs - 1);
+    expect(phase()).toBe('joining');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(phase()).toBe('waiting');
+    expect(done.at(-1)).toBe('closeSocket');
+    expect(vi.getTimerCount()).toBe(1);
+  });
+
+  it('R37 the first retry comes within 300 ms', async () => {
+    for (const random of [0, 0.999]) {
+      vi.spyOn(Math, 'random').mockReturnValue(random);
+      const { driver, phase } = await live();
+      driver.send({ type: 'SOCKET_DOWN' });
+      await vi.advanceTimersByTimeAsync(300);
+      expect(phase()).toBe('connecting');
+      driver.send({ type: 'LEAVE' });
+    }
+  });
+
+  it('R34 an answer that comes when its phase is over changes nothing', async () => {
+    const { asked, driver, phase } = started();
+    const acted = vi.fn<() => void>();
+    const late = asked.enter;
+    driver.send({ type: 'SOCKET_DOWN' });
+    late.resolve(acted);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('waiting');
+    expect(driver.state.value.session).toBe(false);
+    expect(acted).not.toHaveBeenCalled();
+  });
+
+  it('R34 a refusal that comes when its phase is over changes nothing', async () => {
+    const { asked, driver, phase } = started();
+    const late = asked.enter;
+    driver.send({ type: 'SOCKET_DOWN' });
+    late.reject(new OnecastError('room-taken'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('waiting');
+  });
+
+  it('R45 a refusal is handed to the machine with its retry', async () => {
+    const { asked, phase, driver } = started();
+    asked.enter.reject(new OnecastError('room-taken'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('failed');
+    expect(driver.state.value.phase).toMatchObject({ code: 'room-taken' });
+  });
+
+  it('R37 no answer is no refusal: the deadline deals with it', async () => {
+    vi.spyOn(console, 'warn').mockReturnValue();
+    const { asked, phase } = started();
+    asked.enter.reject(new Error('socket has been disconnected'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('joining');
+    await vi.advanceTimersByTimeAsync(TIMING.answerDeadlineMs);
+    expect(phase()).toBe('waiting');
+  });
+
+  it('R39 an ICE restart is done when its path is proven', async () => {
+    const { asked, driver, phase } = await live();
+    driver.send({ type: 'MEDIA_FAILED' });
+    driver.send({ type: 'MEDIA_READY' });
+    expect(phase()).toBe('repairing');
+    asked.restartIce.resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('live');
+  });
+
+  it('R38 an ICE restart past its deadline is given up and not listened to any more', async () => {
+    const { asked, driver, phase, iceSignal } = await live();
+    driver.send({ type: 'MEDIA_FAILED' });
+    const late = asked.restartIce;
+    expect(iceSignal()?.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(TIMING.repairDeadlineMs);
+    expect(iceSignal()?.aborted).toBe(true);
+    expect(phase()).toBe('rebuilding');
+    late.resolve();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('rebuilding');
+  });
+
+  it('R38 a disturbance is given its grace and healed without a restart', async () => {
+    const { driver, phase, done } = await live();
+    driver.send({ type: 'MEDIA_DISCONNECTED' });
+    await vi.advanceTimersByTimeAsync(TIMING.disturbanceGraceMs - 1);
+    driver.send({ type: 'MEDIA_READY' });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(phase()).toBe('live');
+    expect(done).toEqual([]);
+  });
+
+  it('R36 a socket lost and found: resume, key frame, nothing else', async () => {
+    const { asked, driver, phase, done } = await live();
+    driver.send({ type: 'SOCKET_DOWN' });
+    await vi.advanceTimersByTimeAsync(300);
+    driver.send({ type: 'SOCKET_UP' });
+    asked.resume.resolve({ transport: 'kept', afterwards: idle });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('live');
+    expect(done).toEqual(['closeSocket', 'openSocket', 'resume', 'requestKeyFrame']);
+  });
+
+  it('R38 a session without its transport is given a new one', async () => {
+    const { asked, driver, phase, done } = await live();
+    driver.send({ type: 'SOCKET_DOWN' });
+    await vi.advanceTimersByTimeAsync(300);
+    driver.send({ type: 'SOCKET_UP' });
+    asked.resume.resolve({ transport: 'gone', afterwards: idle });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(done.at(-1)).toBe('renewTransport');
+    asked.renewTransport.resolve(idle);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('negotiating');
+  });
+
+  it('leaving closes everything, leaves no timer and is idempotent', async () => {
+    const { driver, done, phase } = await live();
+    driver.send({ type: 'LEAVE' });
+    driver.send({ type: 'LEAVE' });
+    expect(phase()).toBe('ended');
+    expect(done).toEqual(['dropMedia', 'forgetSession', 'closeSocket']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('an event sent by one who watches the state waits until the step is done', () => {
+    const fake = fakeEffects();
+    const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY);
+    const stop = driver.state.subscribe(({ phase }) => {
+      if (phase.name === 'connecting') driver.send({ type: 'LEAVE' });
+    });
+    driver.send({ type: 'START' });
+    stop();
+    expect(driver.state.value.phase.name).toBe('ended');
+    // The socket that the first step opened is closed by the second, and no deadline is left.
+    expect(fake.done).toEqual(['openSocket', 'dropMedia', 'forgetSession', 'closeSocket']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
