@@ -1,5 +1,6 @@
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { cameraFile } from './camera.ts';
+import type { Host } from './network.ts';
 
 const FLAGS = [
   '--no-sandbox',
@@ -22,12 +23,18 @@ const FLAGS = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
-export async function launchBrowser(extra: readonly string[] = []): Promise<Browser> {
-  const executablePath = process.env['CHROMIUM_PATH'];
-  if (!executablePath) throw new Error('CHROMIUM_PATH is not set: run the tests with `npm test`');
+export interface LaunchOptions {
+  readonly flags?: readonly string[];
+  /** The host of a test network that it runs on; this machine where left out. */
+  readonly on?: Host;
+}
+
+export async function launchBrowser({ flags = [], on }: LaunchOptions = {}): Promise<Browser> {
+  const chromiumPath = process.env['CHROMIUM_PATH'];
+  if (!chromiumPath) throw new Error('CHROMIUM_PATH is not set: run the tests with `npm test`');
   return chromium.launch({
-    executablePath,
-    args: [...FLAGS, `--use-file-for-fake-video-capture=${cameraFile()}`, ...extra],
+    executablePath: on?.wrap(chromiumPath) ?? chromiumPath,
+    args: [...FLAGS, `--use-file-for-fake-video-capture=${cameraFile()}`, ...flags],
   });
 }
 

@@ -69,6 +69,8 @@ export class TestServer {
         MEDIA_LISTEN_ADDRESS: address,
         ANNOUNCED_ADDRESS: address,
         WORKERS: '2',
+        // Tests read from it what the server did.
+        LOG_LEVEL: 'debug',
         ...this.#options.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

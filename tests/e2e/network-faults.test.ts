@@ -1,0 +1,172 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { launchBrowser, openPage, type Watched } from './support/browser.ts';
+import { type Host, networkUnavailable, TestNetwork } from './support/network.ts';
+import { framesAdvance, statusIs } from './support/picture.ts';
+import {
+  firstFrameAfter,
+  pathProtocol,
+  peersMade,
+  record,
+  statusSince,
+} from './support/recorder.ts';
+import { TestServer } from './support/server.ts';
+
+const unavailable = networkUnavailable();
+if (unavailable) console.warn(`SKIPPED: the network faults. ${unavailable}`);
+
+const ROOM = 'network-faults';
+
+describe.skipIf(unavailable !== undefined)('network faults, with real packets', () => {
+  let network: TestNetwork;
+  let server: TestServer;
+  let browsers: Browser[];
+  let publisher: Watched;
+  let viewer: Watched;
+  let publisherHost: Host;
+  let viewerHost: Host;
+
+  async function launchOn(host: Host): Promise<Browser> {
+    return launchBrowser({
+      on: host,
+      // The camera is for secure origins only, and there is no certificate here.
+      flags: [`--unsafely-treat-insecure-origin-as-secure=${server.url}`],
+    });
+  }
+
+  async function openViewer(): Promise<Watched> {
+    const context = await (browsers[1] as Browser).newContext();
+    await record(context);
+    return openPage(context, `${server.url}/join/${ROOM}`);
+  }
+
+  beforeAll(async () => {
+    network = new TestNetwork(2);
+    [publisherHost, viewerHost] = network.hosts as [Host, Host];
+    server = await TestServer.start({
+      prefix: network.serverPrefix,
+      address: network.serverAddress,
+    });
+    browsers = [await launchOn(publisherHost), await launchOn(viewerHost)];
+    const context = await (browsers[0] as Browser).newContext();
+    await record(context);
+    publisher = await openPage(context, `${server.url}/publish/${ROOM}`);
+    await publisher.page.click('#start');
+    await statusIs(publisher.page, 'live');
+    viewer = await openViewer();
+    await statusIs(viewer.page, 'live');
+    await framesAdvance(viewer.page, 20);
+  });
+
+  afterAll(async () => {
+    for (const browser of browsers ?? []) await browser.close();
+    await server?.stop();
+    network?.close();
+  });
+
+  /** Frames run, the publisher is on air, and one viewer is there. */
+  async function allIsWell(): Promise<void> {
+    await statusIs(publisher.page, 'live');
+    await statusIs(viewer.page, 'live');
+    await framesAdvance(viewer.page, 30);
+    await expect
+      .poll(() => publisher.page.textContent('#viewers'), { timeout: 60_000 })
+      .toMatch(/\b1\b/);
+  }
+
+  const told = (what: string) => server.output.split(what).length - 1;
+  const answered = (request: string) => told(`"request":"${request}","msg":"answered"`);
+  const socketsClosed = () => told('"msg":"socket closed"');
+
+  test.each([['viewer'], ['publisher']] as const)(
+    'R36 the %s’s socket is reset: the session is taken up, no new transport, live throughout',
+    async (who) => {
+      const [page, host] =
+        who === 'viewer' ? [viewer.page, viewerHost] : [publisher.page, publisherHost];
+      const peers = await peersMade(page);
+      const before = { resumes: answered('resume'), closed: socketsClosed() };
+      const since = Date.now();
+      host.resetTcp(server.port);
+      await expect.poll(socketsClosed, { timeout: 30_000 }).toBeGreaterThan(before.closed);
+      host.heal();
+      await expect
+        .poll(() => answered('resume'), { timeout: 60_000 })
+        .toBeGreaterThan(before.resumes);
+      await allIsWell();
+      expect(await peersMade(page)).toBe(peers);
+      expect(
+        await statusSince(viewer.page, since, 'connecting', 'failed', 'ended'),
+      ).toBeUndefined();
+    },
+  );
+
+  test('R5 R38 UDP is dropped in mid-broadcast: the viewer goes on over TCP', async () => {
+    expect(await pathProtocol(viewer.page)).toBe('udp');
+    viewerHost.blockUdp();
+    await firstFrameAfter(viewer.page, Date.now() + 1_000);
+    expect(await pathProtocol(viewer.page)).toBe('tcp');
+    viewerHost.heal();
+    await allIsWell();
+  });
+
+  test('R5 R38 UDP is dropped in mid-broadcast: the publisher goes on over TCP', async () => {
+    publisherHost.blockUdp();
+    await firstFrameAfter(viewer.page, Date.now() + 2_000);
+    await expect.poll(() => pathProtocol(publisher.page), { timeout: 60_000 }).toBe('tcp');
+    publisherHost.heal();
+    await allIsWell();
+  });
+
+  test('R5 UDP is blocked from the start: the viewer joins over TCP', async () => {
+    await viewer.page.context().close();
+    viewerHost.blockUdp();
+    viewer = await openViewer();
+    await statusIs(viewer.page, 'live');
+    await framesAdvance(viewer.page, 20);
+    expect(await pathProtocol(viewer.page)).toBe('tcp');
+    viewerHost.heal();
+    await allIsWell();
+  });
+
+  test('R38 R50 the viewer is cut off both ways: told so, and back by itself', async () => {
+    const since = Date.now();
+    const closed = socketsClosed();
+    viewerHost.cut();
+    await statusIs(viewer.page, 'reconnecting');
+    await expect.poll(socketsClosed, { timeout: 60_000 }).toBeGreaterThan(closed);
+    viewerHost.heal();
+    await firstFrameAfter(viewer.page, Date.now());
+    await allIsWell();
+    expect(await statusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
+  });
+
+  test('R23 R51 the publisher is cut off both ways: viewers are told, and it is back by itself', async () => {
+    const since = Date.now();
+    publisherHost.cut();
+    await statusIs(viewer.page, 'waiting');
+    publisherHost.heal();
+    await firstFrameAfter(viewer.page, Date.now());
+    await allIsWell();
+    expect(await statusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
+  });
+
+  test('R38 the viewer’s address changes: same session, one viewer', async () => {
+    const before = answered('join');
+    viewerHost.changeAddress();
+    await firstFrameAfter(viewer.page, Date.now());
+    await allIsWell();
+    expect(answered('join')).toBe(before);
+  });
+
+  test('R38 the publisher’s address changes: same epoch, viewers see it go on', async () => {
+    const before = answered('publish');
+    publisherHost.changeAddress();
+    await firstFrameAfter(viewer.page, Date.now() + 1_000);
+    await allIsWell();
+    expect(answered('publish')).toBe(before);
+  });
+
+  test('no page has raised an error', () => {
+    expect([...publisher.faults, ...viewer.faults]).toEqual([]);
+  });
+});

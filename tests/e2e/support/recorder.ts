@@ -1,0 +1,119 @@
+/** Records in the page what a fault did to it: frames, peer connections, statuses, with times. */
+import type { BrowserContext, Page } from 'playwright-core';
+
+interface Recording {
+  /** Wall-clock ms of every frame the video has shown. */
+  frames: number[];
+  /** Every peer connection that the page has made. */
+  peers: RTCPeerConnection[];
+  /** Each status with the wall-clock ms of its beginning. */
+  statuses: { status: string; at: number }[];
+}
+
+declare global {
+  var recording: Recording;
+}
+
+/** Before any page of the context is opened. */
+export async function record(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const recording: Recording = { frames: [], peers: [], statuses: [] };
+    globalThis.recording = recording;
+    const wall = () => performance.timeOrigin + performance.now();
+    globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(...args: ConstructorParameters<typeof RTCPeerConnection>) {
+        super(...args);
+        recording.peers.push(this);
+      }
+    };
+    addEventListener('DOMContentLoaded', () => {
+      const video = document.querySelector<HTMLVideoElement>('#video');
+      const shown = () => {
+        recording.frames.push(wall());
+        video?.requestVideoFrameCallback(shown);
+      };
+      video?.requestVideoFrameCallback(shown);
+      const status = document.querySelector<HTMLElement>('#status');
+      if (!status) return;
+      const saw = () => {
+        const now = status.dataset['status'] ?? '';
+        if (recording.statuses.at(-1)?.status !== now) {
+          recording.statuses.push({ status: now, at: wall() });
+        }
+      };
+      saw();
+      new MutationObserver(saw).observe(status, { attributeFilter: ['data-status'] });
+    });
+  });
+}
+
+/** Peer connections made since the page was loaded. */
+export async function peersMade(page: Page): Promise<number> {
+  return page.evaluate(() => recording.peers.length);
+}
+
+/** Wall-clock ms of the last frame shown, -Infinity where there is none. */
+export async function lastFrameAt(page: Page): Promise<number> {
+  return (await page.evaluate(() => recording.frames.at(-1))) ?? -Infinity;
+}
+
+/**
+ * Resolves with the wall-clock ms of the first frame shown after `since`, once pictures run again:
+ * that frame and nine after it.
+ */
+export async function firstFrameAfter(
+  page: Page,
+  since: number,
+  timeout = 90_000,
+): Promise<number> {
+  const found = await page.waitForFunction(
+    (from) => {
+      const after = recording.frames.filter((at) => at > from);
+      return after.length >= 10 ? after[0] : undefined;
+    },
+    since,
+    { polling: 50, timeout },
+  );
+  const at = await found.jsonValue();
+  if (at === undefined) throw new Error('no frame');
+  return at;
+}
+
+/** The longest time between two frames that follow each other, from the one before `from` on, ms. */
+export async function longestGap(page: Page, from: number): Promise<number> {
+  return page.evaluate((since) => {
+    const { frames } = recording;
+    const first = Math.max(
+      1,
+      frames.findIndex((at) => at >= since),
+    );
+    let longest = 0;
+    for (let i = first; i < frames.length; i += 1) {
+      longest = Math.max(longest, (frames[i] ?? 0) - (frames[i - 1] ?? 0));
+    }
+    return longest;
+  }, from);
+}
+
+/** When the page first showed one of `statuses` after `since`; undefined where it never did. */
+export async function statusSince(page: Page, since: number, ...statuses: string[]) {
+  return page.evaluate(
+    ([from, wanted]) =>
+      recording.statuses.find(({ status, at }) => at >= from && wanted.includes(status))?.at,
+    [since, statuses] as const,
+  );
+}
+
+/** Protocol (`udp`, `tcp`) of the path that the newest peer connection uses. */
+export async function pathProtocol(page: Page): Promise<string | undefined> {
+  return page.evaluate(async () => {
+    const report = await recording.peers.at(-1)?.getStats();
+    const all: Record<string, unknown>[] = [];
+    report?.forEach((stats: Record<string, unknown>) => all.push(stats));
+    const transport = all.find(({ type }) => type === 'transport');
+    const pair = all.find(({ id }) => id === transport?.['selectedCandidatePairId']);
+    const remote = all.find(({ id }) => id === pair?.['remoteCandidateId']);
+    const protocol = remote?.['protocol'];
+    return typeof protocol === 'string' ? protocol : undefined;
+  });
+}
