@@ -16,6 +16,8 @@ export type Remedy = 'restart-ice' | 'key-frame' | 'new-consumers' | 'new-transp
 
 export interface StallState {
   readonly last: FlowSample;
+  /** Since when a picture is expected: a rung is due so long after this or the last frame. */
+  readonly since: number;
   readonly frameAt: number;
   readonly packetAt: number;
   readonly lineAt: number;
@@ -37,12 +39,21 @@ export const STALL = {
 
 const REMEDIES: readonly Remedy[] = ['key-frame', 'new-consumers', 'new-transport'];
 
-export function beginStall(sample: FlowSample): StallState {
+/** @param frameAt when the last frame was seen, where that is known */
+export function beginStall(sample: FlowSample, frameAt = sample.now): StallState {
   const { now } = sample;
-  return { last: sample, frameAt: now, packetAt: now, lineAt: now, rung: 0, iceAt: undefined };
+  return {
+    last: sample,
+    since: now,
+    frameAt,
+    packetAt: now,
+    lineAt: now,
+    rung: 0,
+    iceAt: undefined,
+  };
 }
 
-/** @returns the remedy that is due now, if any. Call with `beginStall` anew when nothing is expected. */
+/** @returns the remedy that is due now, if any. Call `beginStall` anew while nothing is expected. */
 export function stepStall(
   state: StallState,
   sample: FlowSample,
@@ -64,7 +75,7 @@ export function stepStall(
   }
   const due = STALL.rungsMs[state.rung];
   const packetsCome = now - packetAt < STALL.flowingMs;
-  if (packetsCome && due !== undefined && now - frameAt >= due) {
+  if (packetsCome && due !== undefined && now - Math.max(frameAt, state.since) >= due) {
     return { state: { ...seen, rung: state.rung + 1 }, remedy: REMEDIES[state.rung] };
   }
   return { state: seen, remedy: undefined };

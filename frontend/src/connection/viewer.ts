@@ -250,7 +250,7 @@ class Viewer implements ViewerConnection {
     const { state, remedy } = stepStall(before, sample);
     this.#flowing.value = sample.now - state.frameAt < STALL.flowingMs && sample.frames > 0;
     // Nothing is expected: the clocks of the ladder start anew, that of the picture does not.
-    this.#stall = expected ? state : { ...beginStall(sample), frameAt: state.frameAt };
+    this.#stall = expected ? state : beginStall(sample, state.frameAt);
     if (expected && remedy) this.#apply(remedy);
   }
 
