@@ -45,8 +45,10 @@ export async function devPages(frontend: string, http: HttpServer): Promise<Page
   const vite = await createServer({
     root: frontend,
     configFile: join(frontend, 'vite.config.ts'),
+    // Bundled, it would be a file that comes and goes: `node --watch` would start anew for ever.
+    configLoader: 'native',
     appType: 'custom',
-    server: { middlewareMode: true, hmr: { server: http } },
+    server: { middlewareMode: true, ws: { server: http } },
   });
   return {
     html: async (page, url) =>
