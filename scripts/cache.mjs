@@ -13,6 +13,19 @@ export const CACHE = cacheFolder(process.env, homedir());
 
 export const logFile = (name) => join(CACHE, 'logs', `${name}.log`);
 
+/** Node's own recursive mkdir never ends where the system answers ENOENT, as under /proc. */
+export function makeFolder(path) {
+  if (fs.existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    fs.mkdirSync(path);
+  } catch (error) {
+    if (error.code === 'EEXIST') return;
+    const mend = 'set ONECAST_CACHE to a folder of your own';
+    throw new Failure(`${path} cannot be made (${error.code})`, mend);
+  }
+}
+
 export function requireSpace(folder, megabytes) {
   let there = folder;
   while (!fs.existsSync(there)) there = dirname(there);
@@ -35,7 +48,7 @@ function isAlive(pid) {
 
 /** `make(folder)` fills an empty folder, which then becomes `target`. */
 export async function makeWhole(target, make) {
-  fs.mkdirSync(dirname(target), { recursive: true });
+  makeFolder(dirname(target));
   const mark = `${basename(target)}.tmp-`;
   for (const name of fs.readdirSync(dirname(target))) {
     if (name.startsWith(mark) && !isAlive(Number(name.slice(mark.length)))) {
@@ -57,7 +70,7 @@ export async function makeWhole(target, make) {
 /** One process at a time does `work` for `name`; the others wait and find it done. */
 export async function alone(name, work) {
   const lock = join(CACHE, 'locks', hashOf([name]));
-  fs.mkdirSync(dirname(lock), { recursive: true });
+  makeFolder(dirname(lock));
   for (let told = false; ; ) {
     try {
       fs.writeFileSync(lock, String(process.pid), { flag: 'wx' });

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { alone, makeWhole } from './cache.mjs';
+import { alone, makeFolder, makeWhole } from './cache.mjs';
 
 let folder;
 beforeEach(() => {
@@ -46,4 +46,11 @@ test('one at a time', async () => {
   await Promise.all([alone(folder, work('a')), alone(folder, work('b'))]);
   expect(order).toHaveLength(4);
   expect(order[0]?.slice(0, 1)).toBe(order[1]?.slice(0, 1));
+});
+
+test('a folder that cannot be made is refused, not tried for ever', () => {
+  makeFolder(join(folder, 'a', 'b'));
+  expect(existsSync(join(folder, 'a', 'b'))).toBe(true);
+  writeFileSync(join(folder, 'file'), '');
+  expect(() => makeFolder(join(folder, 'file', 'b'))).toThrow('cannot be made');
 });

@@ -1,10 +1,11 @@
 // Running other programs: quietly with their output in a log, or in our place with our terminal.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { makeFolder } from './cache.mjs';
 import { Failure } from './failure.mjs';
 import { tellingError } from './plan.mjs';
 
@@ -31,7 +32,7 @@ export function answers(command, ...args) {
  * its first line of error and where the log is. `onStatus` gets the lines of file descriptor 3.
  */
 export async function quietly(command, args, { purpose, log, mend, cwd, env, onLine, onStatus }) {
-  mkdirSync(dirname(log), { recursive: true });
+  makeFolder(dirname(log));
   const file = createWriteStream(log, { flags: 'a' });
   file.on('error', () => {});
   const stdio = ['ignore', 'pipe', 'pipe', onStatus ? 'pipe' : 'ignore'];
