@@ -16,6 +16,8 @@ export const LIMITS = {
   // Sessions and rooms
   /** How long a session outlives both its socket and its media. Covers a lift, a tunnel, a nap. */
   sessionGraceMs: 45_000,
+  /** Resume secrets remembered after their time, so that a copy of one is known for what it is. */
+  spentSecretsMax: 32,
   /** How long a room waits for its lost publisher before it says that the broadcast has ended. */
   interruptedRoomMs: 120_000,
   /** A room nobody is in is forgotten, and its name is free again. */

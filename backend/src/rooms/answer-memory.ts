@@ -15,11 +15,13 @@ export class AnswerMemory {
   once(requestId: string, handle: () => Promise<Result<unknown>>): Promise<Result<unknown>> {
     const now = performance.now();
     for (const [id, { at }] of this.#answers) {
-      if (now - at < this.#maxAgeMs && this.#answers.size < this.#max) break;
+      if (now - at < this.#maxAgeMs) break;
       this.#answers.delete(id);
     }
     const known = this.#answers.get(requestId);
     if (known) return known.answer;
+    const [oldest] = this.#answers.keys();
+    if (oldest !== undefined && this.#answers.size >= this.#max) this.#answers.delete(oldest);
     const answer = handle();
     this.#answers.set(requestId, { at: now, answer });
     return answer;

@@ -14,7 +14,7 @@ export type RoomState =
       readonly deadline: number;
     }
   /** The broadcast is over; a new one may begin. */
-  | { readonly status: 'ended'; readonly epoch: number }
+  | { readonly status: 'ended'; readonly epoch: number; readonly by: 'publisher' | 'grace' }
   /** The room is forgotten. Terminal. */
   | { readonly status: 'closed' };
 
@@ -37,8 +37,11 @@ export function stepRoom(state: RoomState, event: RoomEvent): RoomState {
   switch (event.type) {
     case 'PUBLISHER_READY':
       if (event.epoch < epochOf(state)) return state;
-      // A broadcast that its publisher has ended only starts again under a new epoch.
-      if (state.status === 'ended' && event.epoch === state.epoch) return state;
+      // What its publisher has ended only starts again under a new epoch. One who was given up and
+      // comes back with the session it held never said stop.
+      if (state.status === 'ended' && state.by === 'publisher' && event.epoch === state.epoch) {
+        return state;
+      }
       if (state.status === 'live' && event.epoch === state.epoch) return state;
       return { status: 'live', epoch: event.epoch };
     case 'PUBLISHER_LOST':
@@ -50,6 +53,8 @@ export function stepRoom(state: RoomState, event: RoomEvent): RoomState {
         deadline: event.deadline,
       };
     case 'WORKER_LOST':
+      // The transports of a dead worker close before it is known to be dead.
+      if (state.status === 'interrupted') return { ...state, reason: 'worker-lost' };
       if (state.status !== 'live') return state;
       return {
         status: 'interrupted',
@@ -59,11 +64,11 @@ export function stepRoom(state: RoomState, event: RoomEvent): RoomState {
       };
     case 'GRACE_EXPIRED':
       if (state.status !== 'interrupted' || event.now < state.deadline) return state;
-      return { status: 'ended', epoch: state.epoch };
+      return { status: 'ended', epoch: state.epoch, by: 'grace' };
     case 'PUBLISHER_ENDED':
       if (state.status !== 'live' && state.status !== 'interrupted') return state;
       if (event.epoch !== state.epoch) return state;
-      return { status: 'ended', epoch: state.epoch };
+      return { status: 'ended', epoch: state.epoch, by: 'publisher' };
     case 'IDLE_EXPIRED':
       return state.status === 'open' || state.status === 'ended' ? { status: 'closed' } : state;
     case 'DRAIN':

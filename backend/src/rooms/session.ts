@@ -25,7 +25,13 @@ export interface SessionEvents {
   closed(reason: SessionEnd): void;
 }
 
-export type SessionEnd = 'left' | 'expired' | 'superseded' | 'secret-reused' | 'server-closed';
+export type SessionEnd =
+  | 'left'
+  | 'ended'
+  | 'expired'
+  | 'superseded'
+  | 'secret-reused'
+  | 'server-closed';
 
 /**
  * What the server remembers of one publisher or viewer. It outlives sockets and transports, and
@@ -40,6 +46,8 @@ export class Session {
   readonly #exclusive = new Exclusive();
   readonly answers: AnswerMemory;
   #secret: { hash: SecretHash; previous: SecretHash | undefined };
+  /** Secrets that were good once, the newest last. */
+  readonly #spent: SecretHash[] = [];
   #line: Line | undefined;
   #transport: types.WebRtcTransport | undefined;
   #retiring: { transport: types.WebRtcTransport; timer: NodeJS.Timeout } | undefined;
@@ -95,7 +103,9 @@ export class Session {
 
   // --- sockets
 
+  /** @throws `session-gone` where it has ended */
   attach(line: Line): void {
+    this.assertAlive();
     const replaced = this.#line;
     this.#line = line;
     if (replaced !== line) replaced?.drop();
@@ -112,18 +122,23 @@ export class Session {
   /**
    * Takes the session up with its secret and returns the next one. The secret just used stays good
    * until the new one has been used, since the answer that carries it may be lost; any older one
-   * ends the session: somebody has a copy.
+   * ends the session: somebody has a copy. One that never was good is refused and changes nothing,
+   * else whoever has seen a session's public name could end it.
    */
   resume(secret: Secret): SessionGrant {
     this.assertAlive();
     const { hash, previous } = this.#secret;
     const current = secretMatches(secret, hash);
     if (!current && !(previous && secretMatches(secret, previous))) {
-      this.#log.warn('a wrong or used resume secret was shown');
-      this.close('secret-reused');
+      const spent = this.#spent.some((known) => secretMatches(secret, known));
+      this.#log.warn({ spent }, 'a wrong or used resume secret was shown');
+      if (spent) this.close('secret-reused');
       throw new OnecastError('session-gone');
     }
     const resumeSecret = newSecret();
+    const outlived = current ? previous : hash;
+    if (outlived) this.#spent.push(outlived);
+    if (this.#spent.length > this.#limits.spentSecretsMax) this.#spent.shift();
     this.#secret = { hash: hashSecret(resumeSecret), previous: current ? hash : previous };
     return { sessionId: this.id, resumeSecret };
   }
@@ -156,10 +171,12 @@ export class Session {
     });
     transport.on('icestatechange', () => this.#reckonMedia());
     transport.observer.once('close', () => {
+      // It closes with its session: no event of its own.
+      if (this.#ended !== undefined) return;
       this.#events.transportClosed(transport);
       if (this.#transport !== transport) return;
       this.#reckonMedia();
-      if (this.#ended === undefined) this.push('transportGone', { transportId: transport.id });
+      this.push('transportGone', { transportId: transport.id });
     });
     this.#reckonMedia();
   }

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { Exclusive } from './exclusive.ts';
+
+describe('Exclusive', () => {
+  it('R34 runs one task after another, in the order they came', async () => {
+    const exclusive = new Exclusive();
+    const log: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    const first = exclusive.run(async () => {
+      log.push('first begins');
+      await gate.promise;
+      log.push('first ends');
+    });
+    const second = exclusive.run(async () => {
+      log.push('second');
+    });
+    await Promise.resolve();
+    expect(log).toEqual(['first begins']);
+    gate.resolve();
+    await Promise.all([first, second]);
+    expect(log).toEqual(['first begins', 'first ends', 'second']);
+  });
+
+  it('R34 a task that fails fails for its caller alone', async () => {
+    const exclusive = new Exclusive();
+    const failed = exclusive.run(async () => {
+      throw new Error('no');
+    });
+    const next = exclusive.run(async () => 'done');
+    await expect(failed).rejects.toThrow('no');
+    await expect(next).resolves.toBe('done');
+  });
+});

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AnswerMemory } from './answer-memory.ts';
+
+const MAX_AGE_MS = 60_000;
+const MAX = 4;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function counted() {
+  let handled = 0;
+  const memory = new AnswerMemory(MAX_AGE_MS, MAX);
+  const ask = (requestId: string) =>
+    memory.once(requestId, async () => {
+      handled += 1;
+      return { ok: true, value: `${requestId} ${handled}` };
+    });
+  return { ask, handled: () => handled };
+}
+
+describe('AnswerMemory', () => {
+  it('R33 a repeated request gets the same answer and is carried out once', async () => {
+    const { ask, handled } = counted();
+    const first = await ask('a');
+    expect(await ask('a')).toBe(first);
+    expect(await ask('b')).toEqual({ ok: true, value: 'b 2' });
+    expect(handled()).toBe(2);
+  });
+
+  it('R33 a request repeated while it is under way waits for the same answer', () => {
+    const { ask, handled } = counted();
+    expect(ask('a')).toBe(ask('a'));
+    expect(handled()).toBe(1);
+  });
+
+  it('R33 a refusal is an answer too', async () => {
+    const memory = new AnswerMemory(MAX_AGE_MS, MAX);
+    const refused = { ok: false, code: 'internal', message: '' } as const;
+    await memory.once('a', async () => refused);
+    expect(await memory.once('a', async () => ({ ok: true, value: 1 }))).toBe(refused);
+  });
+
+  it('an answer is forgotten after its time', async () => {
+    const { ask, handled } = counted();
+    await ask('a');
+    vi.advanceTimersByTime(MAX_AGE_MS - 1);
+    await ask('a');
+    expect(handled()).toBe(1);
+    vi.advanceTimersByTime(1);
+    await ask('a');
+    expect(handled()).toBe(2);
+  });
+
+  it('holds a bounded number: the oldest goes first', async () => {
+    const { ask, handled } = counted();
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await ask(id);
+    expect(handled()).toBe(5);
+    for (const id of ['b', 'c', 'd', 'e']) await ask(id);
+    expect(handled()).toBe(5);
+    await ask('a');
+    expect(handled()).toBe(6);
+  });
+
+  it('R33 a full memory still knows its oldest request when that is the one repeated', async () => {
+    const { ask, handled } = counted();
+    for (const id of ['a', 'b', 'c', 'd']) await ask(id);
+    await ask('a');
+    expect(handled()).toBe(4);
+  });
+});
