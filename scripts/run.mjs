@@ -1,12 +1,13 @@
 // `npm start`, `npm test` and the rest: what a task needs is made ready, then the task runs.
 // Plain JavaScript without dependencies: it starts on Node 20, before anything is installed.
 
+import { existsSync } from 'node:fs';
 import { ensureBrowser } from './browser.mjs';
 import { CACHE } from './cache.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 import { asFailure, Failure } from './failure.mjs';
 import { ensureFrontend } from './frontend.mjs';
-import { ROOT } from './host.mjs';
+import { inRoot, ROOT } from './host.mjs';
 import { ensureWorker } from './media-worker.mjs';
 import { say } from './progress.mjs';
 import { ensureRuntime } from './runtime.mjs';
@@ -24,7 +25,9 @@ async function prepare(...wanted) {
 }
 
 async function serve({ node, env }, ...options) {
-  const args = ['--env-file-if-exists=.env', ...options, 'backend/src/main.ts'];
+  // Not --env-file-if-exists: it tells everyone without a .env that there is none.
+  const file = existsSync(inRoot('.env')) ? ['--env-file=.env'] : [];
+  const args = [...file, ...options, 'backend/src/main.ts'];
   return inOurPlace(node, args, { cwd: ROOT, env });
 }
 
