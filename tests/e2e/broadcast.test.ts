@@ -8,6 +8,7 @@ import {
   squareAndBox,
   statusIs,
 } from './support/picture.ts';
+import { record, statusSince } from './support/recorder.ts';
 import { TestServer } from './support/server.ts';
 
 const ROOM = 'broadcast-test';
@@ -21,7 +22,11 @@ describe('one publisher, three viewers', () => {
   const viewers: Watched[] = [];
   const all = () => [publisher, ...viewers];
 
-  const newContext = (): Promise<BrowserContext> => browser.newContext({ viewport: WIDE });
+  const newContext = async (): Promise<BrowserContext> => {
+    const context = await browser.newContext({ viewport: WIDE });
+    await record(context);
+    return context;
+  };
   const first = (): Page => {
     const page = viewers[0]?.page;
     if (!page) throw new Error('no viewer');
@@ -133,9 +138,13 @@ describe('one publisher, three viewers', () => {
 
   test('R27 R43 the publisher reloads: viewers see the new broadcast, no hand on their pages', async () => {
     const marks = await Promise.all(viewers.map(({ page }) => markDocument(page)));
+    const since = Date.now();
     await publisher.page.reload();
     await statusIs(publisher.page, 'live');
     await allSeeIt(30);
+    for (const { page } of viewers) {
+      expect(await statusSince(page, since, 'ended', 'failed', 'connecting')).toBeUndefined();
+    }
     expect(await Promise.all(viewers.map(({ page }) => documentMark(page)))).toEqual(marks);
   });
 

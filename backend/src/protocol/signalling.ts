@@ -82,7 +82,10 @@ export const REQUESTS = {
   requestKeyFrame: v.strictObject({ requestId }),
   /** Viewer: new consumers on the same transport. Answer: ViewerMedia. */
   renewConsumers: v.strictObject({ requestId }),
-  /** Either role, on leaving for good. Answer: nothing. */
+  /**
+   * The page goes away. A publisher's broadcast is interrupted by it, not ended: the page may be
+   * one that is being reloaded. Answer: nothing.
+   */
   leave: v.strictObject({ requestId }),
 } as const;
 

@@ -154,7 +154,7 @@ export class Room {
   /** @throws OnecastError `stale-epoch` where the broadcast is no longer this publisher's. */
   endBroadcast(publisher: Publisher, epoch: number): void {
     if (epoch !== publisher.epoch) throw new OnecastError('stale-epoch');
-    publisher.session.close('left');
+    publisher.session.close('ended');
   }
 
   publisherClosed(publisher: Publisher, reason: SessionEnd): void {
@@ -162,7 +162,7 @@ export class Room {
     if (this.#claimant === publisher) this.#claimant = undefined;
     if (this.#publisher === publisher) {
       this.#publisher = undefined;
-      if (reason === 'left') this.#apply({ type: 'PUBLISHER_ENDED', epoch: publisher.epoch });
+      if (reason === 'ended') this.#apply({ type: 'PUBLISHER_ENDED', epoch: publisher.epoch });
       else
         this.#apply({ type: 'PUBLISHER_LOST', epoch: publisher.epoch, deadline: this.#deadline() });
     }

@@ -2,7 +2,11 @@
 
 /** The first retry comes almost at once: most losses are a blink. */
 const FIRST_MAX_MS = 300;
-const STEPS_MS = [500, 1_000, 2_000, 4_000, 7_000] as const;
+/**
+ * A server that restarts is back within seconds, and everybody should be 2 s after it: the steps
+ * stay short for the first ten seconds and the jitter spreads the pages.
+ */
+const STEPS_MS = [500, 700, 1_000, 1_000, 1_000, 1_000, 1_500, 2_000, 4_000, 7_000] as const;
 
 /**
  * @param attempt 0 for the first retry

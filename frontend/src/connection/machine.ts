@@ -102,6 +102,8 @@ export const TIMING = {
   /** An ICE restart works the first time or never. */
   repairDeadlineMs: 4_000,
   stableMs: 30_000,
+  /** A line that drops again and again waits, but not as long as one that never came up. */
+  attemptsAfterSuccess: 2,
 } as const;
 
 export const INITIAL: State = {
@@ -313,7 +315,12 @@ function rebuildLater(state: State, env: Env): Step {
 }
 
 function live(state: State, env: Env): Step {
-  const settled: State = { ...state, troubleSince: undefined, liveSince: env.now };
+  const settled: State = {
+    ...state,
+    attempt: Math.min(state.attempt, TIMING.attemptsAfterSuccess),
+    troubleSince: undefined,
+    liveSince: env.now,
+  };
   return moveTo(settled, { name: 'live' }, undefined, { do: 'requestKeyFrame' });
 }
 

@@ -45,10 +45,10 @@ export class TestServer {
     return pid;
   }
 
-  /** Pids of its media workers. */
+  /** Pids of its media workers, those that have been replaced left out. */
   get workerPids(): number[] {
-    const ready = this.output.matchAll(/"pid":(\d+),"msg":"media worker ready"/g);
-    return [...ready].map(([, pid]) => Number(pid));
+    const ready = this.output.matchAll(/"worker":(\d+),"pid":(\d+),"msg":"media worker ready"/g);
+    return [...new Map([...ready].map(([, seat, pid]) => [seat, Number(pid)])).values()];
   }
 
   /** Resolves when it answers `ready`. */
