@@ -131,7 +131,7 @@ export async function drawFrames({ width, height, framesPerSecond, seconds, from
   for (let frame = from; frame < to; frame += 1) {
     const at = frame / (framesPerSecond * seconds);
     land();
-    balloon(330 + 190 * around(at, 1), 150 + 18 * around(at, 2));
+    balloon(across(at, -1, 0.6), 150 + 18 * around(at, 2));
     boat(across(at, 1, 0.35), 500);
     van(across(at, 1, 0.72), 664);
     car(across(at, 1, 0.12), 666, '#4f9fb0');
