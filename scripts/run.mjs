@@ -57,6 +57,11 @@ const tasks = {
     const { node, env } = await prepare('worker', 'frontend', 'browser');
     return inOurPlace(node, ['scripts/screenshots.mjs'], { cwd: ROOT, env });
   },
+  /** Viewers by the hundred, joins by the thousand. */
+  async 'bench:load'(args) {
+    const { node, env } = await prepare('worker', 'frontend', 'browser');
+    return inOurPlace(node, ['bench/load.ts', ...args], { cwd: ROOT, env });
+  },
   /** Everything any task needs, and no more. */
   async setup() {
     await prepare('worker', 'frontend', 'browser');

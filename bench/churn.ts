@@ -1,0 +1,297 @@
+/**
+ * Joins and leaves by the thousand, at signalling level, against the real server in a process of
+ * its own: what stays behind, and whether memory stands on a plateau.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { io, type Socket } from 'socket.io-client';
+import fixture from '../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { PROTOCOL_VERSION } from '../backend/src/protocol/version.ts';
+import { slopeOf, tenth } from './support/figures.ts';
+import { type Counts, ObservedServer } from './support/observed-server.ts';
+import { openFiles, residentBytes } from './support/processes.ts';
+
+/** One look at the processes, after so many cycles. */
+export interface MemorySample {
+  readonly cycles: number;
+  readonly serverMb: number;
+  readonly heapMb: number;
+  readonly workersMb: number;
+  /** Sessions, rooms, routers and transports that are still there: 0 is expected. */
+  readonly objects: number;
+}
+
+export interface ChurnResult {
+  readonly cycles: number;
+  readonly seconds: number;
+  /** Answers that were not ok, and faults of sockets: none is expected. */
+  readonly errors: readonly string[];
+  readonly samples: readonly MemorySample[];
+  /** Growth per 1,000 cycles after the warm-up, % of the mean. */
+  readonly slopePercent: {
+    readonly server: number;
+    readonly heap: number;
+    readonly workers: number;
+  };
+  /** Before the first cycle, and when the last session's grace is over. */
+  readonly before: Counts;
+  readonly after: Counts;
+  readonly openFiles: { readonly before: number; readonly after: number };
+}
+
+export interface ChurnOptions {
+  readonly cycles: number;
+  /** A sample after each so many, when every grace is over. */
+  readonly sampleEvery?: number;
+  readonly say?: (line: string) => void;
+}
+
+/** Short, so that the run need not wait for minutes until what was left behind expires. */
+const LIMITS = { sessionGraceMs: 3_000, idleRoomMs: 400, interruptedRoomMs: 400 };
+const CONCURRENCY = 16;
+const ROOMS = 24;
+const ANSWER_DEADLINE_MS = 20_000;
+/** The share of the run in which caches fill and the heap finds its size. */
+const WARM_UP = 0.4;
+
+export async function churn({
+  cycles,
+  sampleEvery = 500,
+  say = () => undefined,
+}: ChurnOptions): Promise<ChurnResult> {
+  const server = await ObservedServer.start(LIMITS);
+  const errors: string[] = [];
+  const samples: MemorySample[] = [];
+  const started = performance.now();
+  try {
+    // What is made once and stays: code paths, the first router's tables.
+    for (let i = 0; i < 4; i += 1) await cycle(server.url, i, errors);
+    const before = await settled(server);
+    const filesBefore = openFiles(server.pid);
+    for (let done = 0; done < cycles; ) {
+      const batch = Math.min(sampleEvery, cycles - done);
+      await inParallel(batch, CONCURRENCY, (i) => cycle(server.url, done + i, errors));
+      done += batch;
+      samples.push(await sample(server, done));
+      say(`${done} cycles: ${JSON.stringify(samples.at(-1))}`);
+    }
+    const after = await settled(server);
+    return {
+      cycles,
+      seconds: tenth((performance.now() - started) / 1000),
+      errors,
+      samples,
+      slopePercent: {
+        server: slopePercent(samples, (entry) => entry.serverMb),
+        heap: slopePercent(samples, (entry) => entry.heapMb),
+        workers: slopePercent(samples, (entry) => entry.workersMb),
+      },
+      before,
+      after,
+      openFiles: { before: filesBefore, after: openFiles(server.pid) },
+    };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** The ways a page comes and goes, one after the other. */
+const WAYS: readonly ((page: Page, room: string) => Promise<void>)[] = [
+  // Comes, watches, says goodbye.
+  async (page, room) => {
+    const { transport, media } = await page.join(room);
+    await page.connect(transport.id);
+    await page.ask('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) });
+    await page.ask('leave');
+  },
+  // Closes the tab without a word.
+  async (page, room) => {
+    await page.join(room);
+  },
+  // Is gone before its answer comes.
+  async (page, room) => {
+    page.join(room).catch(() => undefined);
+    await delay(2);
+    page.socket.io.engine.close();
+  },
+  // Loses its socket, resumes on a new one, takes a new transport, leaves.
+  async (page, room) => {
+    const { session } = await page.join(room);
+    page.socket.io.engine.close();
+    await page.reopen();
+    await page.ask('resume', { protocol: PROTOCOL_VERSION, ...session });
+    await page.ask('renewTransport');
+    await page.ask('leave');
+  },
+  // Publishes picture, sound and data for one who watches, and stops.
+  async (page, room) => {
+    const own = `${room}-${page.index}`;
+    const { transport, epoch } = await page.publish(own);
+    const viewer = await Page.open(page.url, page.index, page.errors);
+    await viewer.join(own);
+    await page.ask('endBroadcast', { epoch });
+    await page.ask('leave', {}, ['session-gone', 'superseded']);
+    viewer.close();
+    if (!transport.id) throw new Error('no transport');
+  },
+  // Publishes and vanishes, while one watches who vanishes as well.
+  async (page, room) => {
+    const own = `${room}-${page.index}`;
+    await page.publish(own);
+    const viewer = await Page.open(page.url, page.index, page.errors);
+    await viewer.join(own);
+    await viewer.ask('renewConsumers');
+    viewer.close();
+  },
+];
+
+async function cycle(url: string, index: number, errors: string[]): Promise<void> {
+  try {
+    const page = await Page.open(url, index, errors);
+    try {
+      await WAYS[index % WAYS.length]?.(page, `churn-${Math.floor(index / WAYS.length) % ROOMS}`);
+    } finally {
+      page.close();
+    }
+  } catch (error) {
+    errors.push(`cycle ${index}: ${String(error)}`);
+  }
+}
+
+interface Joined {
+  readonly session: { readonly sessionId: string; readonly resumeSecret: string };
+  readonly transport: { readonly id: string };
+  readonly media: { readonly consumers: readonly { readonly id: string }[] };
+}
+interface Published extends Joined {
+  readonly epoch: number;
+}
+
+/** A page as the server sees it; no browser behind it. */
+class Page {
+  readonly url: string;
+  readonly index: number;
+  readonly errors: string[];
+  socket: Socket;
+  #requests = 0;
+
+  static async open(url: string, index: number, errors: string[]): Promise<Page> {
+    return new Page(url, index, errors, await connected(url));
+  }
+
+  private constructor(url: string, index: number, errors: string[], socket: Socket) {
+    this.url = url;
+    this.index = index;
+    this.errors = errors;
+    this.socket = socket;
+  }
+
+  async reopen(): Promise<void> {
+    this.socket.disconnect();
+    this.socket = await connected(this.url);
+  }
+
+  async join(room: string): Promise<Joined> {
+    const { rtpCapabilities } = fixture;
+    return (await this.ask('join', {
+      protocol: PROTOCOL_VERSION,
+      room,
+      rtpCapabilities,
+    })) as Joined;
+  }
+
+  async connect(transportId: string): Promise<void> {
+    await this.ask('connectTransport', { transportId, dtlsParameters: fixture.dtlsParameters });
+  }
+
+  async publish(room: string): Promise<Published> {
+    const answer = (await this.ask('publish', { protocol: PROTOCOL_VERSION, room })) as Published;
+    const transportId = answer.transport.id;
+    await this.connect(transportId);
+    const { sctpStreamParameters, opus, simulcastVp8 } = fixture;
+    await this.ask('produceData', { transportId, sctpStreamParameters });
+    await this.ask('produce', { transportId, kind: 'audio', rtpParameters: opus });
+    await this.ask('produce', { transportId, kind: 'video', rtpParameters: simulcastVp8 });
+    return answer;
+  }
+
+  /** The answer's value; a refusal is noted unless it is one of `allowed`. */
+  async ask(name: string, payload: object = {}, allowed: readonly string[] = []): Promise<unknown> {
+    this.#requests += 1;
+    const requestId = `${this.#requests}`;
+    const result = (await this.socket
+      .timeout(ANSWER_DEADLINE_MS)
+      .emitWithAck(name, { requestId, ...payload })) as
+      | { ok: true; value: unknown }
+      | { ok: false; code: string; message: string };
+    if (result.ok) return result.value;
+    if (allowed.includes(result.code)) return undefined;
+    throw new Error(`${name}: ${result.code} ${result.message}`);
+  }
+
+  close(): void {
+    this.socket.disconnect();
+  }
+}
+
+async function connected(url: string): Promise<Socket> {
+  const socket = io(url, { transports: ['websocket'], reconnection: false, forceNew: true });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('connect_error', reject);
+  });
+  return socket;
+}
+
+async function inParallel(
+  count: number,
+  width: number,
+  task: (index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const run = async () => {
+    while (next < count) {
+      const index = next;
+      next += 1;
+      await task(index);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, run));
+}
+
+async function sample(server: ObservedServer, cycles: number): Promise<MemorySample> {
+  // Who left without a word is still within its grace: only what outlives that can be a leak.
+  const counts = await settled(server);
+  const workers = server.workerPids.reduce((sum, pid) => sum + residentBytes(pid), 0);
+  return {
+    cycles,
+    serverMb: megabytes(residentBytes(server.pid)),
+    heapMb: megabytes(counts.heapBytes),
+    workersMb: megabytes(workers),
+    objects: counts.sessions + counts.rooms + counts.routers + counts.workerTransports,
+  };
+}
+
+/** The counts once every grace is over and nothing changes any more; at most 20 s. */
+async function settled(server: ObservedServer): Promise<Counts> {
+  const deadline = performance.now() + 20_000;
+  for (;;) {
+    await delay(200);
+    const counts = await server.ask('counts');
+    const empty = counts.sessions + counts.rooms + counts.routers + counts.sockets === 0;
+    if (empty || performance.now() > deadline) return counts;
+  }
+}
+
+function slopePercent(
+  samples: readonly MemorySample[],
+  pick: (sample: MemorySample) => number,
+): number {
+  const warm = samples.slice(Math.floor(samples.length * WARM_UP));
+  const mean = warm.reduce((sum, entry) => sum + pick(entry), 0) / warm.length;
+  const perCycle = slopeOf(warm.map((entry) => [entry.cycles, pick(entry)] as const));
+  return Math.round(((perCycle * 1000) / mean) * 10_000) / 100;
+}
+
+function megabytes(bytes: number): number {
+  return Math.round((bytes / 1_048_576) * 100) / 100;
+}

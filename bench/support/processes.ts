@@ -1,0 +1,65 @@
+/** What Linux knows of processes: their memory, their processor time, their children. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Kernel ticks; 100 a second on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** Resident memory, bytes. */
+export function residentBytes(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(line?.[1] ?? 0) * 1024;
+}
+
+export function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Processor time that these processes and all below them have used, s. The dead don't count. */
+export function cpuSeconds(pids: readonly number[]): number {
+  const all = processes();
+  const seen = new Set<number>();
+  let ticks = 0;
+  const visit = (pid: number) => {
+    if (seen.has(pid)) return;
+    seen.add(pid);
+    ticks += all.get(pid)?.ticks ?? 0;
+    for (const [child, { parent }] of all) if (parent === pid) visit(child);
+  };
+  for (const pid of pids) visit(pid);
+  return ticks / TICKS_PER_SECOND;
+}
+
+/** Processor time that the whole machine has used, s. */
+export function machineCpuSeconds(): number {
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = readFileSync(
+    '/proc/stat',
+    'utf8',
+  )
+    .split('\n', 1)[0]!
+    .split(/\s+/)
+    .map(Number);
+  return (user + nice + system + irq + softirq) / TICKS_PER_SECOND;
+}
+
+export function childrenOf(pid: number): number[] {
+  return [...processes()].filter(([, { parent }]) => parent === pid).map(([child]) => child);
+}
+
+function processes(): Map<number, { parent: number; ticks: number }> {
+  const all = new Map<number, { parent: number; ticks: number }>();
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+      // The name stands in brackets and may hold anything; what follows is fields 3, 4, …
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      all.set(Number(entry), {
+        parent: Number(fields[1]),
+        ticks: Number(fields[11]) + Number(fields[12]),
+      });
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return all;
+}

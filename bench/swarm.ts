@@ -1,0 +1,128 @@
+/**
+ * Many viewers who come within a second, in Chromium: made of the product's own parts, they decode
+ * what they receive. Their processor time sets the limit; light-swarm.ts goes beyond it.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Page } from 'playwright-core';
+import { bundle } from './support/bundle.ts';
+import { type Spread, spreadOf } from './support/figures.ts';
+import { type Launched, type Measured, ROOM, Scene } from './support/scene.ts';
+import type { Swarm } from './swarm/viewers.ts';
+
+export interface SwarmOptions {
+  readonly viewers: number;
+  /** Their starts are spread evenly over so long. */
+  readonly spreadMs?: number;
+  /** Chromium processes that they share. */
+  readonly browsers?: number;
+  /** Who has no picture by then has none. */
+  readonly deadlineMs?: number;
+}
+
+export interface SwarmOrder {
+  readonly room: string;
+  readonly viewers: number;
+  readonly spreadMs: number;
+  readonly deadlineMs: number;
+}
+
+/** When a viewer took its steps, ms after its start. */
+export interface ViewerSteps {
+  error: string | null;
+  socket?: number;
+  joined?: number;
+  /** ICE and DTLS. */
+  connected?: number;
+  packet?: number;
+  frame?: number;
+}
+
+export interface SwarmResult extends Measured {
+  readonly viewers: number;
+  readonly errors: readonly string[];
+  /** Viewers who decoded frames, and who decoded still more of them afterwards. */
+  readonly withFrames: number;
+  readonly advancing: number;
+  /** Each viewer's time to its first packet, ms. */
+  readonly packetMs: readonly number[];
+  /** ms after each viewer's own start, as the viewers saw it. */
+  readonly seen: Readonly<Record<Step, Spread>>;
+}
+
+type Step = Exclude<keyof ViewerSteps, 'error'>;
+
+export async function swarm({
+  viewers,
+  spreadMs = 1_000,
+  browsers = 2,
+  deadlineMs = 60_000,
+}: SwarmOptions): Promise<SwarmResult> {
+  const script = await bundle('swarm/viewers.ts');
+  const scene = await Scene.open('tiny');
+  try {
+    const launched: Launched[] = [];
+    const pages: Page[] = [];
+    for (let i = 0; i < browsers; i += 1) {
+      const one = await scene.launch();
+      launched.push(one);
+      pages.push(await swarmPage(one, scene.server.url, script));
+    }
+    const { value, ...measured } = await scene.measure(
+      launched.flatMap(({ pids }) => pids),
+      () =>
+        Promise.all(
+          pages.map((page, i) => {
+            const share = Math.floor((viewers + i) / browsers);
+            return start(page, { room: ROOM, viewers: share, spreadMs, deadlineMs });
+          }),
+        ),
+    );
+    const all = value.flat();
+    const first = await frameCounts(pages);
+    await delay(2_000);
+    const second = await frameCounts(pages);
+    const times = (step: Step) =>
+      all.flatMap(({ [step]: time }) => (time === undefined ? [] : [time]));
+    return {
+      viewers: all.length,
+      errors: all.flatMap(({ error }) => (error === null ? [] : [error])),
+      withFrames: times('frame').length,
+      advancing: second.filter((count, i) => count > (first[i] ?? 0)).length,
+      packetMs: times('packet'),
+      seen: {
+        socket: spreadOf(times('socket')),
+        joined: spreadOf(times('joined')),
+        connected: spreadOf(times('connected')),
+        packet: spreadOf(times('packet')),
+        frame: spreadOf(times('frame')),
+      },
+      ...measured,
+    };
+  } finally {
+    await scene.close();
+  }
+}
+
+/** A bare page of the server's own origin, without a policy, with the viewers' script in it. */
+async function swarmPage({ browser }: Launched, url: string, script: string): Promise<Page> {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${url}/healthz`);
+  await page.addScriptTag({ content: script });
+  return page;
+}
+
+async function start(page: Page, order: SwarmOrder): Promise<ViewerSteps[]> {
+  return page.evaluate(
+    (given) => (globalThis as unknown as { swarm: Swarm }).swarm.start(given),
+    order,
+  );
+}
+
+async function frameCounts(pages: readonly Page[]): Promise<number[]> {
+  const counts = await Promise.all(
+    pages.map((page) =>
+      page.evaluate(() => (globalThis as unknown as { swarm: Swarm }).swarm.frames()),
+    ),
+  );
+  return counts.flat();
+}

@@ -1,0 +1,133 @@
+/**
+ * Runs in a page of its own: many viewers in one, made of the product's own parts (socket, protocol,
+ * receiver) without what a page adds: no element shows them and nobody watches for stalls.
+ */
+import { type RoomId, RoomIdSchema } from '#protocol/ids.ts';
+import { type PageConfig, PageConfigSchema } from '#protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import * as v from 'valibot';
+import { SignalClient } from '../../frontend/src/connection/signal-client.ts';
+import { loadDevice } from '../../frontend/src/media/device.ts';
+import { flowSampleOf } from '../../frontend/src/media/flow.ts';
+import { Receiver } from '../../frontend/src/media/receive.ts';
+import type { SwarmOrder, ViewerSteps } from '../swarm.ts';
+
+/** Reading the figures of 200 peer connections is work too. */
+const POLL_MS = 100;
+
+class SwarmViewer {
+  readonly steps: ViewerSteps = { error: null };
+  readonly #signalling: SignalClient;
+  readonly #receiver: Receiver;
+  readonly #startedAt = performance.now();
+
+  constructor(room: RoomId, device: Awaited<ReturnType<typeof loadDevice>>) {
+    this.#receiver = new Receiver(device, new MediaStream(), {
+      connect: (transportId, dtlsParameters) =>
+        this.#ask(this.#signalling.request('connectTransport', { transportId, dtlsParameters })),
+      stateChanged: (state) => {
+        if (state === 'connected') this.steps.connected = this.#now();
+        if (state === 'failed') this.#fail('ICE or DTLS failed');
+      },
+      ready: (consumerIds) =>
+        this.#ask(this.#signalling.request('resumeConsumers', { consumerIds })),
+      overlay: () => undefined,
+      tracksChanged: () => undefined,
+    });
+    this.#signalling = new SignalClient({
+      up: () => {
+        this.steps.socket = this.#now();
+        this.#ask(this.#join(room, device.recvRtpCapabilities));
+      },
+      down: () => this.#fail('the socket was lost'),
+      push: { transportGone: () => this.#fail('the server closed the transport') },
+    });
+    this.#signalling.open();
+  }
+
+  get done(): boolean {
+    return this.steps.error !== null || this.steps.frame !== undefined;
+  }
+
+  async look(): Promise<void> {
+    if (this.steps.connected === undefined) return;
+    const { packets, frames } = flowSampleOf(await this.#receiver.getStats(), 0);
+    if (packets > 0) this.steps.packet ??= this.#now();
+    if (frames > 0) this.steps.frame ??= this.#now();
+  }
+
+  /** Frames decoded so far. */
+  async frames(): Promise<number> {
+    return flowSampleOf(await this.#receiver.getStats(), 0).frames;
+  }
+
+  async close(): Promise<void> {
+    await this.#signalling.request('leave', {}).catch(() => undefined);
+    this.#signalling.close();
+    this.#receiver.close();
+  }
+
+  async #join(room: RoomId, rtpCapabilities: object): Promise<void> {
+    const answer = await this.#signalling.request('join', {
+      protocol: PROTOCOL_VERSION,
+      room,
+      rtpCapabilities,
+    });
+    this.steps.joined = this.#now();
+    if (answer.media.consumers.length === 0) throw new Error('nothing is broadcast');
+    this.#receiver.open(answer.transport);
+    await this.#receiver.match(answer.media);
+  }
+
+  #ask(request: Promise<unknown>): void {
+    request.catch((error: unknown) => this.#fail(String(error)));
+  }
+
+  #fail(error: string): void {
+    this.steps.error ??= error;
+  }
+
+  #now(): number {
+    return performance.now() - this.#startedAt;
+  }
+}
+
+const viewers: SwarmViewer[] = [];
+
+/** Resolves when every viewer has shown a frame or failed, or at the deadline. */
+async function start({ room, viewers: count, spreadMs, deadlineMs }: SwarmOrder) {
+  const roomId = v.parse(RoomIdSchema, room);
+  const device = await loadDevice(await pageConfig());
+  const started = performance.now();
+  for (let i = 0; i < count; i += 1) {
+    setTimeout(() => viewers.push(new SwarmViewer(roomId, device)), (i * spreadMs) / count);
+  }
+  while (performance.now() - started < deadlineMs) {
+    await pause(POLL_MS);
+    await Promise.all(viewers.filter(({ done }) => !done).map((viewer) => viewer.look()));
+    if (viewers.length === count && viewers.every(({ done }) => done)) break;
+  }
+  return viewers.map(({ steps }) => steps);
+}
+
+async function frames(): Promise<number[]> {
+  return Promise.all(viewers.map((viewer) => viewer.frames()));
+}
+
+async function stop(): Promise<void> {
+  await Promise.all(viewers.map((viewer) => viewer.close()));
+}
+
+/** What the server writes into its pages, as a page gets it. */
+async function pageConfig(): Promise<PageConfig> {
+  const html = await (await fetch('/join')).text();
+  const element = new DOMParser().parseFromString(html, 'text/html').querySelector('#onecast-page');
+  return v.parse(PageConfigSchema, JSON.parse(element?.textContent ?? ''));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export type Swarm = { start: typeof start; frames: typeof frames; stop: typeof stop };
+Object.assign(globalThis, { swarm: { start, frames, stop } satisfies Swarm });
