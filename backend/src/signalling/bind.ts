@@ -17,8 +17,8 @@ export type Handlers = {
 
 export interface BindOptions {
   readonly log: Log;
-  /** Where the answers of this socket's requests are remembered now. */
-  memory(): AnswerMemory;
+  /** Where the answer to a request of this name is remembered now. */
+  memory(name: RequestName): AnswerMemory;
 }
 
 /** Binds every request of the protocol: parse -> once -> handle -> ack -> log. */
@@ -38,7 +38,7 @@ export function bind(socket: Socket, handlers: Handlers, options: BindOptions): 
       const request = parsed.output;
       const handle = () => answer(name, () => handler(request), options.log);
       // answer() turns every failure into a Result, so this promise never rejects.
-      void options.memory().once(`${name} ${request.requestId}`, handle).then(ack);
+      void options.memory(name).once(`${name} ${request.requestId}`, handle).then(ack);
     };
     socket.on(name, listener);
   }

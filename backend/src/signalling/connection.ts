@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io';
 import type { Limits } from '../../../config/limits.ts';
 import { Exclusive } from '../exclusive.ts';
 import { OnecastError } from '../protocol/errors.ts';
-import type { PushName, PushOf } from '../protocol/signalling.ts';
+import type { PushName, PushOf, RequestName } from '../protocol/signalling.ts';
 import { AnswerMemory } from '../rooms/answer-memory.ts';
 import type { Publisher } from '../rooms/publisher.ts';
 import type { Member } from '../rooms/room-registry.ts';
@@ -43,8 +43,9 @@ export class Connection implements Line {
   }
 
   /** Entrances are remembered by the socket, everything else by the session. */
-  memory(): AnswerMemory {
-    return this.#member?.session.answers ?? this.#answers;
+  memory(name: RequestName): AnswerMemory {
+    const isEntrance = name === 'join' || name === 'publish' || name === 'resume';
+    return (isEntrance ? undefined : this.#member?.session.answers) ?? this.#answers;
   }
 
   get member(): Member {

@@ -36,7 +36,7 @@ export class Gateway {
       const connection = new Connection(socket, limits);
       bind(socket, createHandlers(connection, registry), {
         log: socketLog,
-        memory: () => connection.memory(),
+        memory: (name) => connection.memory(name),
       });
       socket.on('disconnect', (reason) => {
         socketLog.debug({ reason }, 'socket closed');

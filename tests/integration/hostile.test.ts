@@ -1,0 +1,328 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
+import {
+  broadcast,
+  claim,
+  connectTransport,
+  join,
+  PROTOCOL,
+  produceVideo,
+  resume,
+} from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+import { SignalClient } from './support/signal-client.ts';
+import { until } from './support/until.ts';
+
+let server: TestServer;
+let rooms = 0;
+let pid: number | undefined;
+const newRoom = () => `room-${(rooms += 1)}`;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  pid = server.app.pool.workers[0]?.worker.pid;
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+/** The same worker answers, and a whole broadcast can be set up on it. */
+async function expectUnharmed(): Promise<void> {
+  const [seat] = server.app.pool.workers;
+  expect(seat?.worker.pid).toBe(pid);
+  await seat?.worker.getResourceUsage();
+  const room = newRoom();
+  const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+  await broadcast(owner, room);
+  expect((await join(viewer, room)).media.consumers).toHaveLength(1);
+  await Promise.all([owner.request('leave'), viewer.request('leave')]);
+  owner.close();
+  viewer.close();
+}
+
+const UUID = '00000000-0000-4000-8000-000000000000';
+/** What has been seen to break mediasoup itself, and relatives of it. */
+const ENCODINGS: readonly unknown[] = [
+  ...[1.5, 'x', null, -1, 1e30, { valueOf: 1 }, [], true].map((maxBitrate) => [{ maxBitrate }]),
+  ...['1', 1.5, -1, 1_000, {}].map((codecPayloadType) => [{ ssrc: 1, codecPayloadType }]),
+  [{ scalabilityMode: `L1T3${'9'.repeat(20_000)}` }],
+  [{ ssrc: 2 ** 32 }],
+  [{ rid: 'r'.repeat(1_000) }],
+  [],
+  Array.from({ length: 50 }, (_, ssrc) => ({ ssrc })),
+  'encodings',
+  null,
+];
+const RTP_PARAMETERS: readonly unknown[] = [
+  undefined,
+  null,
+  7,
+  'rtp',
+  {},
+  { codecs: [] },
+  ...ENCODINGS.map((encodings) => ({ ...chromium.simulcastVp8, encodings })),
+  {
+    ...chromium.simulcastVp8,
+    codecs: [
+      {
+        mimeType: 'video/VP8',
+        payloadType: 96,
+        clockRate: 90_000,
+        parameters: Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`p${i}`, i])),
+      },
+    ],
+  },
+  { ...chromium.simulcastVp8, headerExtensions: [{ uri: 'urn:x', id: 4_095 }] },
+  {
+    ...chromium.simulcastVp8,
+    codecs: [{ mimeType: 'video/VP8', payloadType: 1_000, clockRate: 90_000 }],
+  },
+];
+
+describe('R70 nothing that a client sends breaks a worker', () => {
+  let owner: SignalClient;
+  let transportId: string;
+
+  beforeEach(async () => {
+    owner = await server.connect();
+    transportId = (await claim(owner, newRoom())).transport.id;
+  });
+
+  it('rtpParameters', async () => {
+    for (const rtpParameters of RTP_PARAMETERS) {
+      const code = await owner.codeOf('produce', { transportId, kind: 'video', rtpParameters });
+      expect([rtpParameters, code]).toEqual([rtpParameters, 'bad-request']);
+    }
+    // The same session goes on air all the same.
+    await produceVideo(owner, transportId);
+    await expectUnharmed();
+  });
+
+  it('sctpStreamParameters', async () => {
+    const good = chromium.sctpStreamParameters;
+    for (const sctpStreamParameters of [
+      null,
+      [],
+      { ...good, streamId: 70_000 },
+      { ...good, streamId: '0' },
+      { ...good, streamId: 0.5 },
+      { ...good, ordered: 'no' },
+      { ...good, ordered: {} },
+      { ...good, maxRetransmits: -1 },
+      { ...good, maxRetransmits: { valueOf: 1 } },
+    ]) {
+      expect(await owner.codeOf('produceData', { transportId, sctpStreamParameters })).toBe(
+        'bad-request',
+      );
+    }
+    await expectUnharmed();
+  });
+
+  it('dtlsParameters', async () => {
+    const [fingerprint] = chromium.dtlsParameters.fingerprints;
+    for (const dtlsParameters of [
+      null,
+      {},
+      { fingerprints: [] },
+      { fingerprints: [{ ...fingerprint, algorithm: 'md5' }] },
+      { fingerprints: [{ ...fingerprint, value: 'AA' }] },
+      { fingerprints: [{ ...fingerprint, value: { toString: 1 } }] },
+      { fingerprints: [fingerprint], role: 'both' },
+    ]) {
+      expect(await owner.codeOf('connectTransport', { transportId, dtlsParameters })).toBe(
+        'bad-request',
+      );
+    }
+    await expectUnharmed();
+  });
+
+  it('rtpCapabilities', async () => {
+    const viewer = await server.connect();
+    for (const rtpCapabilities of [
+      null,
+      'all',
+      { codecs: {} },
+      { codecs: [{ kind: 'video' }] },
+      { codecs: Array.from({ length: 100 }, () => chromium.rtpCapabilities.codecs[0]) },
+      { codecs: [{ ...chromium.rtpCapabilities.codecs[0], preferredPayloadType: 1.5 }] },
+      { headerExtensions: [{ kind: 'video', uri: 'urn:x', preferredId: {} }] },
+    ]) {
+      expect(await viewer.codeOf('join', { ...PROTOCOL, room: newRoom(), rtpCapabilities })).toBe(
+        'bad-request',
+      );
+    }
+    await expectUnharmed();
+  });
+
+  it('a codec of the other kind', async () => {
+    expect(
+      await owner.codeOf('produce', {
+        transportId,
+        kind: 'audio',
+        rtpParameters: chromium.simulcastVp8,
+      }),
+    ).toBe('bad-request');
+    await expectUnharmed();
+  });
+
+  it('well-formed requests that make no sense are refused and leave the page its session', async () => {
+    const { dtlsParameters } = chromium;
+    const asked = { transportId, kind: 'video' };
+    const refused = [
+      await owner.codeOf('produce', { ...asked, rtpParameters: chromium.h264 }),
+      await owner.codeOf('produce', { ...asked, rtpParameters: chromium.svcVp9 }),
+    ];
+    await connectTransport(owner, transportId);
+    refused.push(await owner.codeOf('connectTransport', { transportId, dtlsParameters }));
+    await produceVideo(owner, transportId);
+    // The same m-line a second time.
+    refused.push(await owner.codeOf('produce', { ...asked, rtpParameters: chromium.simulcastVp8 }));
+    // mediasoup does not say whose fault it was, so an honest page is told to try again.
+    expect(refused).toEqual(['internal', 'internal', 'internal', 'internal']);
+    expect(await owner.codeOf('restartIce', { transportId })).toBeUndefined();
+    await expectUnharmed();
+  });
+});
+
+describe('R72 a bad request gets an answer and touches nothing of anyone else', () => {
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a number', 7],
+    ['a text', 'join'],
+    ['a list', []],
+    ['an empty object', {}],
+    ['binary', Buffer.from([1, 2, 3])],
+    ['no requestId', { ...PROTOCOL, room: 'main' }],
+    ['an endless requestId', { ...PROTOCOL, requestId: 'x'.repeat(37), room: 'main' }],
+    ['an object for a room', { ...PROTOCOL, requestId: 'a', room: { $ne: null } }],
+    ['a path for a room', { ...PROTOCOL, requestId: 'a', room: '../../etc' }],
+    ['a field too many', { ...PROTOCOL, requestId: 'a', room: 'main', admin: true }],
+    ['__proto__', JSON.parse('{"requestId":"a","protocol":1,"room":"main","__proto__":{"a":1}}')],
+  ])('%s', async (_what, payload) => {
+    const client = await server.connect();
+    for (const name of ['publish', 'join', 'resume', 'produce', 'leave', 'endBroadcast']) {
+      const ack = await client.raw(name, payload);
+      const bare = name === 'publish' && _what === '__proto__';
+      expect(ack).toMatchObject(bare ? {} : { ok: false, code: 'bad-request' });
+    }
+    expect(client.connected).toBe(true);
+    client.close();
+  });
+
+  it('nesting as deep as a message can hold', async () => {
+    const client = await server.connect();
+    const levels = 10_000;
+    client.write(`42900["join",${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}]`);
+    client.write(`42901["publish",${'['.repeat(levels)}${']'.repeat(levels)}]`);
+    expect(await client.codeOf('renewTransport')).toBe('session-gone');
+    await expectUnharmed();
+  });
+
+  it('another version of the protocol is told so', async () => {
+    const client = await server.connect();
+    expect(await client.codeOf('publish', { protocol: 99, room: newRoom() })).toBe(
+      'protocol-mismatch',
+    );
+  });
+
+  it('requests before there is a session', async () => {
+    const client = await server.connect();
+    expect(await client.codeOf('renewTransport')).toBe('session-gone');
+    expect(
+      await client.codeOf('produce', {
+        transportId: UUID,
+        kind: 'video',
+        rtpParameters: chromium.simulcastVp8,
+      }),
+    ).toBe('session-gone');
+  });
+
+  it('a viewer may not do what a publisher may, nor the other way round', async () => {
+    const room = newRoom();
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const { epoch } = await broadcast(owner, room);
+    const { transport } = await join(viewer, room);
+    expect(await viewer.codeOf('endBroadcast', { epoch })).toBe('not-allowed');
+    expect(await viewer.codeOf('closeProducer', { producerId: UUID })).toBe('not-allowed');
+    expect(
+      await viewer.codeOf('produce', {
+        transportId: transport.id,
+        kind: 'video',
+        rtpParameters: chromium.simulcastVp8,
+      }),
+    ).toBe('not-allowed');
+    expect(await owner.codeOf('renewConsumers')).toBe('not-allowed');
+    expect(await owner.codeOf('resumeConsumers', { consumerIds: [] })).toBe('not-allowed');
+    expect((await join(await server.connect(), room)).room.status).toBe('live');
+  });
+
+  it('R71 ids of somebody else’s transport, producer and consumers reach nothing', async () => {
+    const [room, other] = [newRoom(), newRoom()];
+    const [owner, viewer, stranger, watcher] = await Promise.all([
+      server.connect(),
+      server.connect(),
+      server.connect(),
+      server.connect(),
+    ]);
+    const { transport } = await broadcast(owner, room);
+    const joined = await join(viewer, room);
+    await broadcast(stranger, other);
+    await join(watcher, other);
+    const [consumer] = joined.media.consumers;
+    for (const client of [stranger, watcher]) {
+      for (const transportId of [transport.id, joined.transport.id, UUID]) {
+        expect(await client.codeOf('restartIce', { transportId })).toBe('transport-gone');
+      }
+    }
+    await stranger.request('closeProducer', { producerId: consumer?.producerId });
+    await watcher.request('resumeConsumers', { consumerIds: [consumer?.id] });
+    const again = await viewer.request('renewConsumers');
+    expect(again.consumers[0]?.producerId).toBe(consumer?.producerId);
+    expect(viewer.of('transportGone')).toEqual([]);
+  });
+
+  it('a session can be taken up by its secret only, on however many sockets it is tried', async () => {
+    const viewer = await server.connect();
+    const { session } = await join(viewer, newRoom());
+    const thieves = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
+    for (const thief of thieves) {
+      const resumeSecret = 'A'.repeat(43);
+      expect(await thief.codeOf('resume', { ...PROTOCOL, ...session, resumeSecret })).toBe(
+        'session-gone',
+      );
+    }
+    expect(await viewer.codeOf('requestKeyFrame')).toBeUndefined();
+    await resume(await server.connect(), session);
+  });
+});
+
+describe('R73 and the socket itself', () => {
+  it('R73 a page of another origin is refused, the own one and a program are not', async () => {
+    await expect(
+      SignalClient.connect(server.url, { origin: 'https://evil.example' }),
+    ).rejects.toThrow('websocket error');
+    await expect(SignalClient.connect(server.url, { origin: 'null' })).rejects.toThrow(
+      'websocket error',
+    );
+    const own = await SignalClient.connect(server.url, { origin: server.url });
+    expect(own.connected).toBe(true);
+    own.close();
+  });
+
+  it('R72 a message over 64 KiB closes its own socket and no other', async () => {
+    const [sender, bystander] = await Promise.all([server.connect(), server.connect()]);
+    await join(bystander, newRoom());
+    const fits = 'x'.repeat(server.limits.signalMaxBytes - 1_024);
+    expect(await sender.raw('join', fits)).toMatchObject({ ok: false, code: 'bad-request' });
+    const ack = sender.raw('join', 'x'.repeat(server.limits.signalMaxBytes + 1));
+    await expect(ack).rejects.toThrow('disconnected');
+    await until('the socket is closed', () => !sender.connected);
+    expect(await bystander.codeOf('requestKeyFrame')).toBeUndefined();
+  });
+
+  it('R72 polling is not offered', async () => {
+    const response = await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`);
+    expect(response.status).toBe(400);
+  });
+});

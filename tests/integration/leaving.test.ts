@@ -1,0 +1,66 @@
+import { expect, it } from 'vitest';
+import { broadcast, connectTransport, join } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+import { until } from './support/until.ts';
+
+const CYCLES = 1_000;
+const AT_A_TIME = 20;
+
+it(`R65 R26 after ${CYCLES} joins and leaves nothing stays`, async () => {
+  await using server = await TestServer.start({
+    workers: 2,
+    limits: { sessionGraceMs: 200, idleRoomMs: 100 },
+  });
+  const owners = await Promise.all(
+    ['one', 'two'].map(async (room) => {
+      const client = await server.connect();
+      return { client, room, claimed: await broadcast(client, room) };
+    }),
+  );
+  let cycles = 0;
+  /** Leaves in each of the ways there are. */
+  const lane = async () => {
+    while (cycles < CYCLES) {
+      const way = (cycles += 1) % 4;
+      const viewer = await server.connect();
+      const { transport, media } = await join(viewer, cycles % 2 ? 'one' : 'two');
+      if (way === 1) await connectTransport(viewer, transport.id);
+      if (way === 2) {
+        const consumerIds = media.consumers.map(({ id }) => id);
+        await viewer.request('resumeConsumers', { consumerIds });
+      }
+      if (way === 3) viewer.cut();
+      else await viewer.request('leave');
+      viewer.close();
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, lane));
+  await until('only the publishers are left', () => server.app.registry.sessionCount === 2);
+  expect((await server.mediaLeft()).transports).toBe(2);
+  for (const { client, claimed } of owners) {
+    await client.request('endBroadcast', { epoch: claimed.epoch });
+  }
+  expect(server.app.registry.sessionCount).toBe(0);
+  await until('the rooms are forgotten', () => server.app.registry.roomCount === 0);
+  await until('the workers hold nothing', async () => {
+    const left = await server.mediaLeft();
+    return left.routers + left.transports + left.iceUsers === 0;
+  });
+});
+
+it('R65 a page that goes while it joins leaves nothing', async () => {
+  await using server = await TestServer.start({ limits: { sessionGraceMs: 100, idleRoomMs: 100 } });
+  for (let i = 0; i < 30; i += 1) {
+    const [viewer, owner] = await Promise.all([server.connect(), server.connect()]);
+    const gone = Promise.allSettled([join(viewer, 'main'), broadcast(owner, 'main')]);
+    // At a different moment each time.
+    for (let turn = 0; turn < i; turn += 1) await new Promise(setImmediate);
+    viewer.cut();
+    owner.cut();
+    await gone;
+    viewer.close();
+    owner.close();
+  }
+  await until('no session is left', () => server.app.registry.sessionCount === 0);
+  expect((await server.mediaLeft()).transports).toBe(0);
+});

@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OnecastError } from '../../backend/src/protocol/errors.ts';
+import { newSecret } from '../../backend/src/secrets.ts';
+import { broadcast, claim, join, PROTOCOL, produceAudio, produceVideo } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+import type { SignalClient } from './support/signal-client.ts';
+import { until } from './support/until.ts';
+
+let server: TestServer;
+let rooms = 0;
+const newRoom = () => `room-${(rooms += 1)}`;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+describe('claims', () => {
+  it('R20 a room belongs to whoever publishes in it first', async () => {
+    const room = newRoom();
+    const owner = await server.connect();
+    const { publisherSecret, epoch } = await broadcast(owner, room);
+    expect(publisherSecret).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(epoch).toBe(1);
+    const stranger = await server.connect();
+    expect(await stranger.codeOf('publish', { ...PROTOCOL, room })).toBe('room-taken');
+    expect(
+      await stranger.codeOf('publish', { ...PROTOCOL, room, publisherSecret: newSecret() }),
+    ).toBe('room-taken');
+    expect(owner.of('superseded')).toEqual([]);
+    expect((await join(await server.connect(), room)).room).toMatchObject({
+      status: 'live',
+      epoch: 1,
+    });
+  });
+
+  it('R27 a page claims a room that the server no longer knows with the secret it holds', async () => {
+    const room = newRoom();
+    const held = newSecret();
+    const { publisherSecret } = await claim(await server.connect(), room, held);
+    expect(publisherSecret).toBe(held);
+    expect(await (await server.connect()).codeOf('publish', { ...PROTOCOL, room })).toBe(
+      'room-taken',
+    );
+  });
+
+  it('R21 the publisher before is out when the picture of the new one is there, not before', async () => {
+    const room = newRoom();
+    const [first, second, viewer] = await Promise.all([
+      server.connect(),
+      server.connect(),
+      server.connect(),
+    ]);
+    const { publisherSecret } = await broadcast(first, room);
+    const joined = await join(viewer, room);
+    const claimed = await claim(second, room, publisherSecret);
+    expect(claimed.epoch).toBe(2);
+    expect(claimed.room).toMatchObject({ status: 'live', epoch: 1 });
+    expect(await first.codeOf('renewTransport')).toBeUndefined();
+    expect(first.of('superseded')).toEqual([]);
+    await produceVideo(second, claimed.transport.id);
+    expect(await first.push('superseded')).toEqual({ epoch: 2 });
+    const changed = await viewer.push('broadcastChanged', ({ media }) => media.epoch === 2);
+    expect(changed.room).toMatchObject({ status: 'live', epoch: 2 });
+    expect(changed.media.consumers).toHaveLength(1);
+    expect(changed.media.consumers[0]?.producerId).not.toBe(joined.media.consumers[0]?.producerId);
+  });
+
+  it('R21 R22 who has been superseded is told so by every answer and changes nothing', async () => {
+    const room = newRoom();
+    const [first, second] = await Promise.all([server.connect(), server.connect()]);
+    const old = await broadcast(first, room);
+    await broadcast(second, room, old.publisherSecret);
+    await first.push('superseded');
+    expect(await first.codeOf('endBroadcast', { epoch: 1 })).toBe('superseded');
+    expect(await first.codeOf('endBroadcast', { epoch: 2 })).toBe('superseded');
+    expect(await first.codeOf('renewTransport')).toBe('superseded');
+    expect((await join(await server.connect(), room)).room).toMatchObject({
+      status: 'live',
+      epoch: 2,
+    });
+  });
+
+  it('R22 an end that names another epoch is refused', async () => {
+    const room = newRoom();
+    const owner = await server.connect();
+    const { epoch } = await broadcast(owner, room);
+    expect(await owner.codeOf('endBroadcast', { epoch: epoch + 1 })).toBe('stale-epoch');
+    expect(await owner.codeOf('endBroadcast', { epoch: 0 })).toBe('stale-epoch');
+    expect((await join(await server.connect(), room)).room.status).toBe('live');
+    await owner.request('endBroadcast', { epoch });
+    expect((await join(await server.connect(), room)).room.status).toBe('ended');
+  });
+});
+
+describe('R24 the end of a broadcast', () => {
+  it('is told at once, as an end and nothing else; the next one comes by itself', async () => {
+    const room = newRoom();
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const { epoch, publisherSecret } = await broadcast(owner, room);
+    const joined = await join(viewer, room);
+    await owner.request('endBroadcast', { epoch });
+    await viewer.push('roomChanged', ({ status }) => status === 'ended');
+    const told = viewer.of('roomChanged').map(({ status }) => status);
+    expect(told).not.toContain('interrupted');
+    await broadcast(await server.connect(), room, publisherSecret);
+    const { media } = await viewer.push('broadcastChanged', (change) => change.media.epoch === 2);
+    expect(media.consumers).toHaveLength(1);
+    expect(media.data).not.toBeNull();
+    // On the transport it has: the id is still the session's.
+    expect(await viewer.codeOf('restartIce', { transportId: joined.transport.id })).toBeUndefined();
+  });
+
+  it('R7 sound comes and goes within a broadcast', async () => {
+    const room = newRoom();
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const claimed = await broadcast(owner, room);
+    await join(viewer, room);
+    const { producerId } = await produceAudio(owner, claimed.transport.id);
+    const kinds = ({ media }: { media: { consumers: { kind: string }[] } }) =>
+      media.consumers.map(({ kind }) => kind).toSorted();
+    await viewer.push('broadcastChanged', (change) => kinds(change).join() === 'audio,video');
+    const before = viewer.of('broadcastChanged').length;
+    expect(await owner.codeOf('closeProducer', { producerId })).toBeUndefined();
+    await until('the sound is gone', () => {
+      const last = viewer.of('broadcastChanged').slice(before).at(-1);
+      return last !== undefined && kinds(last).join() === 'video';
+    });
+  });
+});
+
+describe('two publishers race', () => {
+  const RACERS = 100;
+
+  it(`R20 ${RACERS} without a secret: exactly one wins`, async () => {
+    const room = newRoom();
+    const racers = await Promise.all(Array.from({ length: RACERS }, () => server.connect()));
+    const outcomes = await Promise.all(racers.map((racer) => tryBroadcast(racer, room)));
+    expect(outcomes.filter((outcome) => outcome === 'live')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === 'room-taken')).toHaveLength(RACERS - 1);
+    await left(racers);
+  });
+
+  it(`R21 ${RACERS} with the same secret: one is live in the end, the others know`, async () => {
+    const room = newRoom();
+    const secret = newSecret();
+    const before = server.app.registry.sessionCount;
+    const racers = await Promise.all(Array.from({ length: RACERS }, () => server.connect()));
+    const outcomes = await Promise.all(racers.map((racer) => tryBroadcast(racer, room, secret)));
+    await until('one session is left', () => server.app.registry.sessionCount === before + 1);
+    const view = (await join(await server.connect(), room)).room;
+    expect(view).toMatchObject({ status: 'live', epoch: RACERS });
+    const knows = racers.map(
+      (racer, i) => outcomes[i] === 'superseded' || racer.of('superseded').length > 0,
+    );
+    expect(knows.filter((known) => !known)).toHaveLength(1);
+    await left(racers);
+  });
+});
+
+async function tryBroadcast(
+  client: SignalClient,
+  room: string,
+  secret?: ReturnType<typeof newSecret>,
+) {
+  try {
+    await broadcast(client, room, secret);
+    return 'live';
+  } catch (error) {
+    if (error instanceof OnecastError) return error.code;
+    throw error;
+  }
+}
+
+async function left(clients: readonly SignalClient[]): Promise<void> {
+  await Promise.all(clients.map((client) => client.codeOf('leave')));
+  for (const client of clients) client.close();
+}

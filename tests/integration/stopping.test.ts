@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join as joinPath } from 'node:path';
+import { expect, it } from 'vitest';
+import { broadcast, join, PROTOCOL } from './support/roles.ts';
+import { environment, freeMediaPorts, TestServer } from './support/server.ts';
+import { SignalClient } from './support/signal-client.ts';
+import { until } from './support/until.ts';
+
+const MAIN = joinPath(import.meta.dirname, '../../backend/src/main.ts');
+
+it('R62 the workers leave the signals to the app, those that replace others too', async () => {
+  const before = ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal));
+  await using server = await TestServer.start({ workers: 2 });
+  const now = () => ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal));
+  expect(now()).toEqual(before);
+  const pid = server.app.pool.workers[0]?.worker.pid ?? 0;
+  process.kill(pid, 'SIGKILL');
+  await until(
+    'the worker is replaced',
+    () =>
+      server.app.pool.workers.every(({ worker }) => worker.pid !== pid) && server.app.pool.ready,
+  );
+  expect(now()).toEqual(before);
+});
+
+it('R62 R61 while it drains: not ready, pages told, workers alive, nobody new', async () => {
+  // The drain lasts until this test has looked at everything.
+  await using server = await TestServer.start({ limits: { drainNoticeMs: 3_000 } });
+  const [owner, viewer, late] = await Promise.all([
+    server.connect(),
+    server.connect(),
+    server.connect(),
+  ]);
+  await broadcast(owner, 'main');
+  await join(viewer, 'main');
+  const status = async (path: string) => (await fetch(`${server.url}${path}`)).status;
+  expect([await status('/healthz'), await status('/readyz')]).toEqual([200, 200]);
+  const drained = server.app.drain();
+  expect(await viewer.push('draining')).toEqual({ retryInMs: server.limits.drainRetryMs });
+  await owner.push('draining');
+  expect([await status('/healthz'), await status('/readyz')]).toEqual([200, 503]);
+  expect(await late.codeOf('publish', { ...PROTOCOL, room: 'other' })).toBe('draining');
+  // A worker answers this.
+  expect(await viewer.codeOf('renewTransport')).toBeUndefined();
+  expect(viewer.of('transportGone')).toEqual([]);
+  await drained;
+  await until('the sockets are closed', () => !viewer.connected && !owner.connected);
+});
+
+it.each(['SIGTERM', 'SIGINT'] as const)(
+  'R62 %s: pages are told, exit code 0, no worker stays',
+  async (signal) => {
+    const mediaPort = await freeMediaPorts(2);
+    const child = spawn(process.execPath, [MAIN], {
+      env: {
+        ...process.env,
+        ...environment(mediaPort, 2),
+        PORT: '0',
+        LOG_LEVEL: 'info',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const exited = once(child, 'exit');
+    try {
+      let output = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+      await until('it listens', () => output.includes('Onecast is running'));
+      const port = /localhost:(\d+)\/publish/.exec(output)?.[1];
+      const pids = [...output.matchAll(/"pid":(\d+),"msg":"media worker ready"/g)].map(([, pid]) =>
+        Number(pid),
+      );
+      expect(pids).toHaveLength(2);
+      const viewer = await SignalClient.connect(`http://127.0.0.1:${port}`);
+      await join(viewer, 'main');
+      child.kill(signal);
+      await viewer.push('draining');
+      expect(await exited).toEqual([0, null]);
+      await until('the workers are gone', () => pids.every((pid) => !isAlive(pid)));
+      viewer.close();
+    } finally {
+      child.kill('SIGKILL');
+    }
+  },
+);
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

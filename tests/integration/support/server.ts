@@ -1,0 +1,108 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { type App, createApp } from '../../../backend/src/app.ts';
+import { createLog } from '../../../backend/src/observability/log.ts';
+import { readConfig } from '../../../config/env.ts';
+import { LIMITS, type Limits } from '../../../config/limits.ts';
+import { SignalClient } from './signal-client.ts';
+
+export interface ServerOptions {
+  readonly workers?: number;
+  readonly limits?: Partial<Limits>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Signalling without media: a publisher of these tests sends no packet, so nothing may be concluded
+ * from its silence.
+ */
+const SILENT_PUBLISHERS = { pulseLostMs: 3_600_000 } as const;
+
+/** The real app in this process, with real workers, on ports of its own. */
+export class TestServer implements AsyncDisposable {
+  readonly app: App;
+  readonly limits: Limits;
+  readonly mediaPort: number;
+  readonly #clients: SignalClient[] = [];
+
+  static async start({ workers = 1, limits, env }: ServerOptions = {}): Promise<TestServer> {
+    const mediaPort = await freeMediaPorts(workers);
+    const all: Limits = { ...LIMITS, ...SILENT_PUBLISHERS, ...limits };
+    const config = readConfig({ ...environment(mediaPort, workers), PORT: '0', ...env });
+    const app = await createApp(config, all, createLog(config, false));
+    return new TestServer(app, all, mediaPort);
+  }
+
+  private constructor(app: App, limits: Limits, mediaPort: number) {
+    this.app = app;
+    this.limits = limits;
+    this.mediaPort = mediaPort;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.app.port}`;
+  }
+
+  async connect(): Promise<SignalClient> {
+    const client = await SignalClient.connect(this.url);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** What the workers themselves still hold, asked of them and not of our own counters. */
+  async mediaLeft(): Promise<{ routers: number; transports: number; iceUsers: number }> {
+    const left = { routers: 0, transports: 0, iceUsers: 0 };
+    for (const { worker, webRtcServer, transports } of this.app.pool.workers) {
+      left.routers += (await worker.dump()).routerIds.length;
+      left.iceUsers += (await webRtcServer.dump()).localIceUsernameFragments.length;
+      left.transports += transports;
+    }
+    return left;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.app.close();
+  }
+}
+
+/** For the real app in a process of its own as well. */
+export function environment(mediaPort: number, workers: number): Record<string, string> {
+  const { MEDIASOUP_WORKER_BIN } = process.env;
+  return {
+    HOST: '127.0.0.1',
+    MEDIA_LISTEN_ADDRESS: '127.0.0.1',
+    ANNOUNCED_ADDRESS: '127.0.0.1',
+    MEDIA_PORT: String(mediaPort),
+    WORKERS: String(workers),
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'fatal',
+    ...(MEDIASOUP_WORKER_BIN !== undefined && { MEDIASOUP_WORKER_BIN }),
+  };
+}
+
+/** The first of `count` ports in a row that are free for UDP and TCP. */
+export async function freeMediaPorts(count: number): Promise<number> {
+  for (let first = 42_000; first < 44_000; first += count) {
+    const ports = Array.from({ length: count }, (_, i) => first + i);
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
+  }
+  throw new Error('no free media ports');
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const tcp = createServer();
+  const udp = createSocket('udp4');
+  try {
+    tcp.listen(port, '127.0.0.1');
+    await once(tcp, 'listening');
+    udp.bind(port, '127.0.0.1');
+    await once(udp, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    tcp.close();
+    udp.close();
+  }
+}
