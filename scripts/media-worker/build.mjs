@@ -41,6 +41,9 @@ export async function buildWorker({ binary }) {
     update({ note: 'configuring' });
     const options = ['--buildtype', 'release', '-Db_ndebug=true', '--wrap-mode', 'nodownload'];
     await run('meson refused the media worker', 'meson', ['setup', ...options, out, source]);
+    // mediasoup does not say that libwebrtc includes the generated headers: all of them first.
+    const generated = ['-C', out, 'fbs/FBS/message.h'];
+    await run("The worker's headers could not be generated", 'ninja', generated);
     const ninja = ['-C', out, 'mediasoup-worker'];
     await run('The media worker did not compile', 'ninja', ninja, (line) =>
       update(ninjaProgress(line)),
