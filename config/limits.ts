@@ -39,6 +39,11 @@ export const LIMITS = {
   dtlsDeadlineMs: 15_000,
   /** A replaced transport of a viewer lives on so long while the new one comes up. */
   retiringTransportMs: 10_000,
+  /**
+   * A viewer is shown the top simulcast layer so long after its first picture at the earliest: the
+   * key frames for that come after those for the rush of viewers, not among them.
+   */
+  upperLayerDelayMs: 2_000,
   /** Merges the key-frame requests of viewers that join together; about a fifth of a screen switch. */
   keyFrameRequestDelayMs: 500,
   /** Where the estimate of a viewer's line starts: the middle simulcast layer fits at once. */

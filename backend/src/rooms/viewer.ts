@@ -1,4 +1,5 @@
 import type { types } from 'mediasoup';
+import { beginBelowTheTop } from '../media/first-layer.ts';
 import { forClient } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
 import { runInBackground } from '../observability/log.ts';
@@ -110,6 +111,7 @@ export class Viewer {
     });
     this.#keep(consumer);
     this.#consumers.set(producer.id, consumer);
+    beginBelowTheTop(consumer, this.room.limits, this.room.log);
     consumer.observer.once('close', () => {
       if (this.#consumers.get(producer.id) === consumer) this.#consumers.delete(producer.id);
     });

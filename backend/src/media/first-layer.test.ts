@@ -1,0 +1,80 @@
+import { EventEmitter } from 'node:events';
+import type { types } from 'mediasoup';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beginBelowTheTop } from './first-layer.ts';
+
+const LIMITS = { upperLayerDelayMs: 2_000 };
+const log = pino({ enabled: false });
+
+class FakeConsumer {
+  readonly type: types.ConsumerType;
+  readonly rtpParameters: types.RtpParameters;
+  readonly observer = new EventEmitter();
+  readonly preferred: number[] = [];
+  closed = false;
+
+  constructor(type: types.ConsumerType, scalabilityMode: string) {
+    this.type = type;
+    this.rtpParameters = { codecs: [], encodings: [{ ssrc: 1, scalabilityMode }] };
+  }
+
+  async setPreferredLayers({ spatialLayer }: types.ConsumerLayers): Promise<void> {
+    this.preferred.push(spatialLayer);
+    if (this.closed) throw new Error('gone');
+  }
+
+  shows(layers: types.ConsumerLayers | undefined): void {
+    this.observer.emit('layerschange', layers);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.observer.emit('close');
+  }
+}
+
+describe('R4 the first picture comes from below the top layer', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('and the top one is let in a while after it', () => {
+    const consumer = new FakeConsumer('simulcast', 'L3T3');
+    beginBelowTheTop(consumer, LIMITS, log);
+    expect(consumer.preferred).toEqual([1]);
+    vi.advanceTimersByTime(60_000);
+    expect(consumer.preferred, 'without a picture nothing rises').toEqual([1]);
+    consumer.shows(undefined);
+    consumer.shows({ spatialLayer: 0, temporalLayer: 0 });
+    consumer.shows({ spatialLayer: 1, temporalLayer: 2 });
+    vi.advanceTimersByTime(1_999);
+    expect(consumer.preferred).toEqual([1]);
+    vi.advanceTimersByTime(60_000);
+    expect(consumer.preferred).toEqual([1, 2]);
+  });
+
+  test.each([
+    ['simple', 'L1T1'],
+    ['simulcast', 'L1T3'],
+    ['svc', 'L3T3'],
+  ] as const)('a %s stream of %s is left alone', (type, mode) => {
+    const consumer = new FakeConsumer(type, mode);
+    beginBelowTheTop(consumer, LIMITS, log);
+    consumer.shows({ spatialLayer: 0 });
+    vi.advanceTimersByTime(60_000);
+    expect(consumer.preferred).toEqual([]);
+  });
+
+  test('a consumer that closes leaves no timer and asks for nothing', () => {
+    const consumer = new FakeConsumer('simulcast', 'L2T3');
+    beginBelowTheTop(consumer, LIMITS, log);
+    consumer.shows({ spatialLayer: 0 });
+    consumer.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(consumer.preferred).toEqual([0]);
+  });
+});
