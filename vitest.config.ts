@@ -18,6 +18,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           environment: 'node',
+          // A busy machine takes its time over thousands of random cases.
+          testTimeout: HANG_GUARD_MS,
           include: [
             'backend/**/*.test.ts',
             'config/**/*.test.ts',

@@ -19,7 +19,7 @@ const STATIC = {
 /** Projects of vitest, and what must be ready for them. */
 const PROJECTS = {
   unit: [],
-  integration: ['worker'],
+  integration: ['worker', 'frontend'],
   e2e: ['worker', 'frontend', 'browser'],
 };
 

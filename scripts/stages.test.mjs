@@ -10,7 +10,7 @@ test('npm test runs every stage and needs everything', () => {
 
 test('one stage needs no more than it uses', () => {
   expect(stagesFor('unit')).toEqual({ stages: ['unit'], wanted: [] });
-  expect(stagesFor('integration').wanted).toEqual(['worker']);
+  expect(stagesFor('integration').wanted).toEqual(['worker', 'frontend']);
 });
 
 test('an unknown stage is refused with the known ones', () => {

@@ -53,7 +53,10 @@ class Actor {
       await this[act]();
     } catch (error) {
       // The socket was cut under the request, by another act of this page.
-      if (!(error instanceof OnecastError)) return;
+      if (!(error instanceof OnecastError)) {
+        if (String(error).includes('timed out')) this.faults.push(`${this.role} ${act}: no answer`);
+        return;
+      }
       if (['internal', 'bad-request', 'room-taken', 'codec-unsupported'].includes(error.code)) {
         this.faults.push(`${this.role} ${act}: ${error.code}`);
       }

@@ -77,6 +77,8 @@ export class SignalClient {
 
   /** Whatever is given, as it is; the ack as it comes. @throws where the socket goes first */
   async raw(name: string, payload: unknown): Promise<unknown> {
+    // Socket.IO would keep it for a connection that never comes.
+    if (!this.#socket.connected) throw new Error(`${name}: no socket`);
     return this.#socket.timeout(ANSWER_GUARD_MS).emitWithAck(name, payload);
   }
 
