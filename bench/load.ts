@@ -1,8 +1,9 @@
 /**
  * npm run bench:load -- [--runs 5] [--viewers 200] [--cycles 10000] [--only swarm,browsers,churn]
- * The two rows of load in the table of targets, measured; writes bench/results/load.json and churn.svg.
+ * The two rows of load in the table of targets, measured. Writes bench/results/load.json, where what
+ * is not measured this time stays as it was, and churn.svg.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,6 +16,8 @@ import { type SwarmResult, swarm } from './swarm.ts';
 
 interface Row {
   readonly scenario: string;
+  readonly at: string;
+  readonly cores: number;
   readonly unit: string;
   readonly runs: number;
   readonly p50: number;
@@ -53,8 +56,8 @@ if (only.includes('browsers')) rows.push(await measureBrowsers());
 if (only.includes('churn')) rows.push(await measureChurn());
 
 mkdirSync(RESULTS, { recursive: true });
-const report = { at: new Date().toISOString(), cores: availableParallelism(), rows };
-writeFileSync(join(RESULTS, 'load.json'), `${JSON.stringify(report, null, 2)}\n`);
+const kept = earlierRows().filter(({ scenario }) => !rows.some((row) => row.scenario === scenario));
+writeFileSync(join(RESULTS, 'load.json'), `${JSON.stringify([...kept, ...rows], null, 2)}\n`);
 print(rows);
 process.exitCode = rows.some(({ errors }) => errors > 0) ? 1 : 0;
 
@@ -98,6 +101,7 @@ function swarmRow(scenario: string, results: readonly (LightSwarmResult | SwarmR
   const others = results.map(({ cpu: { others, wall } }) => Math.round((others / wall) * 100));
   return {
     scenario,
+    ...here(),
     unit: 'ms to first packet',
     runs: results.length,
     ...pick(spread),
@@ -120,15 +124,14 @@ async function measureChurn(): Promise<Row> {
   writeFileSync(join(RESULTS, 'churn.svg'), churnPlot(result));
   return {
     scenario: `${cycles} joins and leaves`,
-    unit: '% growth per 1,000: heap, workers, server',
+    ...here(),
+    unit: '% growth of memory per 1,000',
     runs: 1,
-    p50: heap,
-    p95: workers,
-    max: server,
+    ...pick(spreadOf([server, heap, workers], 100)),
     target: 'maps empty, each below 1 %',
     met: left + leftTimers === 0 && Math.max(server, heap, workers) < 1,
     errors: result.errors.length,
-    remarks: `left behind: ${left} objects, ${leftTimers} timers, ${result.openFiles.after - result.openFiles.before} files`,
+    remarks: `growth of the server process ${server} %, its heap ${heap} %, the workers ${workers} %; left behind: ${left} objects, ${leftTimers} timers, ${result.openFiles.after - result.openFiles.before} files`,
     details: result,
   };
 }
@@ -156,6 +159,18 @@ function churnPlot({ cycles, samples }: ChurnResult): string {
       },
     ],
   );
+}
+
+function earlierRows(): Row[] {
+  try {
+    return JSON.parse(readFileSync(join(RESULTS, 'load.json'), 'utf8')) as Row[];
+  } catch {
+    return [];
+  }
+}
+
+function here() {
+  return { at: new Date().toISOString(), cores: availableParallelism() };
 }
 
 function pick({ p50, p95, max }: { p50: number; p95: number; max: number }) {

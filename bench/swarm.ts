@@ -29,6 +29,7 @@ export interface SwarmOrder {
 /** When a viewer took its steps, ms after its start. */
 export interface ViewerSteps {
   error: string | null;
+  socketsLost: number;
   socket?: number;
   joined?: number;
   /** ICE and DTLS. */
@@ -40,6 +41,8 @@ export interface ViewerSteps {
 export interface SwarmResult extends Measured {
   readonly viewers: number;
   readonly errors: readonly string[];
+  /** Sockets that a browser opened too late and opened again. */
+  readonly socketsLost: number;
   /** Viewers who decoded frames, and who decoded still more of them afterwards. */
   readonly withFrames: number;
   readonly advancing: number;
@@ -49,7 +52,7 @@ export interface SwarmResult extends Measured {
   readonly seen: Readonly<Record<Step, Spread>>;
 }
 
-type Step = Exclude<keyof ViewerSteps, 'error'>;
+type Step = Exclude<keyof ViewerSteps, 'error' | 'socketsLost'>;
 
 export async function swarm({
   viewers,
@@ -79,15 +82,20 @@ export async function swarm({
     );
     const all = value.flat();
     const first = await frameCounts(pages);
-    await delay(2_000);
-    const second = await frameCounts(pages);
+    let advancing = 0;
+    for (let tries = 0; tries < 20 && advancing < all.length; tries += 1) {
+      await delay(1_000);
+      const now = await frameCounts(pages);
+      advancing = now.filter((count, i) => count > (first[i] ?? 0)).length;
+    }
     const times = (step: Step) =>
       all.flatMap(({ [step]: time }) => (time === undefined ? [] : [time]));
     return {
       viewers: all.length,
       errors: all.flatMap(({ error }) => (error === null ? [] : [error])),
+      socketsLost: all.reduce((sum, steps) => sum + steps.socketsLost, 0),
       withFrames: times('frame').length,
-      advancing: second.filter((count, i) => count > (first[i] ?? 0)).length,
+      advancing,
       packetMs: times('packet'),
       seen: {
         socket: spreadOf(times('socket')),

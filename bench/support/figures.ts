@@ -7,11 +7,13 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Nearest rank; NaN where there is nothing. Rounded to a tenth. */
-export function spreadOf(values: readonly number[]): Spread {
+/** Nearest rank; NaN where there is nothing. Rounded to a tenth, or as told. */
+export function spreadOf(values: readonly number[], perUnit = 10): Spread {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    tenth(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN);
+  const at = (share: number) => {
+    const value = sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+    return Math.round(value * perUnit) / perUnit;
+  };
   return { count: sorted.length, p50: at(0.5), p95: at(0.95), max: at(1) };
 }
 

@@ -2,6 +2,7 @@
  * Runs in a page of its own: many viewers in one, made of the product's own parts (socket, protocol,
  * receiver) without what a page adds: no element shows them and nobody watches for stalls.
  */
+import { OnecastError } from '#protocol/errors.ts';
 import { type RoomId, RoomIdSchema } from '#protocol/ids.ts';
 import { type PageConfig, PageConfigSchema } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
@@ -14,9 +15,10 @@ import type { SwarmOrder, ViewerSteps } from '../swarm.ts';
 
 /** Reading the figures of 200 peer connections is work too. */
 const POLL_MS = 100;
+const RETRY_MS = 300;
 
 class SwarmViewer {
-  readonly steps: ViewerSteps = { error: null };
+  readonly steps: ViewerSteps = { error: null, socketsLost: 0 };
   readonly #signalling: SignalClient;
   readonly #receiver: Receiver;
   readonly #startedAt = performance.now();
@@ -39,7 +41,7 @@ class SwarmViewer {
         this.steps.socket = this.#now();
         this.#ask(this.#join(room, device.recvRtpCapabilities));
       },
-      down: () => this.#fail('the socket was lost'),
+      down: () => this.#lostSocket(),
       push: { transportGone: () => this.#fail('the server closed the transport') },
     });
     this.#signalling.open();
@@ -74,13 +76,25 @@ class SwarmViewer {
       rtpCapabilities,
     });
     this.steps.joined = this.#now();
-    if (answer.media.consumers.length === 0) throw new Error('nothing is broadcast');
+    if (answer.media.consumers.length === 0) this.#fail('nothing is broadcast');
     this.#receiver.open(answer.transport);
     await this.#receiver.match(answer.media);
   }
 
   #ask(request: Promise<unknown>): void {
-    request.catch((error: unknown) => this.#fail(String(error)));
+    request.catch((error: unknown) => {
+      // An answer that does not come is no refusal: the socket's loss is dealt with below.
+      if (error instanceof OnecastError) this.#fail(error.code);
+    });
+  }
+
+  /**
+   * A browser lets one page open many sockets at a time only slowly, and a page tries again. Media
+   * needs the socket no more once it is on its way.
+   */
+  #lostSocket(): void {
+    this.steps.socketsLost += 1;
+    if (this.steps.joined === undefined) setTimeout(() => this.#signalling.open(), RETRY_MS);
   }
 
   #fail(error: string): void {
