@@ -43,7 +43,7 @@ export const LIMITS = {
    * A viewer is shown the top simulcast layer so long after its first picture at the earliest: the
    * key frames for that come after those for the rush of viewers, not among them.
    */
-  upperLayerDelayMs: 2_000,
+  upperLayerDelayMs: 3_000,
   /** Merges the key-frame requests of viewers that join together; about a fifth of a screen switch. */
   keyFrameRequestDelayMs: 500,
   /** Where the estimate of a viewer's line starts: the middle simulcast layer fits at once. */
@@ -56,13 +56,15 @@ export const LIMITS = {
   sctpSendBufferBytes: 256 * 1024,
 
   // Workers
-  watchdogIntervalMs: 2_000,
+  watchdogIntervalMs: 1_500,
   /** A worker answers in about a millisecond; two missed deadlines in a row and it is replaced. */
-  watchdogDeadlineMs: 1_500,
+  watchdogDeadlineMs: 1_200,
   watchdogMisses: 2,
   /** A worker that dies while it starts is tried again after this, doubled up to the maximum. */
   respawnMinMs: 100,
   respawnMaxMs: 5_000,
+  /** While every worker is being replaced (0.1 s), who asks for one waits so long before it is refused. */
+  workerWaitMs: 2_000,
 
   // Process
   /** What pages are told on SIGTERM: come back after this. */

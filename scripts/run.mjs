@@ -62,6 +62,11 @@ const tasks = {
     const { node, env } = await prepare('worker', 'frontend', 'browser');
     return inOurPlace(node, ['bench/load.ts', ...args], { cwd: ROOT, env });
   },
+  /** Every fault, over and over, and how long the picture is away. */
+  async 'bench:recovery'(args) {
+    const { node, env } = await prepare('worker', 'frontend', 'browser');
+    return inOurPlace(node, ['bench/recovery.ts', ...args], { cwd: ROOT, env });
+  },
   /** Everything any task needs, and no more. */
   async setup() {
     await prepare('worker', 'frontend', 'browser');

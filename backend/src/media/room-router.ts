@@ -15,7 +15,7 @@ export class RoomRouter {
 
   /** Places the room on the least busy worker. @throws OnecastError `media-unavailable` */
   static async create(pool: WorkerPool, limits: Limits, log: Log): Promise<RoomRouter> {
-    const mediaWorker = pool.leastBusy();
+    const mediaWorker = await pool.available();
     if (!mediaWorker) throw new OnecastError('media-unavailable');
     try {
       const router = await mediaWorker.worker.createRouter({ mediaCodecs: ROUTER_CODECS });

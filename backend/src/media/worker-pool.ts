@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createWorker, type types } from 'mediasoup';
 import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
@@ -71,6 +71,15 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   /** The living worker with the fewest transports, or undefined while none lives. */
   leastBusy(): MediaWorker | undefined {
     return this.workers.toSorted((a, b) => a.transports - b.transports)[0];
+  }
+
+  /** The least busy worker; while all are being replaced, the first that is ready in time. */
+  async available(): Promise<MediaWorker | undefined> {
+    if (this.workers.length === 0 && !this.#closed) {
+      const signal = AbortSignal.timeout(this.#limits.workerWaitMs);
+      await once(this, 'workerReady', { signal }).catch(() => undefined);
+    }
+    return this.leastBusy();
   }
 
   /** The process is stopping: a terminal's Ctrl+C ends the workers too, and none is replaced. */

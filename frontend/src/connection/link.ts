@@ -197,7 +197,7 @@ export class Link {
       restartIce: async (abort) => {
         const transportId = role.transportId();
         if (transportId === undefined) throw new OnecastError('transport-gone');
-        const { iceParameters } = await this.signalling.request('restartIce', { transportId });
+        const { iceParameters } = await this.signalling.probe('restartIce', { transportId });
         await role.restartIce(iceParameters, abort);
       },
       renewTransport: async () => {

@@ -223,7 +223,7 @@ const TABLE: readonly Row[] = [
     event: { type: 'TIMER' },
     to: 'repairing',
     commands: ['timer', 'restartIce'],
-    timerMs: 4_000,
+    timerMs: 2_000,
   },
   {
     rule: 'R38 ICE failed: restarted at once',

@@ -23,7 +23,18 @@ export function watchPage(events: PageEvents): () => void {
   addEventListener('pagehide', (event) => !event.persisted && events.leaving(), options);
   const network: unknown = Reflect.get(navigator, 'connection');
   if (network instanceof EventTarget) {
-    network.addEventListener('change', () => events.online(), options);
+    let before = kindOf(network);
+    const changed = () => {
+      const now = kindOf(network);
+      if (now !== before) events.online();
+      before = now;
+    };
+    network.addEventListener('change', changed, options);
   }
   return () => end.abort();
+}
+
+/** wifi, cellular …: the event also comes with each new estimate of the round trip. */
+function kindOf(network: EventTarget): unknown {
+  return Reflect.get(network, 'type');
 }

@@ -19,11 +19,15 @@ export interface SignalEvents {
   push: { readonly [N in PushName]?: (payload: PushOf<N>) => void };
 }
 
+const PROBE_MIN_MS = 600;
+
 /** The page's one socket. Reconnecting is the machine's business, never Socket.IO's. */
 export class SignalClient {
   readonly #events: SignalEvents;
   #socket: Socket | undefined;
   #requests = 0;
+  /** The slowest answer so far, ms: what this line may take at its worst. */
+  #slowestMs = 0;
 
   constructor(events: SignalEvents) {
     this.#events = events;
@@ -78,13 +82,34 @@ export class SignalClient {
     if (!socket?.connected) throw new Error(`${name}: no socket`);
     this.#requests += 1;
     const requestId = crypto.getRandomValues(new Uint32Array(3)).join('-');
+    const sent = performance.now();
     const ack: unknown = await socket
       .timeout(TIMING.answerDeadlineMs)
       .emitWithAck(name, { requestId, ...payload });
+    this.#slowestMs = Math.max(this.#slowestMs, performance.now() - sent);
     const result = v.parse(ResultSchema, ack);
     if (!result.ok) throw new OnecastError(result.code, result.message);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by this name's own schema
     return v.parse(ANSWERS[name], result.value) as AnswerOf<N>;
+  }
+
+  /**
+   * As `request`, on a line that may be dead: where no answer comes in good time, judged by the
+   * answers before, the socket is given up without waiting for its pings to be missed.
+   */
+  async probe<N extends RequestName>(name: N, payload: Outgoing<N>): Promise<AnswerOf<N>> {
+    const socket = this.#socket;
+    const patienceMs = Math.max(PROBE_MIN_MS, 4 * this.#slowestMs);
+    const giveUp = setTimeout(() => {
+      if (this.#socket !== socket) return;
+      this.close();
+      this.#events.down();
+    }, patienceMs);
+    try {
+      return await this.request(name, payload);
+    } finally {
+      clearTimeout(giveUp);
+    }
   }
 
   /** Idempotent; raises no event. */

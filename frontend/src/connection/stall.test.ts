@@ -87,7 +87,7 @@ describe('stepStall', () => {
 
   it('R40 silence on a line that was running: ICE restart, at once', () => {
     const line = flowing().run(1_500);
-    expect(line.remedies).toEqual([[1_250, 'restart-ice']]);
+    expect(line.remedies).toEqual([[1_000, 'restart-ice']]);
   });
 
   it('R40 silence that lasts: ICE is restarted again, with patience', () => {

@@ -30,7 +30,7 @@ export const STALL = {
   /** A picture older than this is standing still. */
   flowingMs: 1_000,
   /** A running picture sends a packet every few milliseconds: silence means a dead line. */
-  silentWhileFlowingMs: 1_200,
+  silentWhileFlowingMs: 800,
   /** A shared screen that does not change: only ICE checks come, every 2.5 s. */
   silentWhileIdleMs: 5_000,
   /** Packets come and no frame is decoded. */

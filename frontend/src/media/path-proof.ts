@@ -1,6 +1,7 @@
 /**
- * Resolves when something has arrived from the far side after this call: after an ICE restart the
- * connection state may say `connected` all along, of the path that is dead.
+ * Resolves when something has arrived, after this call, on the path that is in use: after an ICE
+ * restart the connection state may say `connected` all along, of the path that is dead, and a path
+ * that answers checks may not be the one that media takes.
  * @throws the signal's reason when it is aborted first.
  */
 export async function pathProven(
@@ -8,25 +9,42 @@ export async function pathProven(
   signal: AbortSignal,
   pollMs = 50,
 ): Promise<void> {
-  let before: number | undefined;
+  let before: Path | undefined;
   for (;;) {
     signal.throwIfAborted();
-    const arrived = arrivedFromFarSide(await getStats());
-    if (before !== undefined && arrived > before) return;
-    before ??= arrived;
+    const path = pathInUse(await getStats());
+    if (path && before && path.arrived > (path.id === before.id ? before.arrived : 0)) return;
+    before ??= path ?? NO_PATH;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 
-/** Answers to connectivity checks and bytes, over all candidate pairs. */
-function arrivedFromFarSide(report: RTCStatsReport | undefined): number {
-  let sum = 0;
+interface Path {
+  readonly id: string;
+  /** Bytes, and answers to connectivity checks. */
+  readonly arrived: number;
+}
+
+const NO_PATH: Path = { id: '', arrived: 0 };
+
+/** The selected candidate pair; Firefox marks it on the pair itself. */
+export function pathInUse(report: RTCStatsReport | undefined): Path | undefined {
+  let selectedId: unknown;
+  let marked: Path | undefined;
+  const pairs = new Map<string, Path>();
   report?.forEach((stats: Record<string, unknown>) => {
+    if (stats['type'] === 'transport') selectedId ??= stats['selectedCandidatePairId'];
     if (stats['type'] !== 'candidate-pair') return;
-    for (const key of ['responsesReceived', 'bytesReceived']) {
+    const count = (key: string): number => {
       const value = stats[key];
-      if (typeof value === 'number') sum += value;
-    }
+      return typeof value === 'number' ? value : 0;
+    };
+    const path = {
+      id: String(stats['id']),
+      arrived: count('responsesReceived') + count('bytesReceived'),
+    };
+    pairs.set(path.id, path);
+    if (stats['selected'] === true) marked = path;
   });
-  return sum;
+  return typeof selectedId === 'string' ? pairs.get(selectedId) : marked;
 }

@@ -8,6 +8,8 @@ interface Recording {
   peers: RTCPeerConnection[];
   /** Each status with the wall-clock ms of its beginning. */
   statuses: { status: string; at: number }[];
+  /** Wall-clock ms at which the page first had a camera. */
+  captureAt: number | undefined;
 }
 
 declare global {
@@ -17,7 +19,12 @@ declare global {
 /** Before any page of the context is opened. */
 export async function record(context: BrowserContext): Promise<void> {
   await context.addInitScript(() => {
-    const recording: Recording = { frames: [], peers: [], statuses: [] };
+    const recording: Recording = {
+      frames: [],
+      peers: [],
+      statuses: [],
+      captureAt: undefined,
+    };
     globalThis.recording = recording;
     const wall = () => performance.timeOrigin + performance.now();
     globalThis.RTCPeerConnection = class extends RTCPeerConnection {
@@ -26,6 +33,15 @@ export async function record(context: BrowserContext): Promise<void> {
         recording.peers.push(this);
       }
     };
+    const { mediaDevices } = navigator;
+    const getUserMedia = mediaDevices?.getUserMedia.bind(mediaDevices);
+    if (getUserMedia) {
+      mediaDevices.getUserMedia = async (constraints) => {
+        const stream = await getUserMedia(constraints);
+        recording.captureAt ??= wall();
+        return stream;
+      };
+    }
     addEventListener('DOMContentLoaded', () => {
       const video = document.querySelector<HTMLVideoElement>('#video');
       const shown = () => {
@@ -50,6 +66,14 @@ export async function record(context: BrowserContext): Promise<void> {
 /** Peer connections made since the page was loaded. */
 export async function peersMade(page: Page): Promise<number> {
   return page.evaluate(() => recording.peers.length);
+}
+
+/** Resolves with the wall-clock ms at which the page first had its camera. */
+export async function captureAt(page: Page): Promise<number> {
+  const found = await page.waitForFunction(() => recording.captureAt, undefined, { polling: 20 });
+  const at = await found.jsonValue();
+  if (at === undefined) throw new Error('no camera');
+  return at;
 }
 
 /** Wall-clock ms of the last frame shown, -Infinity where there is none. */

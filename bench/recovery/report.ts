@@ -1,0 +1,95 @@
+/** What the bench writes: JSON, a Markdown table (also in the README) and one plot. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Spread } from '../support/figures.ts';
+
+export interface Row extends Spread {
+  readonly id: string;
+  readonly fault: string;
+  readonly measured: string;
+  readonly targetMs: number;
+  readonly met: boolean;
+  readonly values: readonly number[];
+  /** What went wrong in runs that gave no figure. */
+  readonly errors: readonly string[];
+}
+
+export interface Report {
+  readonly at: string;
+  readonly cores: number;
+  readonly rows: readonly Row[];
+}
+
+const RESULTS = join(import.meta.dirname, '../results');
+const README = join(import.meta.dirname, '../../README.md');
+
+export function writeReport(report: Report): void {
+  writeFileSync(join(RESULTS, 'recovery.json'), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(join(RESULTS, 'recovery.svg'), plot(report.rows));
+  const readme = readFileSync(README, 'utf8');
+  const table = `<!-- recovery:begin -->\n\n${markdown(report)}\n\n<!-- recovery:end -->`;
+  writeFileSync(
+    README,
+    readme.replace(/<!-- recovery:begin -->[\s\S]*<!-- recovery:end -->/, () => table),
+  );
+}
+
+export function markdown({ at, cores, rows }: Report): string {
+  const lines = rows.map(
+    ({ fault, measured, count, p50, p95, max, targetMs, met, errors }) =>
+      `| ${fault} | ${measured} | ${count}${errors.length > 0 ? ` (${errors.length} failed)` : ''} | ${seconds(p50)} | ${seconds(p95)} | ${seconds(max)} | ${seconds(targetMs)} | ${met ? 'yes' : '**no**'} |`,
+  );
+  return [
+    `Measured on ${at.slice(0, 10)} by \`npm run bench:recovery\`, on a machine of ${cores} cores that also ran both browsers. Seconds.`,
+    '',
+    '| fault | measured | runs | p50 | p95 | max | target p95 | met |',
+    '| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |',
+    ...lines,
+    '',
+    '![every run of every fault](bench/results/recovery.svg)',
+  ].join('\n');
+}
+
+function seconds(ms: number): string {
+  return Number.isFinite(ms) ? (ms / 1_000).toFixed(2) : '–';
+}
+
+const WIDTH = 860;
+const ROW = 26;
+const LEFT = 300;
+const RIGHT = 30;
+const TOP = 46;
+const TICKS = [10, 100, 1_000, 10_000];
+
+/** A row per fault, a dot per run, a bar at the target; time on a logarithmic axis. */
+export function plot(rows: readonly Row[]): string {
+  const height = TOP + rows.length * ROW + 30;
+  const [least, most] = [10, 20_000];
+  const x = (ms: number) => {
+    const share = Math.log(Math.min(most, Math.max(least, ms)) / least) / Math.log(most / least);
+    return (LEFT + share * (WIDTH - LEFT - RIGHT)).toFixed(1);
+  };
+  const grid = TICKS.map(
+    (ms) =>
+      `<path d="M${x(ms)} ${TOP - 8}V${height - 24}" stroke="#8884"/><text x="${x(ms)}" y="${height - 8}" text-anchor="middle">${ms >= 1_000 ? `${ms / 1_000} s` : `${ms} ms`}</text>`,
+  );
+  const marks = rows.map((row, i) => {
+    const y = TOP + i * ROW + ROW / 2;
+    const dots = row.values.map(
+      (ms) => `<circle cx="${x(ms)}" cy="${y}" r="3.5" fill="#2563eb" fill-opacity=".45"/>`,
+    );
+    const target = `<path d="M${x(row.targetMs)} ${y - 9}v18" stroke="#d97706" stroke-width="3"/>`;
+    const label = `<text x="${LEFT - 12}" y="${y + 4}" text-anchor="end">${escaped(row.id)}</text>`;
+    return `${label}${target}${dots.join('')}`;
+  });
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="13">` +
+    '<style>text{fill:#333}@media(prefers-color-scheme:dark){text{fill:#ddd}}</style>' +
+    '<text x="12" y="22" font-size="15" font-weight="600">Recovery, every run (dot) and the target at p95 (bar)</text>' +
+    `${grid.join('')}${marks.join('')}</svg>\n`
+  );
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+}
