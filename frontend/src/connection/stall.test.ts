@@ -92,9 +92,9 @@ describe('stepStall', () => {
 
   it('R40 silence that lasts: ICE is restarted again, with patience', () => {
     expect(flowing().run(12_000).remedies).toEqual([
-      [1_250, 'restart-ice'],
-      [6_250, 'restart-ice'],
-      [11_250, 'restart-ice'],
+      [1_000, 'restart-ice'],
+      [6_000, 'restart-ice'],
+      [11_000, 'restart-ice'],
     ]);
   });
 
