@@ -112,16 +112,6 @@ export function isInstalled(lock, installed) {
   });
 }
 
-/** Whether the lockfile was written for this package.json. */
-export function lockFits(manifest, lock) {
-  const root = lock.packages[''] ?? {};
-  return ['dependencies', 'devDependencies', 'optionalDependencies'].every((kind) => {
-    const [wanted, locked] = [manifest[kind] ?? {}, root[kind] ?? {}];
-    const names = new Set([...Object.keys(wanted), ...Object.keys(locked)]);
-    return [...names].every((name) => wanted[name] === locked[name]);
-  });
-}
-
 /** 71 -> "1:11" */
 export function clock(seconds) {
   const whole = Math.floor(seconds);

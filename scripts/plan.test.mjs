@@ -6,7 +6,6 @@ import {
   clock,
   hashOf,
   isInstalled,
-  lockFits,
   missingPackages,
   ninjaProgress,
   nodePackage,
@@ -159,14 +158,6 @@ describe('node_modules', () => {
   ])('%s', (_name, packages, installed) => {
     expect(isInstalled(lock, { packages })).toBe(installed);
   });
-});
-
-test('a lockfile of another package.json is known', () => {
-  const lock = { packages: { '': { dependencies: { a: '1.0.0' } } } };
-  expect(lockFits({ dependencies: { a: '1.0.0' } }, lock)).toBe(true);
-  expect(lockFits({ dependencies: { a: '1.0.1' } }, lock)).toBe(false);
-  expect(lockFits({ dependencies: { a: '1.0.0' }, devDependencies: { b: '1' } }, lock)).toBe(false);
-  expect(lockFits({}, lock)).toBe(false);
 });
 
 describe('the line that tells what is wrong', () => {

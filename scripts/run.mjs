@@ -10,6 +10,7 @@ import { ensureFrontend } from './frontend.mjs';
 import { inRoot, ROOT } from './host.mjs';
 import { ensureWorker } from './media-worker.mjs';
 import { say } from './progress.mjs';
+import { ensureNetworkTools } from './network-tools.mjs';
 import { ensureRuntime } from './runtime.mjs';
 import { inOurPlace, passOn } from './shell.mjs';
 import { parseTestArguments, runTests, STATIC_STAGES, stagesFor } from './stages.mjs';
@@ -21,6 +22,7 @@ async function prepare(...wanted) {
   if (wanted.includes('worker')) env.MEDIASOUP_WORKER_BIN = await ensureWorker(node);
   if (wanted.includes('frontend')) await ensureFrontend(node);
   if (wanted.includes('browser')) env.CHROMIUM_PATH = await ensureBrowser();
+  if (wanted.includes('network')) await ensureNetworkTools();
   return { node, env };
 }
 
@@ -64,12 +66,12 @@ const tasks = {
   },
   /** Every fault, over and over, and how long the picture is away. */
   async 'bench:recovery'(args) {
-    const { node, env } = await prepare('worker', 'frontend', 'browser');
+    const { node, env } = await prepare('worker', 'frontend', 'browser', 'network');
     return inOurPlace(node, ['bench/recovery.ts', ...args], { cwd: ROOT, env });
   },
   /** Everything any task needs, and no more. */
   async setup() {
-    await prepare('worker', 'frontend', 'browser');
+    await prepare('worker', 'frontend', 'browser', 'network');
     return 0;
   },
   /** What a running server needs. */

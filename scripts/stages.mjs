@@ -20,7 +20,7 @@ const STATIC = {
 const PROJECTS = {
   unit: [],
   integration: ['worker', 'frontend'],
-  e2e: ['worker', 'frontend', 'browser'],
+  e2e: ['worker', 'frontend', 'browser', 'network'],
 };
 
 export const STATIC_STAGES = Object.keys(STATIC);

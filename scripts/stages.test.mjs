@@ -4,7 +4,7 @@ import { parseTestArguments, stagesFor } from './stages.mjs';
 test('npm test runs every stage and needs everything', () => {
   expect(stagesFor(undefined)).toEqual({
     stages: ['types', 'lint', 'format', 'unit', 'integration', 'e2e'],
-    wanted: ['worker', 'frontend', 'browser'],
+    wanted: ['worker', 'frontend', 'browser', 'network'],
   });
 });
 

@@ -53,7 +53,10 @@ function welcome(port: number): string {
     `  Join     http://localhost:${port}/join`,
   ];
   // Browsers give a camera to https and localhost only, so from elsewhere people can watch.
-  if (outward) lines.push(`           http://${outward.address}:${port}/join  (same network)`);
+  const announced = config.announcedAddress ?? outward?.address;
+  if (outward && announced === outward.address) {
+    lines.push(`           http://${outward.address}:${port}/join  (same network)`);
+  }
   return `${lines.join('\n')}\n\n`;
 }
 

@@ -66,12 +66,10 @@ export function pageRoutes(source: PageSource, config: PageConfig): Router {
   const script = `<script type="application/json" id="onecast-page">${json}</script>`;
   const send =
     (page: Page): RequestHandler =>
-    async (request, response, next) => {
+    async (request, response) => {
       const { room } = request.params;
-      if (room !== undefined && !isRoomId(room)) {
-        next();
-        return;
-      }
+      // The page itself says what is wrong with the name.
+      if (room !== undefined && !isRoomId(room)) response.status(404);
       const html = await source.html(page, request.originalUrl);
       response
         .set('Cache-Control', 'no-cache')

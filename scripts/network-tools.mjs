@@ -1,0 +1,18 @@
+// What the network faults of the browser tests need: namespaces and packet drops. Only root can
+// cause them, so for anybody else the tests say themselves that they were skipped.
+
+import { findCommand, isRoot } from './host.mjs';
+import { missingPackages } from './plan.mjs';
+import { ensurePackages } from './system-packages.mjs';
+
+const NEEDS = [
+  { command: 'ip', debian: 'iproute2' },
+  { command: 'iptables', debian: 'iptables' },
+];
+
+export async function ensureNetworkTools() {
+  if (!isRoot || findCommand('apt-get') === undefined) return;
+  const hasCommand = (command) => findCommand(command) !== undefined;
+  const missing = missingPackages(NEEDS, { hasCommand, hasModule: () => false });
+  await ensurePackages({ purpose: 'The network faults', missing, otherwise: '' });
+}
