@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   beginStall,
   type FlowSample,
+  isFlowing,
   type Remedy,
   STALL,
   type StallState,
@@ -50,7 +51,7 @@ class Line {
   expectNothing(ms: number): this {
     for (let t = 0; t < ms; t += TICK_MS) {
       this.sample = { ...this.sample, now: this.sample.now + TICK_MS };
-      this.state = beginStall(this.sample, this.state.frameAt);
+      this.state = beginStall(this.sample, this.state);
     }
     return this;
   }
@@ -155,5 +156,42 @@ describe('stepStall', () => {
         }
       }),
     );
+  });
+});
+
+describe('R40 R50 a picture that is slow by itself, such as a screen that does not change', () => {
+  /** One frame a second for `seconds`; in between nothing at all arrives. */
+  function still(line: Line, seconds: number): boolean[] {
+    const flowing: boolean[] = [];
+    for (let i = 0; i < seconds; i += 1) {
+      for (let quarter = 0; quarter < 4; quarter += 1) {
+        if (quarter === 3) line.run(TICK_MS, 'frames', 'packets', 'line');
+        else line.run(TICK_MS);
+        flowing.push(isFlowing(line.state));
+      }
+    }
+    return flowing;
+  }
+
+  it('is neither called frozen nor mended', () => {
+    const line = new Line().run(3_000, 'frames', 'packets', 'line');
+    still(line, 3);
+    line.mark();
+    expect(still(line, 10)).not.toContain(false);
+    expect(line.remedies).toEqual([]);
+  });
+
+  it('is known to be frozen when it really is, only later', () => {
+    const line = new Line().run(3_000, 'frames', 'packets', 'line');
+    still(line, 10);
+    line.mark().run(STALL.flowingMaxMs);
+    expect(isFlowing(line.state)).toBe(false);
+    expect(line.remedies.map(([, remedy]) => remedy)).toEqual(['restart-ice']);
+  });
+
+  it('a camera is called frozen after a second', () => {
+    const line = new Line().run(5_000, 'frames', 'packets', 'line');
+    expect(isFlowing(line.run(STALL.flowingMs - TICK_MS).state)).toBe(true);
+    expect(isFlowing(line.run(TICK_MS).state)).toBe(false);
   });
 });

@@ -19,6 +19,8 @@ export interface StallState {
   /** Since when a picture is expected: a rung is due so long after this or the last frame. */
   readonly since: number;
   readonly frameAt: number;
+  /** Time between two frames as it has been lately, ms: 33 for a camera, 1000 for a still screen. */
+  readonly paceMs: number;
   readonly packetAt: number;
   readonly lineAt: number;
   /** Remedies tried since the last frame. */
@@ -27,8 +29,9 @@ export interface StallState {
 }
 
 export const STALL = {
-  /** A picture older than this is standing still. */
+  /** A picture older than this is standing still, where its pace is not slower by itself. */
   flowingMs: 1_000,
+  flowingMaxMs: 4_000,
   /** A running picture sends a packet every few milliseconds: silence means a dead line. */
   silentWhileFlowingMs: 800,
   /** A shared screen that does not change: only ICE checks come, every 2.5 s. */
@@ -39,18 +42,35 @@ export const STALL = {
 
 const REMEDIES: readonly Remedy[] = ['key-frame', 'new-consumers', 'new-transport'];
 
-/** @param frameAt when the last frame was seen, where that is known */
-export function beginStall(sample: FlowSample, frameAt = sample.now): StallState {
+const FAST_PACE_MS = 33;
+/** A gap of three frames is no accident. */
+const PACES = 3;
+
+/** `before` hands on what is known of the picture. */
+export function beginStall(
+  sample: FlowSample,
+  before?: Pick<StallState, 'frameAt' | 'paceMs'>,
+): StallState {
   const { now } = sample;
   return {
     last: sample,
     since: now,
-    frameAt,
+    frameAt: before?.frameAt ?? now,
+    paceMs: before?.paceMs ?? FAST_PACE_MS,
     packetAt: now,
     lineAt: now,
     rung: 0,
     iceAt: undefined,
   };
+}
+
+/** Whether the picture moves: a frame has come lately, for a picture of its pace. */
+export function isFlowing({ last, frameAt, paceMs }: StallState): boolean {
+  return last.frames > 0 && last.now - frameAt < flowingLimitMs(paceMs);
+}
+
+function flowingLimitMs(paceMs: number): number {
+  return Math.min(STALL.flowingMaxMs, Math.max(STALL.flowingMs, PACES * paceMs));
 }
 
 /** @returns the remedy that is due now, if any. Call `beginStall` anew while nothing is expected. */
@@ -64,12 +84,18 @@ export function stepStall(
   const frameAt = sample.frames !== last.frames ? now : state.frameAt;
   const packetAt = sample.packets !== last.packets ? now : state.packetAt;
   const lineAt = sample.line !== last.line ? now : state.lineAt;
-  const seen: StallState = { ...state, last: sample, frameAt, packetAt, lineAt };
+  const paceMs =
+    sample.frames > last.frames
+      ? (state.paceMs + (now - state.frameAt) / (sample.frames - last.frames)) / 2
+      : state.paceMs;
+  const seen: StallState = { ...state, last: sample, frameAt, paceMs, packetAt, lineAt };
   if (frameAt === now) return { state: { ...seen, rung: 0, iceAt: undefined }, remedy: undefined };
 
   const silentMs = now - lineAt;
-  const wasFlowing = lineAt - frameAt < STALL.flowingMs && state.iceAt === undefined;
-  const limitMs = wasFlowing ? STALL.silentWhileFlowingMs : STALL.silentWhileIdleMs;
+  const wasFlowing = lineAt - frameAt < flowingLimitMs(paceMs) && state.iceAt === undefined;
+  const limitMs = wasFlowing
+    ? Math.min(STALL.silentWhileIdleMs, Math.max(STALL.silentWhileFlowingMs, PACES * paceMs))
+    : STALL.silentWhileIdleMs;
   if (silentMs >= limitMs && (state.iceAt === undefined || now - state.iceAt >= limitMs)) {
     return { state: { ...seen, iceAt: now }, remedy: 'restart-ice' };
   }

@@ -8,7 +8,7 @@ import { Receiver } from '../media/receive.ts';
 import { OverlaySequence } from '../overlay/sequence.ts';
 import { type Entered, Link } from './link.ts';
 import { offerFaults } from './simulate.ts';
-import { beginStall, type Remedy, STALL, type StallState, stepStall } from './stall.ts';
+import { beginStall, isFlowing, type Remedy, type StallState, stepStall } from './stall.ts';
 import type { Failure, ViewerConnection, ViewerOptions, ViewerStatus } from './types.ts';
 import { viewerStatus } from './viewer-status.ts';
 
@@ -248,9 +248,9 @@ class Viewer implements ViewerConnection {
     }
     if (moved) this.#sawFrame();
     const { state, remedy } = stepStall(before, sample);
-    this.#flowing.value = sample.now - state.frameAt < STALL.flowingMs && sample.frames > 0;
+    this.#flowing.value = isFlowing(state);
     // Nothing is expected: the clocks of the ladder start anew, that of the picture does not.
-    this.#stall = expected ? state : beginStall(sample, state.frameAt);
+    this.#stall = expected ? state : beginStall(sample, state);
     if (expected && remedy) this.#apply(remedy);
   }
 
