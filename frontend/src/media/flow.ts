@@ -10,7 +10,9 @@ export function flowSampleOf(report: RTCStatsReport | undefined, now: number): F
       const value = stats[key];
       return typeof value === 'number' ? value : 0;
     };
-    if (stats['type'] === 'inbound-rtp' && stats['kind'] === 'video') {
+    // The probator is mediasoup-client's own stream for estimating the line: packets, no picture.
+    const isPicture = stats['kind'] === 'video' && stats['mid'] !== 'probator';
+    if (stats['type'] === 'inbound-rtp' && isPicture) {
       frames += count('framesDecoded');
       packets += count('packetsReceived');
     }
