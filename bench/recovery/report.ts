@@ -1,5 +1,5 @@
 /** What the bench writes: JSON, a Markdown table (also in the README) and one plot. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spread } from '../support/figures.ts';
 
@@ -12,6 +12,18 @@ export interface Row extends Spread {
   readonly values: readonly number[];
   /** What went wrong in runs that gave no figure. */
   readonly errors: readonly string[];
+}
+
+/** A row of bench:load. */
+interface LoadRow {
+  readonly scenario: string;
+  readonly unit: string;
+  readonly runs: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly max: number;
+  readonly target: string;
+  readonly met: boolean;
 }
 
 export interface Report {
@@ -46,8 +58,27 @@ export function markdown({ at, cores, rows }: Report): string {
     '| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |',
     ...lines,
     '',
-    '![every run of every fault](bench/results/recovery.svg)',
+    '![Every run of every fault as a dot on a time axis](bench/results/recovery.svg)',
+    ...underLoad(),
   ].join('\n');
+}
+
+/** What bench:load has measured last, so that all of it stands in one place. */
+function underLoad(): string[] {
+  const file = join(RESULTS, 'load.json');
+  if (!existsSync(file)) return [];
+  const rows = JSON.parse(readFileSync(file, 'utf8')) as LoadRow[];
+  return [
+    '',
+    'Under load, by `npm run bench:load`:',
+    '',
+    '| scenario | measured | runs | p50 | p95 | max | target | met |',
+    '| --- | --- | ---: | ---: | ---: | ---: | --- | --- |',
+    ...rows.map(
+      ({ scenario, unit, runs, p50, p95, max, target, met }) =>
+        `| ${scenario} | ${unit} | ${runs} | ${p50} | ${p95} | ${max} | ${target} | ${met ? 'yes' : '**no**'} |`,
+    ),
+  ];
 }
 
 function seconds(ms: number): string {

@@ -159,6 +159,18 @@ describe('stepStall', () => {
   });
 });
 
+describe('R40 a picture that never began, on a line that is alive', () => {
+  it('takes every rung, once', () => {
+    const line = new Line().reset('frames', 'packets');
+    line.mark().run(20_000, 'line');
+    expect(line.remedies.map(([, remedy]) => remedy)).toEqual([
+      'key-frame',
+      'new-consumers',
+      'new-transport',
+    ]);
+  });
+});
+
 describe('R40 R50 a picture that is slow by itself, such as a screen that does not change', () => {
   /** One frame a second for `seconds`; in between nothing at all arrives. */
   function still(line: Line, seconds: number): boolean[] {

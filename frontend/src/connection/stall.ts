@@ -100,8 +100,9 @@ export function stepStall(
     return { state: { ...seen, iceAt: now }, remedy: 'restart-ice' };
   }
   const due = STALL.rungsMs[state.rung];
-  const packetsCome = now - packetAt < STALL.flowingMs;
-  if (packetsCome && due !== undefined && now - Math.max(frameAt, state.since) >= due) {
+  // A picture that never began: the request to resume its consumers may have been lost.
+  const missing = now - packetAt < STALL.flowingMs || sample.frames === 0;
+  if (missing && due !== undefined && now - Math.max(frameAt, state.since) >= due) {
     return { state: { ...seen, rung: state.rung + 1 }, remedy: REMEDIES[state.rung] };
   }
   return { state: seen, remedy: undefined };
