@@ -5,7 +5,6 @@ import { statusIs } from '../../tests/e2e/support/picture.ts';
 import {
   captureAt,
   firstFrameAfter,
-  lastFrameAt,
   longestGap,
   statusSince,
 } from '../../tests/e2e/support/recorder.ts';
@@ -241,10 +240,11 @@ function workerFault(
     targetMs,
     async run({ server, viewer }) {
       const since = Date.now();
-      for (const pid of server.workerPids) process.kill(pid, signal);
-      // What was on its way when the worker went is still shown.
-      await stillFor(viewer, 300);
-      await firstFrameAfter(viewer, await lastFrameAt(viewer));
+      const before = server.workerPids;
+      for (const pid of before) process.kill(pid, signal);
+      while (server.workerPids.some((pid) => before.includes(pid))) await delay(5);
+      // Every picture from here on has come through a new worker.
+      await firstFrameAfter(viewer, Date.now());
       return longestGap(viewer, since);
     },
   };
@@ -298,11 +298,6 @@ async function frozenTab({ url }: Stage): Promise<number> {
 async function sinceNavigation(page: Page): Promise<number> {
   const first = await firstFrameAfter(page, 0);
   return first - (await page.evaluate(() => performance.timeOrigin));
-}
-
-/** Resolves when the last frame is `ms` old. */
-async function stillFor(page: Page, ms: number): Promise<void> {
-  while (Date.now() - (await lastFrameAt(page)) < ms) await delay(10);
 }
 
 async function settle({ viewer }: Stage): Promise<void> {

@@ -76,11 +76,6 @@ export async function captureAt(page: Page): Promise<number> {
   return at;
 }
 
-/** Wall-clock ms of the last frame shown, -Infinity where there is none. */
-export async function lastFrameAt(page: Page): Promise<number> {
-  return (await page.evaluate(() => recording.frames.at(-1))) ?? -Infinity;
-}
-
 /**
  * Resolves with the wall-clock ms of the first frame shown after `since`, once pictures run again:
  * that frame and nine after it.
