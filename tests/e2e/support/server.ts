@@ -20,6 +20,8 @@ export class TestServer {
   readonly mediaPort: number;
   readonly #options: ServerOptions;
   #process: ChildProcess | undefined;
+  #stopping = false;
+  #gone: string | undefined;
   /** Every line it has printed. */
   output = '';
 
@@ -47,6 +49,7 @@ export class TestServer {
 
   /** Pids of its media workers, those that have been replaced left out. */
   get workerPids(): number[] {
+    if (this.#gone) throw new Error(this.#gone);
     const ready = this.output.matchAll(/"worker":(\d+),"pid":(\d+),"msg":"media worker ready"/g);
     return [...new Map([...ready].map(([, seat, pid]) => [seat, Number(pid)])).values()];
   }
@@ -76,12 +79,18 @@ export class TestServer {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process = child;
+    this.#stopping = false;
     this.output = '';
     const keep = (data: Buffer) => {
       this.output += data.toString();
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
+    child.once('exit', (code, signal) => {
+      if (this.#stopping) return;
+      this.#gone = `the server went away by itself (${code ?? signal}):\n${this.output.slice(-4_000)}`;
+      console.error(this.#gone);
+    });
     while (!this.output.includes('Onecast is running')) {
       if (child.exitCode !== null) throw new Error(`the server exited:\n${this.output}`);
       await delay(20);
@@ -92,6 +101,7 @@ export class TestServer {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    this.#stopping = true;
     const exited = once(child, 'exit');
     // With a prefix the child is the server all the same: ip netns exec replaces itself.
     child.kill(signal);
