@@ -41,3 +41,15 @@ export function isUp(transport: types.WebRtcTransport): boolean {
     (transport.iceState === 'connected' || transport.iceState === 'completed')
   );
 }
+
+/**
+ * Never throws: on a worker whose channel is poisoned mediasoup's close() does, and many closes run
+ * in timers, where that would end the process. The watchdog replaces such a worker.
+ */
+export function closeTransport(transport: Pick<types.WebRtcTransport, 'close'>): void {
+  try {
+    transport.close();
+  } catch {
+    // Closed on this side; the worker takes the rest with it when it is killed.
+  }
+}

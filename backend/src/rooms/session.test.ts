@@ -47,6 +47,14 @@ class FakeTransport extends EventEmitter {
   }
 }
 
+/** On a worker whose channel is poisoned. */
+class PoisonedTransport extends FakeTransport {
+  override close(): void {
+    this.closed = true;
+    throw new Error('object serialization must not be nested');
+  }
+}
+
 class FakeLine implements Line {
   readonly pushed: unknown[][] = [];
   dropped = 0;
@@ -319,6 +327,19 @@ describe('R35 one transport per session', () => {
 });
 
 describe('the end of a session', () => {
+  it('R64 comes also on a worker whose channel is poisoned, where closing throws', () => {
+    const { session, events } = newSession();
+    session.setTransport(new PoisonedTransport('old').connect().own);
+    session.setTransport(new PoisonedTransport('new').connect().own);
+    const line = new FakeLine();
+    session.attach(line);
+    session.detach(line);
+    vi.advanceTimersByTime(LIMITS.retiringTransportMs);
+    session.close('expired');
+    expect(events.at(-1)).toBe('closed: expired');
+    expect(session.openTransport).toBeUndefined();
+  });
+
   it('closes its transports, says so once, leaves no timer', () => {
     const { session, events } = newSession();
     const line = new FakeLine();

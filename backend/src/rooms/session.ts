@@ -1,7 +1,7 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import { Exclusive } from '../exclusive.ts';
-import { isUp } from '../media/transports.ts';
+import { closeTransport, isUp } from '../media/transports.ts';
 import type { Log } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { Secret, SessionId } from '../protocol/ids.ts';
@@ -166,7 +166,7 @@ export class Session {
     this.dropRetiring();
     if (before) this.#retire(before);
     transport.on('dtlsstatechange', (state) => {
-      if (state === 'closed' || state === 'failed') transport.close();
+      if (state === 'closed' || state === 'failed') closeTransport(transport);
       this.#reckonMedia();
     });
     transport.on('icestatechange', () => this.#reckonMedia());
@@ -187,7 +187,7 @@ export class Session {
     this.#dtlsDeadline = setTimeout(() => {
       if (transport.closed || transport.dtlsState === 'connected') return;
       this.#log.info('DTLS did not come up in time');
-      transport.close();
+      closeTransport(transport);
     }, this.#limits.dtlsDeadlineMs);
     this.#dtlsDeadline.unref();
   }
@@ -196,7 +196,7 @@ export class Session {
   dropRetiring(): void {
     if (!this.#retiring) return;
     clearTimeout(this.#retiring.timer);
-    this.#retiring.transport.close();
+    closeTransport(this.#retiring.transport);
     this.#retiring = undefined;
   }
 
@@ -223,7 +223,7 @@ export class Session {
     clearTimeout(this.#expiry);
     clearTimeout(this.#dtlsDeadline);
     this.dropRetiring();
-    this.openTransport?.close();
+    if (this.openTransport) closeTransport(this.openTransport);
     this.#mediaUp = false;
     this.#line = undefined;
     this.#log.info({ reason }, 'session closed');
