@@ -48,8 +48,6 @@ export const LIMITS = {
   keyFrameRequestDelayMs: 500,
   /** Where the estimate of a viewer's line starts: the middle simulcast layer fits at once. */
   initialOutgoingBitrateBps: 1_500_000,
-  /** Three simulcast layers of 1280x720 take 2.3 Mbit/s; a hint to the sender's browser. */
-  maxIncomingBitrateBps: 6_000_000,
   /** The default drops a publisher's packets from some 300 viewers on. */
   socketBufferBytes: 4 * 1024 * 1024,
   /** A viewer that reads no data costs at most this. */

@@ -1,7 +1,7 @@
 /** Signals and exit codes, nothing else. */
-import { networkInterfaces } from 'node:os';
 import { ConfigError, readConfig } from '../../config/env.ts';
 import { LIMITS } from '../../config/limits.ts';
+import { machineAddresses } from '../../config/media.ts';
 import { type App, createApp } from './app.ts';
 import { createLog } from './observability/log.ts';
 
@@ -42,9 +42,7 @@ log.info({ port: app.port, workers: config.workers, mediaPort: config.mediaPort 
 process.stdout.write(welcome(app.port));
 
 function welcome(port: number): string {
-  const outward = Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .find(({ family, internal }) => family === 'IPv4' && !internal);
+  const outward = machineAddresses().find((address) => address !== '127.0.0.1');
   const lines = [
     '',
     '  Onecast is running',
@@ -53,9 +51,9 @@ function welcome(port: number): string {
     `  Join     http://localhost:${port}/join`,
   ];
   // Browsers give a camera to https and localhost only, so from elsewhere people can watch.
-  const announced = config.announcedAddress ?? outward?.address;
-  if (outward && announced === outward.address) {
-    lines.push(`           http://${outward.address}:${port}/join  (same network)`);
+  const announced = config.announcedAddress ?? outward;
+  if (outward && announced === outward) {
+    lines.push(`           http://${outward}:${port}/join  (same network)`);
   }
   return `${lines.join('\n')}\n\n`;
 }

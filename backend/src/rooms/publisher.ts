@@ -54,7 +54,7 @@ export class Publisher {
   async openTransport(): Promise<types.WebRtcTransport> {
     const router = await this.room.router();
     const transport = await router.createTransport();
-    this.#keep(transport);
+    this.session.keep(transport);
     this.session.setTransport(transport);
     // Producers of a transport before are of no use beside those of the new one.
     this.session.dropRetiring();
@@ -86,7 +86,7 @@ export class Publisher {
       rtpParameters: rtpParametersOf(rtpParameters),
       keyFrameRequestDelay: this.#limits.keyFrameRequestDelayMs,
     });
-    this.#keep(producer);
+    this.session.keep(producer);
     this.#producers.get(kind)?.close();
     this.#producers.set(kind, producer);
     producer.observer.once('close', () => {
@@ -103,7 +103,7 @@ export class Publisher {
       sctpStreamParameters: sctpStreamParametersOf(request.sctpStreamParameters),
       label: 'overlay',
     });
-    this.#keep(producer);
+    this.session.keep(producer);
     this.#data?.close();
     this.#data = producer;
     producer.observer.once('close', () => {
@@ -124,13 +124,6 @@ export class Publisher {
   get producerIds(): string[] {
     const producers = [...this.#producers.values(), ...(this.#data ? [this.#data] : [])];
     return producers.map(({ id }) => id);
-  }
-
-  /** After an await the session may have ended: what was just made must not stay. */
-  #keep(made: { close(): void }): void {
-    if (this.session.ended === undefined) return;
-    made.close();
-    this.session.assertAlive();
   }
 
   close(): void {

@@ -97,6 +97,16 @@ export class Session {
     if (this.#ended !== undefined) throw new OnecastError('session-gone');
   }
 
+  /**
+   * After an await the session may have ended: what was just made for it must not stay.
+   * @throws as assertAlive, when `made` has been closed
+   */
+  keep(made: { close(): void }): void {
+    if (this.#ended === undefined) return;
+    made.close();
+    this.assertAlive();
+  }
+
   push<N extends PushName>(name: N, payload: PushOf<N>): void {
     this.#line?.push(name, payload);
   }

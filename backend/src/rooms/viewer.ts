@@ -33,7 +33,7 @@ export class Viewer {
   async openTransport(): Promise<types.WebRtcTransport> {
     const router = await this.room.router();
     const transport = await router.createTransport();
-    this.#keep(transport);
+    this.session.keep(transport);
     // Consumers belong to the transport they were made on; the retiring one keeps its own alive.
     this.#consumers.clear();
     this.#data = undefined;
@@ -109,7 +109,7 @@ export class Viewer {
       // Resumed when the page has its side: no black first second, and one key frame for many.
       paused: true,
     });
-    this.#keep(consumer);
+    this.session.keep(consumer);
     this.#consumers.set(producer.id, consumer);
     beginBelowTheTop(consumer, this.room.limits, this.room.log);
     consumer.observer.once('close', () => {
@@ -124,7 +124,7 @@ export class Viewer {
     if (producer.closed) return;
     if (this.#data && !this.#data.closed && this.#data.dataProducerId === producer.id) return;
     const consumer = await transport.consumeData({ dataProducerId: producer.id });
-    this.#keep(consumer);
+    this.session.keep(consumer);
     this.#data?.close();
     this.#data = consumer;
   }
@@ -147,12 +147,6 @@ export class Viewer {
           ? { id: data.id, dataProducerId: data.dataProducerId, sctpStreamParameters }
           : null,
     };
-  }
-
-  #keep(made: { close(): void }): void {
-    if (this.session.ended === undefined) return;
-    made.close();
-    this.session.assertAlive();
   }
 }
 

@@ -25,7 +25,7 @@ export interface Role {
   /** Joins or publishes. */
   enter(): Promise<Entered>;
   resumed(answer: AnswerOf<'resume'>): void;
-  renewed(answer: AnswerOf<'renewTransport'>): Afterwards;
+  renewed(answer: AnswerOf<'renewTransport'>): void;
   restartIce(iceParameters: types.IceParameters, signal: AbortSignal): Promise<void>;
   requestKeyFrame(): Promise<void>;
   dropMedia(): void;
@@ -204,7 +204,7 @@ export class Link {
         const answer = await this.signalling.request('renewTransport', {});
         return () => {
           this.#room.value = answer.room;
-          role.renewed(answer)();
+          role.renewed(answer);
         };
       },
       requestKeyFrame: () => role.requestKeyFrame(),

@@ -140,7 +140,7 @@ class OnAir {
         const whole = this.#produced && held.every((id) => producerIds.includes(id));
         if (!whole) this.link.send({ type: 'TRANSPORT_GONE' });
       },
-      renewed: (answer) => () => this.#produce(answer.transport),
+      renewed: (answer) => this.#produce(answer.transport),
       restartIce: async (iceParameters, abort) => this.#sender?.restartIce(iceParameters, abort),
       requestKeyFrame: async () => undefined,
       dropMedia: () => this.#sender?.close(),

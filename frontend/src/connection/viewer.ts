@@ -76,7 +76,7 @@ class Viewer implements ViewerConnection {
       },
       enter: () => this.#join(),
       resumed: (answer) => this.#resumed(answer),
-      renewed: (answer) => () => {
+      renewed: (answer) => {
         this.#open?.open(answer.transport);
         if (answer.media) this.#match(answer.media);
         this.#retained(answer.overlay);
