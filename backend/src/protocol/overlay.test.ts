@@ -35,6 +35,14 @@ describe('valid messages pass unchanged', () => {
       }),
     ],
     ['data', { kind: 'data', ...common, data: { nested: [1, null, 'x', { deep: true }] } }],
+    [
+      'a frame by all its names',
+      {
+        ...shapes(box),
+        frame: { number: 4_294_967_295, rtpTimestamp: 0, capturedAt: 1_795_389_200_203.5 },
+      },
+    ],
+    ['a frame by one name', { ...shapes(box), frame: { number: 0 } }],
     ['data that is null', { kind: 'data', ...common, data: null }],
   ])('%s', (_name, message) => {
     expect(parse(message)).toEqual(message);
@@ -55,6 +63,10 @@ describe('invalid messages are refused', () => {
     ['no kind', { ...common, shapes: [] }],
     ['an unknown kind', { ...shapes(), kind: 'html' }],
     ['an unknown shape', shapes({ type: 'script', x: 0, y: 0 })],
+    ['a frame without a name', { ...shapes(), frame: {} }],
+    ['a frame of another number', { ...shapes(), frame: { number: 2 ** 32 } }],
+    ['half a frame', { ...shapes(), frame: { number: 1.5 } }],
+    ['a frame before its time', { ...shapes(), frame: { capturedAt: -1 } }],
     ['no data', { kind: 'data', ...common }],
     ['a topic with a space', { ...shapes(), topic: 'a b' }],
     ['an empty topic', { ...shapes(), topic: '' }],

@@ -17,6 +17,10 @@ const Color = v.pipe(v.string(), v.regex(/^#(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{
 /** An identity the source keeps over time for the same thing (a tracked object). */
 const TrackId = v.pipe(v.string(), v.maxLength(64));
 
+const Uint32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1));
+/** What six bytes hold: the year 10889. */
+const MAX_TIME_MS = 2 ** 48 - 1;
+
 export const BoxSchema = v.object({
   type: v.literal('box'),
   x: Coordinate,
@@ -53,6 +57,19 @@ export const PolylineSchema = v.object({
 });
 export const ShapeSchema = v.variant('type', [BoxSchema, LabelSchema, TextSchema, PolylineSchema]);
 
+/** The captured frame that a message was made from. A page matches it by the surest that it can. */
+export const FrameSchema = v.pipe(
+  v.object({
+    /** As the publisher's page numbers its frames; it travels inside the encoded frame too. */
+    number: v.optional(Uint32),
+    /** As the publisher's encoder stamps it. */
+    rtpTimestamp: v.optional(Uint32),
+    /** ms since 1970 by the publisher's clock. */
+    capturedAt: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_TIME_MS))),
+  }),
+  v.check((frame) => Object.values(frame).some((name) => name !== undefined), 'names no frame'),
+);
+
 const common = {
   /** Which stream of data this belongs to; the newest message of a topic replaces the one before. */
   topic: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.:-]{1,64}$/)),
@@ -60,6 +77,8 @@ const common = {
   seq: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   /** When the picture it belongs to was captured: ms since 1970 by the publisher's clock. */
   capturedAt: v.pipe(v.number(), v.finite()),
+  /** Drawn on this frame and no other; without it: at once. */
+  frame: v.optional(FrameSchema),
   /** How long it may stand on the picture without a successor, ms. Without it: until replaced. */
   ttlMs: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3_600_000))),
 };
@@ -87,6 +106,7 @@ function deeperThan(value: unknown, depth: number): boolean {
 
 export const OverlayMessageSchema = v.variant('kind', [ShapesMessageSchema, DataMessageSchema]);
 
+export type FrameName = v.InferOutput<typeof FrameSchema>;
 export type Box = v.InferOutput<typeof BoxSchema>;
 export type Shape = v.InferOutput<typeof ShapeSchema>;
 export type ShapesMessage = v.InferOutput<typeof ShapesMessageSchema>;
