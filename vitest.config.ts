@@ -25,6 +25,7 @@ export default defineConfig({
             'config/**/*.test.ts',
             'frontend/**/*.test.ts',
             'scripts/**/*.test.mjs',
+            'tests/support/**/*.test.ts',
           ],
         },
       },

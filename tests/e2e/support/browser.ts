@@ -5,16 +5,22 @@ import type { Host } from './network.ts';
 
 export interface LaunchOptions {
   readonly flags?: readonly string[];
+  /** The y4m file that is its camera; the tests' own where left out. */
+  readonly camera?: string;
   /** The host of a test network that it runs on; this machine where left out. */
   readonly on?: Host;
 }
 
-export async function launchBrowser({ flags = [], on }: LaunchOptions = {}): Promise<Browser> {
+export async function launchBrowser({
+  flags = [],
+  camera = cameraFile(),
+  on,
+}: LaunchOptions = {}): Promise<Browser> {
   const chromiumPath = process.env['CHROMIUM_PATH'];
   if (!chromiumPath) throw new Error('CHROMIUM_PATH is not set: run the tests with `npm test`');
   return chromium.launch({
     executablePath: on?.wrap(chromiumPath) ?? chromiumPath,
-    args: [...FLAGS, `--use-file-for-fake-video-capture=${cameraFile()}`, ...flags],
+    args: [...FLAGS, `--use-file-for-fake-video-capture=${camera}`, ...flags],
   });
 }
 
