@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from './env.ts';
 import { machineAddresses } from './media.ts';
@@ -76,6 +77,36 @@ describe('R60 configuration comes from the environment, faults are told all at o
     [{ MEDIA_PORT: '8087', WORKERS: '2' }, 'PORT 8088 lies among'],
   ])('ports that clash are a fault: %j', (env, fault) => {
     expect(() => readConfig(env)).toThrow(fault);
+  });
+});
+
+describe('R101 the secret that signs tokens is never told', () => {
+  const SECRET = 'a secret of more than thirty-two bytes';
+
+  test('it is read, and shows nowhere in the configuration', () => {
+    const config = readConfig({ AUTH_SECRET: SECRET });
+    expect(config.authKey?.export().toString()).toBe(SECRET);
+    for (const shown of [JSON.stringify(config), inspect(config, { depth: 9 })]) {
+      expect(shown).not.toContain('thirty-two');
+    }
+    expect(readConfig({ AUTH_SECRET: '' }).authKey).toBeUndefined();
+  });
+
+  test('one that is too short is a fault that tells its length and not what it holds', () => {
+    const short = 'not-quite-long-enough-to-sign';
+    let message = '';
+    try {
+      readConfig({ AUTH_SECRET: short, PORT: 'x' });
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).toContain('AUTH_SECRET is 29 bytes long and must be 32 or more');
+    expect(message).toContain('PORT is "x"');
+    expect(message).not.toContain('not-quite');
+  });
+
+  test('bytes count, not characters', () => {
+    expect(readConfig({ AUTH_SECRET: 'ä'.repeat(16) }).authKey).toBeDefined();
   });
 });
 

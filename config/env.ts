@@ -1,4 +1,5 @@
 /** Environment -> frozen, typed Config. Every fault is reported, all at once. */
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import * as v from 'valibot';
 
@@ -15,6 +16,11 @@ export interface Config {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   /** Further origins whose pages may connect, beside the server's own. */
   readonly allowedOrigins: readonly string[];
+  /**
+   * Signs the tokens that entering a room then needs; undefined: no tokens. A key object does not
+   * show what it holds, whether logged, printed or written as JSON.
+   */
+  readonly authKey: KeyObject | undefined;
   /** Vite as middleware with hot modules instead of the built frontend. */
   readonly dev: boolean;
 }
@@ -42,6 +48,8 @@ const integer = (min: number, max: number) =>
   );
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
 const ipAddress = v.pipe(v.string(), v.ip('an IP address such as 0.0.0.0'));
+/** As long as the hash that HS256 is made of: RFC 7518, 3.2 asks for it. */
+const AUTH_SECRET_MIN_BYTES = 32;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
 const VARIABLES = {
@@ -70,6 +78,13 @@ const VARIABLES = {
       ),
     ),
   ),
+  AUTH_SECRET: v.optional(
+    v.pipe(
+      v.string(),
+      v.check((value) => Buffer.byteLength(value) >= AUTH_SECRET_MIN_BYTES),
+      v.transform((value) => createSecretKey(Buffer.from(value))),
+    ),
+  ),
   ONECAST_DEV: v.optional(v.picklist(['0', '1'], '0 or 1'), '0'),
 } as const;
 
@@ -96,6 +111,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     workerBin: read('MEDIASOUP_WORKER_BIN', VARIABLES.MEDIASOUP_WORKER_BIN),
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
+    authKey: readAuthKey(env, faults),
     dev: read('ONECAST_DEV', VARIABLES.ONECAST_DEV) === '1',
   };
   const lastMediaPort = values.mediaPort + values.workers - 1;
@@ -111,6 +127,23 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(values);
+}
+
+/**
+ * The one secret of the configuration: a fault tells its length and never what it holds.
+ * Undefined where there is none, or a fault was added.
+ */
+export function readAuthKey(
+  { AUTH_SECRET }: Readonly<Record<string, string | undefined>>,
+  faults: string[],
+): KeyObject | undefined {
+  const parsed = v.safeParse(VARIABLES.AUTH_SECRET, AUTH_SECRET === '' ? undefined : AUTH_SECRET);
+  if (parsed.success) return parsed.output;
+  const bytes = Buffer.byteLength(AUTH_SECRET ?? '');
+  faults.push(
+    `AUTH_SECRET is ${bytes} bytes long and must be ${AUTH_SECRET_MIN_BYTES} or more, such as openssl rand -base64 32 makes`,
+  );
+  return undefined;
 }
 
 function isOrigin(value: string): boolean {

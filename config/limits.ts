@@ -13,6 +13,12 @@ export const LIMITS = {
   /** Answers remembered per session; the oldest goes first. A page has at most a few under way. */
   answerMemoryMax: 64,
 
+  // Tokens
+  /** How far the clock of the one who signs a token may be from ours. */
+  tokenToleranceS: 10,
+  /** A token that ends later is refused: its `exp` was written in milliseconds, or has no end. */
+  tokenMaxAheadS: 366 * 24 * 3_600,
+
   // Sessions and rooms
   /** How long a session outlives both its socket and its media. Covers a lift, a tunnel, a nap. */
   sessionGraceMs: 45_000,

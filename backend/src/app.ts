@@ -7,6 +7,7 @@ import express from 'express';
 import type { Config } from '../../config/env.ts';
 import type { Limits } from '../../config/limits.ts';
 import { ROUTER_CODECS } from '../../config/media.ts';
+import { Authority } from './auth/authority.ts';
 import { builtPages, devPages } from './http/pages.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
 import { forClientCapabilities } from './media/rtp-parameters.ts';
@@ -45,6 +46,7 @@ export async function createApp(config: Config, limits: Limits, log: Log): Promi
     const registry = new RoomRegistry(pool, limits, log);
     closers.push(() => registry.close());
 
+    const authority = new Authority(config.authKey, limits, log);
     const app = express();
     const http = createHttpServer(app, limits);
     const pages = config.dev
@@ -54,7 +56,7 @@ export async function createApp(config: Config, limits: Limits, log: Log): Promi
     const isReady = () => !draining && pool.ready;
     mountRoutes(app, { dev: config.dev, log, page, pages, isReady });
 
-    const gateway = new Gateway(http, registry, config, limits, log);
+    const gateway = new Gateway(http, registry, authority, config, limits, log);
     closers.push(async () => {
       http.closeAllConnections();
       await gateway.close();

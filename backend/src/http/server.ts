@@ -30,11 +30,12 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
     pinoHttp({
       logger: options.log,
       useLevel: 'debug',
-      // The whole request would fill the log; a path is at most so long.
+      // The whole request would fill the log; a path is at most so long. A query is no place for
+      // a secret, and a link that was mended by hand may have one there all the same.
       serializers: {
         req: (request: { method: string; url: string }) => ({
           method: request.method,
-          url: request.url.slice(0, 256),
+          url: request.url.split('?', 1)[0]?.slice(0, 256),
         }),
         res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
       },

@@ -3,12 +3,14 @@ import type { Config } from '../../../config/env.ts';
 
 export type Log = Logger;
 
+const SECRETS = ['resumeSecret', 'publisherSecret', 'token', 'authorization', 'cookie'];
+
 /** JSON lines; readable ones on a terminal. Secrets never reach a line: these paths are cut out. */
 export function createLog(config: Pick<Config, 'logLevel'>, isTerminal: boolean): Log {
   return pino({
     level: config.logLevel,
     base: null,
-    redact: ['*.resumeSecret', '*.publisherSecret', 'resumeSecret', 'publisherSecret'],
+    redact: SECRETS.flatMap((name) => [name, `*.${name}`]),
     ...(isTerminal && {
       transport: {
         target: 'pino-pretty',

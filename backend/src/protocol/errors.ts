@@ -23,6 +23,20 @@ export const ERRORS = {
     message: 'Another page has taken over this broadcast.',
   },
   'not-allowed': { retry: 'never', message: 'This is not for this role.' },
+  'token-missing': {
+    retry: 'never',
+    message: 'This link lacks its token. Open it exactly as it was given to you.',
+  },
+  'token-invalid': {
+    retry: 'never',
+    message: 'The token in this link is not valid here. Ask for a new link.',
+  },
+  'token-expired': { retry: 'never', message: 'This link has expired. Ask for a new one.' },
+  'token-wrong-room': { retry: 'never', message: 'The token in this link is for another room.' },
+  'token-wrong-role': {
+    retry: 'never',
+    message: 'The token in this link is for watching, not for broadcasting.',
+  },
   'codec-unsupported': {
     retry: 'never',
     message: 'This browser can not play what the publisher sends.',

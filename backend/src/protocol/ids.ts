@@ -16,6 +16,13 @@ export type SessionId = v.InferOutput<typeof SessionIdSchema>;
 export const SecretSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/), v.brand('Secret'));
 export type Secret = v.InferOutput<typeof SecretSchema>;
 
+/**
+ * A signed token as it stands in a link's fragment. Only its size is checked here: what is wrong
+ * with one is for the authority to say, in words for a person.
+ */
+export const TOKEN_MAX_CHARS = 2_048;
+export const TokenSchema = v.pipe(v.string(), v.maxLength(TOKEN_MAX_CHARS));
+
 /** Chosen by the page; a repeated one gets the answer of the first. */
 export const RequestIdSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,36}$/));
 

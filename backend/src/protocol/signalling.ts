@@ -10,6 +10,7 @@ import {
   RoomIdSchema,
   SecretSchema,
   SessionIdSchema,
+  TokenSchema,
 } from './ids.ts';
 import {
   DtlsParametersSchema,
@@ -31,6 +32,7 @@ export const REQUESTS = {
     protocol,
     room: RoomIdSchema,
     rtpCapabilities: RtpCapabilitiesSchema,
+    token: v.optional(TokenSchema),
   }),
   /** Publisher: claims the room. Answer: Published. */
   publish: v.strictObject({
@@ -38,6 +40,7 @@ export const REQUESTS = {
     protocol,
     room: RoomIdSchema,
     publisherSecret: v.optional(SecretSchema),
+    token: v.optional(TokenSchema),
   }),
   /** Takes a session up again on a new socket. Answer: Resumed. */
   resume: v.strictObject({
@@ -159,7 +162,8 @@ export const ANSWERS = {
     session: SessionGrantSchema,
     room: RoomViewSchema,
     epoch,
-    publisherSecret: SecretSchema,
+    /** Absent where tokens decide who publishes. */
+    publisherSecret: v.optional(SecretSchema),
     transport: TransportSchema,
   }),
   resume: v.object({

@@ -24,6 +24,11 @@ export interface RoomContext {
   onSessionClosed(member: Publisher | Viewer): void;
 }
 
+/** What makes a page the publisher of a room. */
+export type Claim =
+  | { readonly by: 'token' }
+  | { readonly by: 'secret'; readonly secret: Secret | undefined };
+
 /** One place to broadcast. All its transitions are synchronous: no await lies within one. */
 export class Room {
   readonly id: RoomId;
@@ -102,15 +107,12 @@ export class Room {
   // --- who comes
 
   /**
-   * Claims the room: the first to come gets its publisherSecret (or keeps the one it holds from
-   * before a restart); later ones must show it. The newest claim wins.
+   * Claims the room, by a token that has been looked at already, or by its publisherSecret. The
+   * newest claim wins.
    * @throws OnecastError `room-taken`
    */
-  claim(shown: Secret | undefined): { publisher: Publisher; publisherSecret: Secret } {
-    const publisherSecret = shown ?? newSecret();
-    if (this.#secretHash === undefined) this.#secretHash = hashSecret(publisherSecret);
-    else if (!secretMatches(publisherSecret, this.#secretHash))
-      throw new OnecastError('room-taken');
+  claim(claim: Claim): { publisher: Publisher; publisherSecret: Secret | undefined } {
+    const publisherSecret = claim.by === 'secret' ? this.#ownerSecret(claim.secret) : undefined;
     this.#claims = Math.max(this.#claims, this.epoch) + 1;
     const replaced = this.#claimant;
     const publisher = new Publisher(this, this.#claims);
@@ -119,6 +121,17 @@ export class Room {
     this.#context.onSession(publisher);
     this.#reckonIdle();
     return { publisher, publisherSecret };
+  }
+
+  /**
+   * The first to come gets the room's publisherSecret, or keeps the one it holds from before a
+   * restart; later ones must show it.
+   */
+  #ownerSecret(shown: Secret | undefined): Secret {
+    const secret = shown ?? newSecret();
+    if (this.#secretHash === undefined) this.#secretHash = hashSecret(secret);
+    else if (!secretMatches(secret, this.#secretHash)) throw new OnecastError('room-taken');
+    return secret;
   }
 
   addViewer(rtpCapabilities: types.RtpCapabilities): Viewer {

@@ -158,7 +158,7 @@ describe('R30 a session outlives its sockets and transports', () => {
 describe('R31 a session is taken up with its secret, which changes each time', () => {
   it('hands out a new secret each time', () => {
     const { session } = newSession();
-    const first = session.grant.resumeSecret;
+    const first = session.grant().resumeSecret;
     const second = session.resume(first).resumeSecret;
     const third = session.resume(second).resumeSecret;
     expect(new Set([first, second, third]).size).toBe(3);
@@ -167,7 +167,7 @@ describe('R31 a session is taken up with its secret, which changes each time', (
 
   it('the secret just used stays good until its successor is used', () => {
     const { session } = newSession();
-    const first = session.grant.resumeSecret;
+    const first = session.grant().resumeSecret;
     session.resume(first);
     session.resume(first);
     const heard = session.resume(first).resumeSecret;
@@ -177,7 +177,7 @@ describe('R31 a session is taken up with its secret, which changes each time', (
 
   it('a secret older than that ends the session', () => {
     const { session, events } = newSession();
-    const first = session.grant.resumeSecret;
+    const first = session.grant().resumeSecret;
     const second = session.resume(first).resumeSecret;
     const third = session.resume(second).resumeSecret;
     expect(() => session.resume(first)).toThrow(expect.objectContaining({ code: 'session-gone' }));
@@ -188,7 +188,7 @@ describe('R31 a session is taken up with its secret, which changes each time', (
 
   it('an answer that was lost and shows up elsewhere ends the session', () => {
     const { session } = newSession();
-    const first = session.grant.resumeSecret;
+    const first = session.grant().resumeSecret;
     const lost = session.resume(first).resumeSecret;
     session.resume(first);
     expect(() => session.resume(lost)).toThrow('no longer knows');
@@ -201,12 +201,12 @@ describe('R31 a session is taken up with its secret, which changes each time', (
       expect.objectContaining({ code: 'session-gone' }),
     );
     expect(session.ended).toBeUndefined();
-    expect(() => session.resume(session.grant.resumeSecret)).not.toThrow();
+    expect(() => session.resume(session.grant().resumeSecret)).not.toThrow();
   });
 
   it('many resumes leave nothing but a bounded memory, and old secrets are known by it', () => {
     const { session } = newSession();
-    let secret: Secret = session.grant.resumeSecret;
+    let secret: Secret = session.grant().resumeSecret;
     const used: Secret[] = [];
     for (let i = 0; i < 1_000; i += 1) {
       used.push(secret);

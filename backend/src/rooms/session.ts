@@ -45,7 +45,8 @@ export class Session {
   readonly #events: SessionEvents;
   readonly #exclusive = new Exclusive();
   readonly answers: AnswerMemory;
-  #secret: { hash: SecretHash; previous: SecretHash | undefined };
+  /** Undefined until it has been granted to a page. */
+  #secret: { hash: SecretHash; previous: SecretHash | undefined } | undefined;
   /** Secrets that were good once, the newest last. */
   readonly #spent: SecretHash[] = [];
   #line: Line | undefined;
@@ -55,16 +56,19 @@ export class Session {
   #expiry: NodeJS.Timeout | undefined;
   #dtlsDeadline: NodeJS.Timeout | undefined;
   #ended: SessionEnd | undefined;
-  readonly grant: SessionGrant;
 
   constructor(limits: Limits, log: Log, events: SessionEvents) {
     this.#limits = limits;
     this.#log = log.child({ sessionId: this.id });
     this.#events = events;
     this.answers = new AnswerMemory(limits.answerMemoryMs, limits.answerMemoryMax);
+  }
+
+  /** What the page takes the session up with. Told once: only the secret's hash stays here. */
+  grant(): SessionGrant {
     const resumeSecret = newSecret();
     this.#secret = { hash: hashSecret(resumeSecret), previous: undefined };
-    this.grant = { sessionId: this.id, resumeSecret };
+    return { sessionId: this.id, resumeSecret };
   }
 
   get ended(): SessionEnd | undefined {
@@ -137,6 +141,7 @@ export class Session {
    */
   resume(secret: Secret): SessionGrant {
     this.assertAlive();
+    if (!this.#secret) throw new OnecastError('session-gone');
     const { hash, previous } = this.#secret;
     const current = secretMatches(secret, hash);
     if (!current && !(previous && secretMatches(secret, previous))) {

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
+import type { Authority } from '../auth/authority.ts';
 import type { Log } from '../observability/log.ts';
 import type { RoomRegistry } from '../rooms/room-registry.ts';
 import { bind } from './bind.ts';
@@ -15,6 +16,7 @@ export class Gateway {
   constructor(
     http: HttpServer,
     registry: RoomRegistry,
+    authority: Authority,
     config: Pick<Config, 'allowedOrigins'>,
     limits: Limits,
     log: Log,
@@ -34,7 +36,7 @@ export class Gateway {
     this.#io.on('connection', (socket) => {
       const socketLog = log.child({ socketId: socket.id });
       const connection = new Connection(socket, limits);
-      bind(socket, createHandlers(connection, registry), {
+      bind(socket, createHandlers(connection, registry, authority), {
         log: socketLog,
         memory: (name) => connection.memory(name),
       });

@@ -1,3 +1,4 @@
+import type { Authority } from '../auth/authority.ts';
 import { dtlsParametersOf, rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
 import { OnecastError } from '../protocol/errors.ts';
@@ -8,7 +9,11 @@ import type { Handlers } from './bind.ts';
 import type { Connection } from './connection.ts';
 
 /** What each request does. Entrances run one at a time per socket, the rest one at a time per session. */
-export function createHandlers(connection: Connection, registry: RoomRegistry): Handlers {
+export function createHandlers(
+  connection: Connection,
+  registry: RoomRegistry,
+  authority: Authority,
+): Handlers {
   /** For either role. */
   const asMember = <T>(task: (member: Member) => Promise<T>) =>
     connection.member.session.exclusive(() => task(connection.member));
@@ -22,8 +27,9 @@ export function createHandlers(connection: Connection, registry: RoomRegistry): 
   };
 
   return {
-    join: async (request) => connection.enter(() => join(connection, registry, request)),
-    publish: async (request) => connection.enter(() => publish(connection, registry, request)),
+    join: async (request) => connection.enter(() => join(connection, registry, authority, request)),
+    publish: async (request) =>
+      connection.enter(() => publish(connection, registry, authority, request)),
     resume: async (request) => connection.enter(() => resume(connection, registry, request)),
 
     connectTransport: async ({ transportId, dtlsParameters }) =>
@@ -74,16 +80,19 @@ export function createHandlers(connection: Connection, registry: RoomRegistry): 
 async function join(
   connection: Connection,
   registry: RoomRegistry,
+  authority: Authority,
   request: RequestOf<'join'>,
 ): Promise<AnswerOf<'join'>> {
+  const { room, token } = request;
   assertProtocol(request.protocol);
-  const viewer = registry.room(request.room).addViewer(rtpCapabilitiesOf(request.rtpCapabilities));
+  await authority.authorise({ room, role: 'viewer', token });
+  const viewer = registry.room(room).addViewer(rtpCapabilitiesOf(request.rtpCapabilities));
   return entered(viewer, async () => {
     const transport = await viewer.openTransport();
     const media = await viewer.matchBroadcast();
     connection.attach(viewer);
     return {
-      session: viewer.session.grant,
+      session: viewer.session.grant(),
       room: viewer.room.view(),
       transport: describeTransport(transport),
       media,
@@ -95,18 +104,23 @@ async function join(
 async function publish(
   connection: Connection,
   registry: RoomRegistry,
+  authority: Authority,
   request: RequestOf<'publish'>,
 ): Promise<AnswerOf<'publish'>> {
+  const { room, token } = request;
   assertProtocol(request.protocol);
-  const { publisher, publisherSecret } = registry.room(request.room).claim(request.publisherSecret);
+  await authority.authorise({ room, role: 'publisher', token });
+  const { publisher, publisherSecret } = registry
+    .room(room)
+    .claim(authority.byToken ? { by: 'token' } : { by: 'secret', secret: request.publisherSecret });
   return entered(publisher, async () => {
     const transport = await publisher.openTransport();
     connection.attach(publisher);
     return {
-      session: publisher.session.grant,
+      session: publisher.session.grant(),
       room: publisher.room.view(),
       epoch: publisher.epoch,
-      publisherSecret,
+      ...(publisherSecret !== undefined && { publisherSecret }),
       transport: describeTransport(transport),
     };
   });

@@ -217,7 +217,7 @@ class OnAir {
       room,
       publisherSecret,
     });
-    storePublisherSecret(room, answer.publisherSecret);
+    if (answer.publisherSecret) storePublisherSecret(room, answer.publisherSecret);
     return {
       session: answer.session,
       room: answer.room,

@@ -1,0 +1,130 @@
+import { createSecretKey } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as v from 'valibot';
+import { type Claims, signToken } from '../../backend/src/auth/tokens.ts';
+import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { RoomIdSchema, SecretSchema } from '../../backend/src/protocol/ids.ts';
+import { PROTOCOL, produceOverlay, produceVideo, resume } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+import type { SignalClient } from './support/signal-client.ts';
+
+const AUTH_SECRET = 'only for these tests, and long enough to sign with';
+const key = createSecretKey(Buffer.from(AUTH_SECRET));
+const room = v.parse(RoomIdSchema, 'demo');
+const token = (claims: Partial<Claims> = {}) =>
+  signToken(key, { room, role: 'viewer', exp: Date.now() / 1_000 + 60, ...claims });
+
+const watch = (shown?: string, name: string = room) => ({
+  ...PROTOCOL,
+  room: name,
+  rtpCapabilities: chromium.rtpCapabilities,
+  ...(shown !== undefined && { token: shown }),
+});
+const publish = (shown?: string, more: object = {}) => ({
+  ...PROTOCOL,
+  room,
+  ...(shown !== undefined && { token: shown }),
+  ...more,
+});
+
+describe('with AUTH_SECRET', () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start({
+      env: { AUTH_SECRET },
+      // So that a token can have ended by its own word and let in all the same.
+      limits: { tokenToleranceS: 3_600 },
+    });
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+
+  async function onAir(shown: string): Promise<{ owner: SignalClient; epoch: number }> {
+    const owner = await server.connect();
+    const { transport, epoch } = await owner.request('publish', publish(shown));
+    await produceOverlay(owner, transport.id);
+    await produceVideo(owner, transport.id);
+    return { owner, epoch };
+  }
+
+  test('R95 a refusal has its code, opens no room and leaves the socket', async () => {
+    const client = await server.connect();
+    const viewer = await token();
+    const ended = await token({ exp: Date.now() / 1_000 - 7_200 });
+    const foreign = await token({ room: v.parse(RoomIdSchema, 'other') });
+    expect(await client.codeOf('join', watch())).toBe('token-missing');
+    expect(await client.codeOf('join', watch('x.y.z'))).toBe('token-invalid');
+    expect(await client.codeOf('join', watch(ended))).toBe('token-expired');
+    expect(await client.codeOf('join', watch(foreign))).toBe('token-wrong-room');
+    expect(await client.codeOf('join', watch('x'.repeat(2_049)))).toBe('bad-request');
+    expect(await client.codeOf('publish', publish())).toBe('token-missing');
+    expect(await client.codeOf('publish', publish(viewer))).toBe('token-wrong-role');
+    expect([server.app.registry.roomCount, server.app.registry.sessionCount]).toEqual([0, 0]);
+    // The same page, with a good one.
+    await client.request('join', watch(viewer));
+    await client.request('leave');
+  });
+
+  test('R98 a publisherSecret is neither given nor any good', async () => {
+    const owner = await server.connect();
+    const answer = await owner.request('publish', publish(await token({ role: 'publisher' })));
+    expect(answer).not.toHaveProperty('publisherSecret');
+    const publisherSecret = v.parse(SecretSchema, 'A'.repeat(43));
+    const thief = await server.connect();
+    expect(await thief.codeOf('publish', publish(undefined, { publisherSecret }))).toBe(
+      'token-missing',
+    );
+    await owner.request('leave');
+  });
+
+  test('R98 the newest claim with a publisher’s token wins, from whatever browser', async () => {
+    const first = await onAir(await token({ role: 'publisher' }));
+    const viewer = await server.connect();
+    await viewer.request('join', watch(await token()));
+    const second = await onAir(await token({ role: 'publisher', exp: Date.now() / 1_000 + 90 }));
+    expect(second.epoch).toBe(first.epoch + 1);
+    expect((await first.owner.push('superseded')).epoch).toBe(second.epoch);
+    await second.owner.request('endBroadcast', { epoch: second.epoch });
+    await viewer.request('leave');
+  });
+
+  test('R97 a token that ends cuts nobody: the session goes on and is taken up without one', async () => {
+    const exp = Date.now() / 1_000 - 60;
+    const { owner, epoch } = await onAir(await token({ role: 'publisher', exp }));
+    const viewer = await server.connect();
+    const { session } = await viewer.request('join', watch(await token({ exp })));
+    const stale = await token({ exp: Date.now() / 1_000 - 7_200 });
+    viewer.cut();
+    const again = await server.connect();
+    expect((await resume(again, session)).room.status).toBe('live');
+    expect(await again.codeOf('requestKeyFrame')).toBeUndefined();
+    // Who comes anew with a token that has ended does not get in.
+    expect(await (await server.connect()).codeOf('join', watch(stale))).toBe('token-expired');
+    await owner.request('endBroadcast', { epoch });
+  });
+
+  test('R96 who came to watch can not publish in the session it has', async () => {
+    const client = await server.connect();
+    const { transport } = await client.request('join', watch(await token({ role: 'viewer' })));
+    expect(
+      await client.codeOf('produce', {
+        transportId: transport.id,
+        kind: 'video',
+        rtpParameters: chromium.simulcastVp8,
+      }),
+    ).toBe('not-allowed');
+    await client.request('leave');
+  });
+});
+
+test('R95 without AUTH_SECRET a token is not looked at, and the room is its first publisher’s', async () => {
+  await using server = await TestServer.start();
+  const [owner, stranger] = await Promise.all([server.connect(), server.connect()]);
+  const answer = await owner.request('publish', publish('nonsense'));
+  expect(answer.publisherSecret).toHaveLength(43);
+  expect(await stranger.codeOf('publish', publish(await token({ role: 'publisher' })))).toBe(
+    'room-taken',
+  );
+});
