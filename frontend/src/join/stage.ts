@@ -1,0 +1,94 @@
+import type { RoomId } from '#protocol/ids.ts';
+import { computed, effect } from '@preact/signals-core';
+import type { ViewerConnection } from '../connection/types.ts';
+import { LatestData } from '../overlay/latest.ts';
+import { OverlayLayer } from '../overlay/layer.ts';
+import { find, setText } from '../ui/elements.ts';
+import { StatusPill } from '../ui/status-pill.ts';
+import { WakeLock } from '../ui/wake-lock.ts';
+import { Player } from './player.ts';
+import { viewerWords } from './words.ts';
+
+export interface Stage {
+  readonly player: Player;
+  readonly layer: OverlayLayer;
+  readonly latest: LatestData;
+}
+
+/**
+ * The picture, the overlay on it, the words over it and the sound: all that a page which shows a
+ * broadcast has, with other controls or without.
+ */
+export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
+  const root = find('#player', HTMLElement);
+  const video = find('#video', HTMLVideoElement);
+  const slate = find('#slate', HTMLElement);
+  const slateTitle = find('#slate-title', HTMLElement);
+  const slateDetail = find('#slate-detail', HTMLElement);
+  const watch = find('#watch', HTMLButtonElement);
+  const sound = find('#sound', HTMLButtonElement);
+
+  const player = new Player(video, connection.stream);
+  const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video);
+  const latest = new LatestData();
+  const wakeLock = new WakeLock();
+
+  setText(find('#title', HTMLElement), `Broadcast ${room}`);
+  connection.watch(video);
+  connection.onOverlay((message) => {
+    layer.apply(message);
+    latest.apply(message);
+  });
+  connection.onOverlayReset(() => {
+    layer.reset();
+    latest.reset();
+  });
+
+  const words = computed(() =>
+    viewerWords(connection.status.value, connection.room.value, connection.failure.value),
+  );
+
+  effect(() => {
+    const { tone, short, slate: over, dimmed } = words.value;
+    // While it may not play, no frame is shown, and the connection may not call itself live.
+    const pictureIsDue = ['connecting', 'live', 'reconnecting'].includes(connection.status.value);
+    const blocked = player.blocked.value && pictureIsDue;
+    find('#status', StatusPill).show(connection.status.value, tone, short);
+    root.dataset.status = connection.status.value;
+    root.toggleAttribute('data-dimmed', dimmed);
+    root.toggleAttribute('data-blocked', blocked);
+    slate.hidden = over === undefined && !blocked;
+    setText(slateTitle, blocked ? '' : (over?.title ?? ''));
+    setText(slateDetail, blocked ? '' : (over?.detail ?? ''));
+    watch.hidden = !blocked;
+    document.title = `${short} · ${room} – Onecast`;
+  });
+
+  effect(() => {
+    const live = connection.status.value === 'live';
+    wakeLock.wanted = live;
+    // Tracks were swapped inside the stream: some browsers stay paused after that.
+    if (live) player.play();
+  });
+
+  effect(() => {
+    sound.hidden = !connection.hasAudio.value;
+    sound.toggleAttribute('data-muted', player.muted.value);
+    setText(find('#sound-words', HTMLElement), player.muted.value ? 'Unmute' : 'Mute');
+  });
+
+  watch.addEventListener('click', () => player.play());
+  sound.addEventListener('click', () => player.setMuted(!player.muted.peek()));
+  return { player, layer, latest };
+}
+
+/** The link's room has a name that none can have. */
+export function showNoSuchRoom(): void {
+  find('#status', StatusPill).show('failed', 'trouble', 'No such room');
+  find('#player', HTMLElement).dataset.status = 'failed';
+  setText(find('#slate-title', HTMLElement), 'This link leads to no room');
+  setText(
+    find('#slate-detail', HTMLElement),
+    'A room’s name has 3 to 64 letters, digits, - or _. Ask for the link again.',
+  );
+}
