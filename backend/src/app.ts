@@ -6,11 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import express from 'express';
 import type { Config } from '../../config/env.ts';
 import type { Limits } from '../../config/limits.ts';
-import { ROUTER_CODECS } from '../../config/media.ts';
 import { Authority } from './auth/authority.ts';
 import { builtPages, devPages } from './http/pages.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
-import { forClientCapabilities } from './media/rtp-parameters.ts';
+import { routerCapabilities } from './media/room-router.ts';
 import { WorkerPool } from './media/worker-pool.ts';
 import type { Log } from './observability/log.ts';
 import { PROTOCOL_VERSION } from './protocol/version.ts';
@@ -41,7 +40,10 @@ export async function createApp(config: Config, limits: Limits, log: Log): Promi
   try {
     const pool = await WorkerPool.create(config, limits, log);
     closers.push(() => pool.close());
-    const page = { protocol: PROTOCOL_VERSION, routerRtpCapabilities: await capabilities(pool) };
+    const page = {
+      protocol: PROTOCOL_VERSION,
+      routerRtpCapabilities: await routerCapabilities(pool),
+    };
 
     const registry = new RoomRegistry(pool, limits, log);
     closers.push(() => registry.close());
@@ -81,16 +83,6 @@ export async function createApp(config: Config, limits: Limits, log: Log): Promi
     await closeAll();
     throw error;
   }
-}
-
-/** What every router of this server speaks, read from one made for the purpose. */
-async function capabilities(pool: WorkerPool) {
-  const [first] = pool.workers;
-  if (!first) throw new Error('no media worker');
-  const router = await first.worker.createRouter({ mediaCodecs: ROUTER_CODECS });
-  const { rtpCapabilities } = router;
-  router.close();
-  return forClientCapabilities(rtpCapabilities);
 }
 
 function addressOf(address: AddressInfo | string | null): AddressInfo {

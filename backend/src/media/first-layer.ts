@@ -1,6 +1,7 @@
 import { parseScalabilityMode, type types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
+import { preferSpatialLayer } from './door.ts';
 
 /** What this needs of a mediasoup Consumer. */
 interface LayeredConsumer
@@ -25,7 +26,7 @@ export function beginBelowTheTop(
   if (top === 0) return;
   const prefer = (spatialLayer: number) => {
     if (consumer.closed) return;
-    const preferred = consumer.setPreferredLayers({ spatialLayer }).catch((error: unknown) => {
+    const preferred = preferSpatialLayer(consumer, spatialLayer).catch((error: unknown) => {
       if (!consumer.closed) throw error;
     });
     runInBackground(log, 'preferred layers', preferred);

@@ -1,8 +1,11 @@
 import type { types } from 'mediasoup';
+import type { types as client } from 'mediasoup-client';
 import type { Limits } from '../../../config/limits.ts';
 import { ROUTER_CODECS } from '../../../config/media.ts';
 import type { Log } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
+import { canConsume, consumeData } from './door.ts';
+import { forClientCapabilities, type Rebuilt } from './rtp-parameters.ts';
 import { createTransport } from './transports.ts';
 import type { MediaWorker, WorkerPool } from './worker-pool.ts';
 
@@ -40,12 +43,16 @@ export class RoomRouter {
     return createTransport(this.router, this.mediaWorker, this.#limits);
   }
 
+  canReceive(producer: types.Producer, rtpCapabilities: Rebuilt<types.RtpCapabilities>): boolean {
+    return canConsume(this.router, producer, rtpCapabilities);
+  }
+
   /** Hands every message of `dataProducer` to `onMessage` until the producer closes. */
   async tap(dataProducer: types.DataProducer, onMessage: (text: string) => void): Promise<void> {
     this.#tap ??= this.router.createDirectTransport();
     const transport = await this.#tap;
     if (dataProducer.closed) return;
-    const consumer = await transport.consumeData({ dataProducerId: dataProducer.id });
+    const consumer = await consumeData(transport, dataProducer);
     consumer.on('message', (message) => onMessage(message.toString('utf8')));
   }
 
@@ -57,4 +64,16 @@ export class RoomRouter {
       // The watchdog replaces such a worker.
     }
   }
+}
+
+/** What every router of this server speaks, read from one made for the purpose. @throws without a worker */
+export async function routerCapabilities(
+  pool: Pick<WorkerPool, 'workers'>,
+): Promise<client.RtpCapabilities> {
+  const [first] = pool.workers;
+  if (!first) throw new Error('no media worker');
+  const router = await first.worker.createRouter({ mediaCodecs: ROUTER_CODECS });
+  const { rtpCapabilities } = router;
+  router.close();
+  return forClientCapabilities(rtpCapabilities);
 }

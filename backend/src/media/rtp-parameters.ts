@@ -1,15 +1,20 @@
 /**
  * From what the schemas of protocol/media-schemas.ts have parsed to what mediasoup takes, field by
- * field. No object that a client sent is ever handed to mediasoup itself.
+ * field. No object that a client sent is ever handed to mediasoup itself: the door (door.ts) takes
+ * what is made here and nothing else.
  */
 import { getSupportedRtpCapabilities, type types } from 'mediasoup';
 import type { types as client } from 'mediasoup-client';
 import type { RequestOf } from '../protocol/signalling.ts';
 
-type ParsedRtpParameters = RequestOf<'produce'>['rtpParameters'];
-type ParsedRtpCapabilities = RequestOf<'join'>['rtpCapabilities'];
-type ParsedDtlsParameters = RequestOf<'connectTransport'>['dtlsParameters'];
-type ParsedSctpStreamParameters = RequestOf<'produceData'>['sctpStreamParameters'];
+declare const rebuilt: unique symbol;
+/** Made of parsed fields, by this file alone. */
+export type Rebuilt<T> = T & { readonly [rebuilt]: true };
+
+export type ParsedRtpParameters = RequestOf<'produce'>['rtpParameters'];
+export type ParsedRtpCapabilities = RequestOf<'join'>['rtpCapabilities'];
+export type ParsedDtlsParameters = RequestOf<'connectTransport'>['dtlsParameters'];
+export type ParsedSctpStreamParameters = RequestOf<'produceData'>['sctpStreamParameters'];
 
 const KNOWN_EXTENSIONS = new Set<string>(
   getSupportedRtpCapabilities().headerExtensions?.map(({ uri }) => uri),
@@ -22,8 +27,8 @@ function isKnown<E extends { uri: string }>(
   return KNOWN_EXTENSIONS.has(extension.uri);
 }
 
-export function rtpParametersOf(parsed: ParsedRtpParameters): types.RtpParameters {
-  return defined({
+export function rtpParametersOf(parsed: ParsedRtpParameters): Rebuilt<types.RtpParameters> {
+  return rebuild<types.RtpParameters>({
     mid: parsed.mid,
     codecs: parsed.codecs,
     headerExtensions: parsed.headerExtensions?.filter(isKnown),
@@ -32,21 +37,21 @@ export function rtpParametersOf(parsed: ParsedRtpParameters): types.RtpParameter
   });
 }
 
-export function rtpCapabilitiesOf(parsed: ParsedRtpCapabilities): types.RtpCapabilities {
-  return defined({
+export function rtpCapabilitiesOf(parsed: ParsedRtpCapabilities): Rebuilt<types.RtpCapabilities> {
+  return rebuild<types.RtpCapabilities>({
     codecs: parsed.codecs,
     headerExtensions: parsed.headerExtensions?.filter(isKnown),
   });
 }
 
-export function dtlsParametersOf(parsed: ParsedDtlsParameters): types.DtlsParameters {
-  return defined({ role: parsed.role, fingerprints: parsed.fingerprints });
+export function dtlsParametersOf(parsed: ParsedDtlsParameters): Rebuilt<types.DtlsParameters> {
+  return rebuild<types.DtlsParameters>({ role: parsed.role, fingerprints: parsed.fingerprints });
 }
 
 export function sctpStreamParametersOf(
   parsed: ParsedSctpStreamParameters,
-): types.SctpStreamParameters {
-  return defined({
+): Rebuilt<types.SctpStreamParameters> {
+  return rebuild<types.SctpStreamParameters>({
     streamId: parsed.streamId,
     ordered: parsed.ordered,
     maxPacketLifeTime: parsed.maxPacketLifeTime,
@@ -65,16 +70,15 @@ export function forClientCapabilities(capabilities: types.RtpCapabilities): clie
   return capabilities as client.RtpCapabilities;
 }
 
-type Defined<T> = T extends readonly (infer E)[]
-  ? Defined<E>[]
+/** What `T` is where keys that may be absent may also be undefined. */
+type Loose<T> = T extends readonly (infer E)[]
+  ? readonly Loose<E>[]
   : T extends object
-    ? { [K in keyof T]: Defined<Exclude<T[K], undefined>> }
+    ? { readonly [K in keyof T]: Loose<T[K]> | ({} extends Pick<T, K> ? undefined : never) }
     : T;
-type OptionalKeys<T> = { [K in keyof T]: undefined extends T[K] ? K : never }[keyof T];
-type Absent<T> = Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]?: Exclude<T[K], undefined> };
 
-/** Keys set to undefined become absent ones, as mediasoup's types have them. */
-function defined<T extends object>(value: T): Absent<Defined<T>> {
+/** Keys set to undefined become absent ones, as mediasoup's types have them; -0 becomes 0. */
+function rebuild<T extends object>(fields: Loose<T>): Rebuilt<T> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON drops undefined; all here is JSON
-  return JSON.parse(JSON.stringify(value)) as Absent<Defined<T>>;
+  return JSON.parse(JSON.stringify(fields)) as Rebuilt<T>;
 }

@@ -130,13 +130,23 @@ const disguised = { valueOf: () => 96, toString: () => '96' };
 const notIntegers = [1.5, 'x', '1', null, Number.NaN, Infinity, -1, 1e30, [], [1], true, disguised];
 const many = (count: number) => Array.from({ length: count }, (_, i) => i);
 const longText = 'x'.repeat(257);
+/** What would begin a line of its own in the SDP of every viewer, and what is no ASCII. */
+const notOneLine = [
+  'a\r\na=candidate:1 1 udp 1 203.0.113.7 9 typ host',
+  'a\nb',
+  'a\rb',
+  'a\0b',
+  'a\u2028b',
+  '\ud800',
+  'ä',
+];
 
-describe('what breaks mediasoup is refused', () => {
+describe('R70 R106 what breaks mediasoup is refused', () => {
   const badParameters: readonly Bad[] = [
     ['encodings.0.maxBitrate', ...notIntegers, 0, 2 ** 31],
     ['encodings.0.codecPayloadType', ...notIntegers, 128, 1000],
-    ['encodings.0.ssrc', ...notIntegers, 2 ** 32],
-    ['encodings.0.rtx', null, 1, {}, { ssrc: 'x' }, { ssrc: disguised }],
+    ['encodings.0.ssrc', ...notIntegers, 0, 2 ** 32],
+    ['encodings.0.rtx', null, 1, {}, { ssrc: 0 }, { ssrc: 'x' }, { ssrc: disguised }],
     ['encodings.0.dtx', 'false', 0, null, disguised],
     ['encodings.0.rid', '', longText, 'r 0', 'r0;x', 0, disguised],
     ['encodings.0.scaleResolutionDownBy', 0, 0.5, 65, Number.NaN, '2', null, disguised],
@@ -172,6 +182,7 @@ describe('what breaks mediasoup is refused', () => {
       { 'a b': 1 },
       { [longText]: 1 },
       { a: longText },
+      ...notOneLine.map((a) => ({ a })),
       { a: 1.5 },
       { a: 2 ** 31 },
       { a: null },
@@ -185,6 +196,7 @@ describe('what breaks mediasoup is refused', () => {
       'codecs.0.rtcpFeedback',
       many(17).map(() => ({ type: 'nack' })),
       [{ type: longText }],
+      ...notOneLine.map((type) => [{ type }]),
       [{}],
       {},
     ],
@@ -193,14 +205,55 @@ describe('what breaks mediasoup is refused', () => {
     ['headerExtensions.0.uri', longText, 1, null, undefined],
     ['headerExtensions.0.encrypt', 'x', 0, null, disguised],
     ['headerExtensions', many(17).map((i) => ({ uri: 'u', id: i + 1 })), {}, null],
-    ['mid', 'm'.repeat(33), 0, null, disguised],
-    ['rtcp', null, 1, { cname: longText }, { cname: 1 }, { reducedSize: 'x' }, { mux: 1 }],
+    ['mid', 'm'.repeat(33), 'm m', ...notOneLine, 0, null, disguised],
+    [
+      'rtcp',
+      null,
+      1,
+      { cname: longText },
+      { cname: 'c'.repeat(256) },
+      { cname: 'c d' },
+      { cname: 1 },
+      { reducedSize: 'x' },
+      { mux: 1 },
+    ],
   ];
   for (const bad of badParameters) {
     it(`RTP parameters: ${bad[0]}`, () => {
       expect(accepted(RtpParametersSchema, firefoxVp8, bad)).toEqual([]);
     });
   }
+
+  const vp8 = firefoxVp8.codecs[0];
+  const rtx = firefoxVp8.codecs[1];
+  const together: readonly Bad[] = [
+    // A second codec that becomes the same one for viewers, or none but retransmissions.
+    ['codecs', [vp8, { ...vp8, payloadType: 121 }], [vp8, vp8], [rtx], [rtx, rtx]],
+    // A retransmission of nothing, of itself, and a second one.
+    ['codecs.1', { ...rtx, parameters: { apt: 121 } }, { ...rtx, parameters: { apt: '120' } }],
+    ['codecs.1', { ...rtx, payloadType: 120 }, { ...rtx, parameters: {} }],
+    ['codecs.2', { ...rtx, payloadType: 125 }],
+    // Streams that can't be told apart.
+    ['encodings', [{}, {}], [{ rid: 'r0' }, { rid: 'r0' }], [{ rid: 'r0' }, {}]],
+    ['encodings', [{ ssrc: 1 }, { ssrc: 1 }], [{ ssrc: 1, rtx: { ssrc: 1 } }]],
+    ['encodings', [{ ssrc: 1 }, { ssrc: 2, rtx: { ssrc: 1 } }]],
+    ['encodings.0.codecPayloadType', 121, 124],
+    ['headerExtensions', many(2).map(() => ({ uri: 'u', id: 1 }))],
+    // Layers that VP8 does not have, and layers within the layers of simulcast.
+    ['encodings', [{ ssrc: 1, scalabilityMode: 'L3T3' }], [{ ssrc: 1, scalabilityMode: 'S2T1' }]],
+  ];
+  for (const bad of together) {
+    it(`RTP parameters that do not fit together: ${bad[0]}`, () => {
+      expect(accepted(RtpParametersSchema, firefoxVp8, bad)).toEqual([]);
+    });
+  }
+  it('RTP parameters that do not fit together: simulcast of layers', () => {
+    const encodings = [
+      { ssrc: 1, scalabilityMode: 'L3T3' },
+      { ssrc: 2, scalabilityMode: 'L3T3' },
+    ];
+    expect(v.is(RtpParametersSchema, { ...chromium.svcVp9, encodings })).toBe(false);
+  });
 
   const badCapabilities: readonly Bad[] = [
     ['codecs.0.preferredPayloadType', ...notIntegers, 128, 1000],
@@ -227,6 +280,17 @@ describe('what breaks mediasoup is refused', () => {
       expect(accepted(SctpStreamParametersSchema, chromium.sctpStreamParameters, bad)).toEqual([]);
     });
   }
+
+  it('SCTP: reliable and not, or unreliable in two ways', () => {
+    const streamId = 0;
+    for (const parameters of [
+      { streamId, ordered: true, maxRetransmits: 1 },
+      { streamId, ordered: true, maxPacketLifeTime: 100 },
+      { streamId, ordered: false, maxRetransmits: 1, maxPacketLifeTime: 100 },
+    ]) {
+      expect(v.is(SctpStreamParametersSchema, parameters)).toBe(false);
+    }
+  });
 
   const badDtls: readonly Bad[] = [
     ['role', 'actpass', null, 1],

@@ -1,9 +1,8 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
+import { produce, produceData } from '../media/door.ts';
 import { Pulse } from '../media/pulse.ts';
-import { rtpParametersOf, sctpStreamParametersOf } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
-import { OnecastError } from '../protocol/errors.ts';
 import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
 import type { Room } from './room.ts';
 import { Session } from './session.ts';
@@ -75,17 +74,10 @@ export class Publisher {
     };
   }
 
-  async produce(request: RequestOf<'produce'>): Promise<AnswerOf<'produce'>> {
+  async addProducer(request: RequestOf<'produce'>): Promise<AnswerOf<'produce'>> {
     const transport = this.session.transport(request.transportId);
-    const { kind, rtpParameters } = request;
-    if (rtpParameters.codecs.some(({ mimeType }) => !mimeType.toLowerCase().startsWith(kind))) {
-      throw new OnecastError('bad-request', 'The codecs are not of this kind.');
-    }
-    const producer = await transport.produce({
-      kind,
-      rtpParameters: rtpParametersOf(rtpParameters),
-      keyFrameRequestDelay: this.#limits.keyFrameRequestDelayMs,
-    });
+    const { kind } = request;
+    const producer = await produce(transport, request, this.#limits);
     this.session.keep(producer);
     this.#producers.get(kind)?.close();
     this.#producers.set(kind, producer);
@@ -97,12 +89,9 @@ export class Publisher {
     return { producerId: producer.id };
   }
 
-  async produceData(request: RequestOf<'produceData'>): Promise<AnswerOf<'produceData'>> {
+  async addDataProducer(request: RequestOf<'produceData'>): Promise<AnswerOf<'produceData'>> {
     const transport = this.session.transport(request.transportId);
-    const producer = await transport.produceData({
-      sctpStreamParameters: sctpStreamParametersOf(request.sctpStreamParameters),
-      label: 'overlay',
-    });
+    const producer = await produceData(transport, request.sctpStreamParameters);
     this.session.keep(producer);
     this.#data?.close();
     this.#data = producer;

@@ -1,6 +1,7 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import { RoomRouter } from '../media/room-router.ts';
+import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { MediaWorker, WorkerPool } from '../media/worker-pool.ts';
 import type { Log } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
@@ -134,7 +135,7 @@ export class Room {
     return secret;
   }
 
-  addViewer(rtpCapabilities: types.RtpCapabilities): Viewer {
+  addViewer(rtpCapabilities: Rebuilt<types.RtpCapabilities>): Viewer {
     const viewer = new Viewer(this, rtpCapabilities);
     this.#viewers.add(viewer);
     this.#context.onSession(viewer);
@@ -231,8 +232,8 @@ export class Room {
     }
   }
 
-  canConsume(producerId: string, rtpCapabilities: types.RtpCapabilities): boolean {
-    return this.#openRouter?.router.canConsume({ producerId, rtpCapabilities }) ?? false;
+  canReceive(producer: types.Producer, rtpCapabilities: Rebuilt<types.RtpCapabilities>): boolean {
+    return this.#openRouter?.canReceive(producer, rtpCapabilities) ?? false;
   }
 
   /** Keeps the overlay's latest state. */

@@ -1,6 +1,7 @@
 import type { types } from 'mediasoup';
 import { beginBelowTheTop } from '../media/first-layer.ts';
-import { forClient } from '../media/rtp-parameters.ts';
+import { consume, consumeData } from '../media/door.ts';
+import { forClient, type Rebuilt } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
 import { runInBackground } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
@@ -14,13 +15,13 @@ export class Viewer {
   readonly role = 'viewer';
   readonly room: Room;
   readonly session: Session;
-  readonly #rtpCapabilities: types.RtpCapabilities;
+  readonly #rtpCapabilities: Rebuilt<types.RtpCapabilities>;
   /** By producer id. */
   readonly #consumers = new Map<string, types.Consumer>();
   #data: types.DataConsumer | undefined;
   #changeQueued = false;
 
-  constructor(room: Room, rtpCapabilities: types.RtpCapabilities) {
+  constructor(room: Room, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
     this.room = room;
     this.#rtpCapabilities = rtpCapabilities;
     this.session = new Session(room.limits, room.log.child({ role: this.role }), {
@@ -100,15 +101,10 @@ export class Viewer {
   async #consume(transport: types.WebRtcTransport, producer: types.Producer): Promise<void> {
     if (producer.closed || this.#consumers.has(producer.id)) return;
     const rtpCapabilities = this.#rtpCapabilities;
-    if (!this.room.canConsume(producer.id, rtpCapabilities)) {
+    if (!this.room.canReceive(producer, rtpCapabilities)) {
       throw new OnecastError('codec-unsupported');
     }
-    const consumer = await transport.consume({
-      producerId: producer.id,
-      rtpCapabilities,
-      // Resumed when the page has its side: no black first second, and one key frame for many.
-      paused: true,
-    });
+    const consumer = await consume(transport, producer, rtpCapabilities);
     this.session.keep(consumer);
     this.#consumers.set(producer.id, consumer);
     beginBelowTheTop(consumer, this.room.limits, this.room.log);
@@ -123,7 +119,7 @@ export class Viewer {
   ): Promise<void> {
     if (producer.closed) return;
     if (this.#data && !this.#data.closed && this.#data.dataProducerId === producer.id) return;
-    const consumer = await transport.consumeData({ dataProducerId: producer.id });
+    const consumer = await consumeData(transport, producer);
     this.session.keep(consumer);
     this.#data?.close();
     this.#data = consumer;

@@ -1,5 +1,6 @@
 import type { Authority } from '../auth/authority.ts';
-import { dtlsParametersOf, rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
+import { connect, restartIce } from '../media/door.ts';
+import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
@@ -36,12 +37,12 @@ export function createHandlers(
       asMember(async ({ session }) => {
         const transport = session.transport(transportId);
         session.expectDtls(transport);
-        await transport.connect({ dtlsParameters: dtlsParametersOf(dtlsParameters) });
+        await connect(transport, dtlsParameters);
         return null;
       }),
     restartIce: async ({ transportId }) =>
       asMember(async ({ session }) => ({
-        iceParameters: await session.transport(transportId).restartIce(),
+        iceParameters: await restartIce(session.transport(transportId)),
       })),
     renewTransport: async () => asMember((member) => member.renewTransport()),
     leave: async () =>
@@ -50,8 +51,8 @@ export function createHandlers(
         return null;
       }),
 
-    produce: async (request) => asPublisher((publisher) => publisher.produce(request)),
-    produceData: async (request) => asPublisher((publisher) => publisher.produceData(request)),
+    produce: async (request) => asPublisher((publisher) => publisher.addProducer(request)),
+    produceData: async (request) => asPublisher((publisher) => publisher.addDataProducer(request)),
     closeProducer: async ({ producerId }) =>
       asPublisher(async (publisher) => {
         publisher.closeProducer(producerId);

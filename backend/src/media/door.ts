@@ -1,0 +1,90 @@
+/**
+ * The one door to mediasoup for whatever comes of a client. It takes what was parsed and rebuilt
+ * (rtp-parameters.ts) and objects of our own, and is the only file that calls these methods of
+ * mediasoup: door.test.ts holds that. A value that mediasoup does not check can stop a whole worker.
+ */
+import type { types } from 'mediasoup';
+import type { Limits } from '../../../config/limits.ts';
+import { OnecastError } from '../protocol/errors.ts';
+import type { RequestOf } from '../protocol/signalling.ts';
+import {
+  dtlsParametersOf,
+  type ParsedDtlsParameters,
+  type ParsedSctpStreamParameters,
+  type Rebuilt,
+  rtpParametersOf,
+  sctpStreamParametersOf,
+} from './rtp-parameters.ts';
+
+/** Fixed here: a label of the client's own would be carried to every viewer. */
+const OVERLAY_LABEL = 'overlay';
+
+export async function connect(
+  transport: types.WebRtcTransport,
+  dtlsParameters: ParsedDtlsParameters,
+): Promise<void> {
+  await transport.connect({ dtlsParameters: dtlsParametersOf(dtlsParameters) });
+}
+
+export async function restartIce(transport: types.WebRtcTransport): Promise<types.IceParameters> {
+  return transport.restartIce();
+}
+
+/** @throws OnecastError `bad-request` where the codecs are not of the kind that is named */
+export async function produce(
+  transport: types.WebRtcTransport,
+  { kind, rtpParameters }: Pick<RequestOf<'produce'>, 'kind' | 'rtpParameters'>,
+  limits: Limits,
+): Promise<types.Producer> {
+  if (rtpParameters.codecs.some(({ mimeType }) => !mimeType.startsWith(`${kind}/`))) {
+    throw new OnecastError('bad-request', 'The codecs are not of this kind.');
+  }
+  return transport.produce({
+    kind,
+    rtpParameters: rtpParametersOf(rtpParameters),
+    keyFrameRequestDelay: limits.keyFrameRequestDelayMs,
+  });
+}
+
+export async function produceData(
+  transport: types.WebRtcTransport,
+  sctpStreamParameters: ParsedSctpStreamParameters,
+): Promise<types.DataProducer> {
+  return transport.produceData({
+    sctpStreamParameters: sctpStreamParametersOf(sctpStreamParameters),
+    label: OVERLAY_LABEL,
+  });
+}
+
+export function canConsume(
+  router: types.Router,
+  producer: Pick<types.Producer, 'id'>,
+  rtpCapabilities: Rebuilt<types.RtpCapabilities>,
+): boolean {
+  return router.canConsume({ producerId: producer.id, rtpCapabilities });
+}
+
+/** Made paused, and resumed when the page has its side: no black first second, one key frame for many. */
+export async function consume(
+  transport: types.WebRtcTransport,
+  producer: Pick<types.Producer, 'id'>,
+  rtpCapabilities: Rebuilt<types.RtpCapabilities>,
+): Promise<types.Consumer> {
+  return transport.consume({ producerId: producer.id, rtpCapabilities, paused: true });
+}
+
+/** Every field but the producer's id is mediasoup's own default: `subchannels` can stop a worker. */
+export async function consumeData(
+  transport: types.WebRtcTransport | types.DirectTransport,
+  dataProducer: Pick<types.DataProducer, 'id'>,
+): Promise<types.DataConsumer> {
+  return transport.consumeData({ dataProducerId: dataProducer.id });
+}
+
+/** `spatialLayer` is reckoned from what the consumer has, never taken from a client. */
+export async function preferSpatialLayer(
+  consumer: Pick<types.Consumer, 'setPreferredLayers'>,
+  spatialLayer: number,
+): Promise<void> {
+  await consumer.setPreferredLayers({ spatialLayer });
+}
