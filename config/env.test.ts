@@ -13,6 +13,8 @@ describe('R60 configuration comes from the environment, faults are told all at o
       logLevel: 'info',
       dev: false,
     });
+    expect(config.metrics).toEqual({ host: '127.0.0.1', port: 9_464 });
+    expect(readConfig({ METRICS: 'off', PORT: '9464' }).metrics).toBeUndefined();
     expect(config.workers).toBeGreaterThanOrEqual(1);
     expect(Object.isFrozen(config)).toBe(true);
   });
@@ -75,6 +77,8 @@ describe('R60 configuration comes from the environment, faults are told all at o
   test.each([
     [{ MEDIA_PORT: '64999', WORKERS: '64', PORT: '65010' }, 'PORT 65010 lies among'],
     [{ MEDIA_PORT: '8087', WORKERS: '2' }, 'PORT 8088 lies among'],
+    [{ MEDIA_PORT: '9460', WORKERS: '8' }, 'METRICS_PORT 9464 lies among'],
+    [{ PORT: '9464' }, 'METRICS_PORT 9464 is PORT'],
   ])('ports that clash are a fault: %j', (env, fault) => {
     expect(() => readConfig(env)).toThrow(fault);
   });

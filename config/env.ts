@@ -8,6 +8,8 @@ export interface Config {
   readonly port: number;
   readonly mediaPort: number;
   readonly mediaListenAddress: string;
+  /** Where the metrics are served; undefined: nowhere. Port 0 takes a free one. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** undefined: every IPv4 address of this machine is told to clients. */
   readonly announcedAddress: string | undefined;
   readonly workers: number;
@@ -85,6 +87,9 @@ const VARIABLES = {
       v.transform((value) => createSecretKey(Buffer.from(value))),
     ),
   ),
+  METRICS: v.optional(v.picklist(['on', 'off'], 'on or off'), 'on'),
+  METRICS_HOST: v.optional(ipAddress, '127.0.0.1'),
+  METRICS_PORT: v.optional(integer(0, 65_535), '9464'),
   ONECAST_DEV: v.optional(v.picklist(['0', '1'], '0 or 1'), '0'),
 } as const;
 
@@ -101,6 +106,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     faults.push(`${name} is ${JSON.stringify(value)} and must be ${parsed.issues[0].message}`);
     return undefined;
   };
+  const metrics = {
+    host: read('METRICS_HOST', VARIABLES.METRICS_HOST) ?? '',
+    port: read('METRICS_PORT', VARIABLES.METRICS_PORT) ?? 0,
+  };
   const values = {
     host: read('HOST', VARIABLES.HOST) ?? '',
     port: read('PORT', VARIABLES.PORT) ?? 0,
@@ -112,6 +121,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
     authKey: readAuthKey(env, faults),
+    metrics: read('METRICS', VARIABLES.METRICS) === 'off' ? undefined : Object.freeze(metrics),
     dev: read('ONECAST_DEV', VARIABLES.ONECAST_DEV) === '1',
   };
   const lastMediaPort = values.mediaPort + values.workers - 1;
@@ -120,10 +130,18 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       `MEDIA_PORT ${values.mediaPort} and WORKERS ${values.workers} reach past port 65535`,
     );
   }
-  if (values.port !== 0 && values.port >= values.mediaPort && values.port <= lastMediaPort) {
-    faults.push(
-      `PORT ${values.port} lies among the media ports ${values.mediaPort} to ${lastMediaPort}`,
-    );
+  for (const [name, port] of [
+    ['PORT', values.port],
+    ['METRICS_PORT', values.metrics?.port ?? 0],
+  ] as const) {
+    if (port !== 0 && port >= values.mediaPort && port <= lastMediaPort) {
+      faults.push(
+        `${name} ${port} lies among the media ports ${values.mediaPort} to ${lastMediaPort}`,
+      );
+    }
+  }
+  if (values.port !== 0 && values.metrics?.port === values.port) {
+    faults.push(`METRICS_PORT ${values.port} is PORT, where the pages are`);
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(values);

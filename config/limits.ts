@@ -77,6 +77,13 @@ export const LIMITS = {
   drainNoticeMs: 200,
   /** Past this, closing is given up and the process exits. */
   shutdownDeadlineMs: 4_000,
+  /** How often transports are asked for what has flowed, and how many of all at most each time. */
+  trafficIntervalMs: 1_000,
+  trafficAskedMax: 50,
+  /** A media worker that has not answered by then is left out of the metrics, not waited for. */
+  scrapeDeadlineMs: 1_000,
+  /** Who watches the server is a few programs; each asks over one connection. */
+  metricsMaxConnections: 32,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
 } as const;

@@ -62,6 +62,7 @@ async function startServer() {
     HOST: '127.0.0.1',
     PORT: '0',
     MEDIA_PORT: String(await freePort()),
+    METRICS: 'off',
     ANNOUNCED_ADDRESS: '127.0.0.1',
     WORKERS: '1',
     MEDIASOUP_WORKER_BIN: process.env.MEDIASOUP_WORKER_BIN,

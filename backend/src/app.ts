@@ -7,11 +7,15 @@ import express from 'express';
 import type { Config } from '../../config/env.ts';
 import type { Limits } from '../../config/limits.ts';
 import { Authority } from './auth/authority.ts';
+import { MetricsServer } from './http/metrics.ts';
 import { builtPages, devPages } from './http/pages.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
 import { routerCapabilities } from './media/room-router.ts';
+import { Traffic } from './media/traffic.ts';
 import { WorkerPool } from './media/worker-pool.ts';
 import type { Log } from './observability/log.ts';
+import { Metrics } from './observability/metrics.ts';
+import { observeServer } from './observability/server-series.ts';
 import { PROTOCOL_VERSION } from './protocol/version.ts';
 import { RoomRegistry } from './rooms/room-registry.ts';
 import { Gateway } from './signalling/gateway.ts';
@@ -19,6 +23,8 @@ import { Gateway } from './signalling/gateway.ts';
 export interface App {
   /** The port pages are served on (PORT=0 takes a free one). */
   readonly port: number;
+  /** The port metrics are served on, undefined where they are off. */
+  readonly metricsPort: number | undefined;
   readonly registry: RoomRegistry;
   readonly pool: WorkerPool;
   /** Not ready at once, pages told, then closed. Idempotent. */
@@ -30,7 +36,12 @@ export interface App {
 const FRONTEND = join(import.meta.dirname, '../../frontend');
 
 /** @throws where a port is taken, a worker can't be started or the frontend isn't built. */
-export async function createApp(config: Config, limits: Limits, log: Log): Promise<App> {
+export async function createApp(
+  config: Config,
+  limits: Limits,
+  log: Log,
+  metrics = new Metrics(),
+): Promise<App> {
   const closers: (() => void | Promise<void>)[] = [];
   let draining = false;
   const closeAll = once1(async () => {
@@ -38,15 +49,17 @@ export async function createApp(config: Config, limits: Limits, log: Log): Promi
     for (const close of closers.toReversed()) await close();
   });
   try {
-    const pool = await WorkerPool.create(config, limits, log);
+    const pool = await WorkerPool.create(config, limits, log, metrics);
     closers.push(() => pool.close());
     const page = {
       protocol: PROTOCOL_VERSION,
       routerRtpCapabilities: await routerCapabilities(pool),
     };
 
-    const registry = new RoomRegistry(pool, limits, log);
+    const registry = new RoomRegistry(pool, limits, log, metrics);
     closers.push(() => registry.close());
+    const traffic = new Traffic(() => registry.members(), limits, metrics);
+    closers.push(() => traffic.close());
 
     const authority = new Authority(config.authKey, limits, log);
     const app = express();
@@ -58,15 +71,30 @@ export async function createApp(config: Config, limits: Limits, log: Log): Promi
     const isReady = () => !draining && pool.ready;
     mountRoutes(app, { dev: config.dev, log, page, pages, isReady });
 
-    const gateway = new Gateway(http, registry, authority, config, limits, log);
+    const gateway = new Gateway(http, registry, authority, config, limits, log, metrics);
     closers.push(async () => {
       http.closeAllConnections();
       await gateway.close();
     });
+    const sockets = () => gateway.socketCount;
+    const readWorkers = observeServer(metrics, { registry, pool, sockets }, limits);
+    const metricsServer =
+      config.metrics &&
+      (await MetricsServer.listen(
+        config.metrics,
+        limits,
+        metrics.registry.contentType,
+        async () => {
+          await readWorkers();
+          return metrics.registry.metrics();
+        },
+      ));
+    closers.push(() => metricsServer?.close());
     http.listen(config.port, config.host);
     await once(http, 'listening');
     return {
       port: addressOf(http.address()).port,
+      metricsPort: metricsServer?.port,
       registry,
       pool,
       close: closeAll,

@@ -4,6 +4,7 @@ import { LIMITS } from '../../config/limits.ts';
 import { machineAddresses } from '../../config/media.ts';
 import { type App, createApp } from './app.ts';
 import { createLog } from './observability/log.ts';
+import { Metrics } from './observability/metrics.ts';
 
 const config = orExit(() => readConfig(process.env));
 const log = createLog(config, process.stdout.isTTY);
@@ -32,13 +33,23 @@ async function stop(): Promise<void> {
 }
 
 try {
-  app = await createApp(config, LIMITS, log);
+  const metrics = new Metrics();
+  metrics.watchProcess();
+  app = await createApp(config, LIMITS, log, metrics);
 } catch (error) {
   log.fatal({ err: error }, 'could not start');
   process.stderr.write(`Onecast could not start: ${reasonOf(error)}\n`);
   process.exit(1);
 }
-log.info({ port: app.port, workers: config.workers, mediaPort: config.mediaPort }, 'listening');
+log.info(
+  {
+    port: app.port,
+    metricsPort: app.metricsPort,
+    workers: config.workers,
+    mediaPort: config.mediaPort,
+  },
+  'listening',
+);
 process.stdout.write(welcome(app.port));
 
 function welcome(port: number): string {
@@ -61,6 +72,9 @@ function welcome(port: number): string {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ('code' in error && error.code === 'EADDRINUSE') {
+    if ('port' in error && error.port === config.metrics?.port) {
+      return `port ${config.metrics?.port} is taken; set METRICS_PORT to another, or METRICS=off`;
+    }
     return `port ${config.port} is taken; set PORT to another, e.g. PORT=8090 npm start`;
   }
   return error.message;

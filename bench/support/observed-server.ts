@@ -57,6 +57,7 @@ export class ObservedServer {
         HOST: '127.0.0.1',
         PORT: '0',
         MEDIA_PORT: String(ports),
+        METRICS_PORT: '0',
         MEDIA_LISTEN_ADDRESS: '127.0.0.1',
         ANNOUNCED_ADDRESS: '127.0.0.1',
         WORKERS: '2',

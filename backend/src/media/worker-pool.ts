@@ -4,6 +4,7 @@ import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
 import { listenInfos } from '../../../config/media.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
+import type { Metrics, WorkerLoss } from '../observability/metrics.ts';
 import { Watchdog } from './watchdog.ts';
 
 /** One living worker process with its WebRtcServer. */
@@ -31,6 +32,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   readonly #config: Config;
   readonly #limits: Limits;
   readonly #log: Log;
+  readonly #metrics: Metrics;
   readonly #seats: (MediaWorker | undefined)[];
   readonly #watchdogs = new Map<types.Worker, Watchdog>();
   readonly #respawns = new Set<NodeJS.Timeout>();
@@ -38,8 +40,13 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   #closed = false;
 
   /** Resolves when every worker is up. @throws where one can't be started. */
-  static async create(config: Config, limits: Limits, log: Log): Promise<WorkerPool> {
-    const pool = new WorkerPool(config, limits, log);
+  static async create(
+    config: Config,
+    limits: Limits,
+    log: Log,
+    metrics: Metrics,
+  ): Promise<WorkerPool> {
+    const pool = new WorkerPool(config, limits, log, metrics);
     try {
       await Promise.all(pool.#seats.map((_, index) => pool.#spawn(index)));
     } catch (error) {
@@ -49,19 +56,25 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     return pool;
   }
 
-  private constructor(config: Config, limits: Limits, log: Log) {
+  private constructor(config: Config, limits: Limits, log: Log, metrics: Metrics) {
     super();
     // Every room listens.
     this.setMaxListeners(0);
     this.#config = config;
     this.#limits = limits;
     this.#log = log;
+    this.#metrics = metrics;
     this.#seats = Array.from({ length: config.workers }, () => undefined);
   }
 
   /** True while every seat is taken. */
   get ready(): boolean {
     return !this.#closed && this.#seats.every((seat) => seat !== undefined);
+  }
+
+  /** How many workers there should be. */
+  get size(): number {
+    return this.#seats.length;
   }
 
   get workers(): readonly MediaWorker[] {
@@ -117,11 +130,13 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
       return;
     }
     this.#seats[index] = seat;
-    worker.once('died', (error) => this.#lost(seat, error));
+    let hung = false;
+    worker.once('died', (error) => this.#lost(seat, error, hung ? 'hung' : 'died'));
     this.#watchdogs.set(
       worker,
       new Watchdog(worker, this.#limits, (reason) => {
         log.error({ reason }, 'media worker hangs: killed');
+        hung = true;
         kill(worker);
       }),
     );
@@ -129,11 +144,12 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     this.emit('workerReady', seat);
   }
 
-  #lost(seat: MediaWorker, error: Error): void {
+  #lost(seat: MediaWorker, error: Error, reason: WorkerLoss): void {
     this.#watchdogs.get(seat.worker)?.close();
     this.#watchdogs.delete(seat.worker);
     this.#seats[seat.index] = undefined;
     if (this.#closed || this.#draining) return;
+    this.#metrics.workerLost(reason);
     this.#log.error({ worker: seat.index, pid: seat.worker.pid, err: error }, 'media worker died');
     // The seat is filled before the rooms are told, where that works at once; sessions that come
     // earlier wait for nothing: they are placed on another worker or told to try later.
@@ -145,10 +161,13 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     const attempt = () => {
       this.#respawns.delete(timer);
       if (this.#closed) return;
-      const spawned = this.#spawn(index).catch((error: unknown) => {
-        this.#log.error({ worker: index, err: error }, 'media worker does not start');
-        this.#respawn(index, Math.min(delayMs * 2, this.#limits.respawnMaxMs), false);
-      });
+      const spawned = this.#spawn(index).then(
+        () => this.#metrics.recovered('worker-replaced'),
+        (error: unknown) => {
+          this.#log.error({ worker: index, err: error }, 'media worker does not start');
+          this.#respawn(index, Math.min(delayMs * 2, this.#limits.respawnMaxMs), false);
+        },
+      );
       runInBackground(this.#log, 'respawn', spawned);
     };
     const timer = setTimeout(attempt, atOnce ? 0 : delayMs);

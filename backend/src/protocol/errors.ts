@@ -37,6 +37,10 @@ export const ERRORS = {
     retry: 'never',
     message: 'The token in this link is for watching, not for broadcasting.',
   },
+  'origin-refused': {
+    retry: 'never',
+    message: 'A page of another address may not connect to this server.',
+  },
   'codec-unsupported': {
     retry: 'never',
     message: 'This browser can not play what the publisher sends.',

@@ -1,6 +1,7 @@
 import type { Limits } from '../../../config/limits.ts';
 import type { WorkerPool } from '../media/worker-pool.ts';
 import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { RoomId, SessionId } from '../protocol/ids.ts';
 import type { Publisher } from './publisher.ts';
@@ -14,14 +15,16 @@ export class RoomRegistry {
   readonly #pool: WorkerPool;
   readonly #limits: Limits;
   readonly #log: Log;
+  readonly #metrics: Metrics;
   readonly #rooms = new Map<RoomId, Room>();
   readonly #members = new Map<SessionId, Member>();
   #closed = false;
 
-  constructor(pool: WorkerPool, limits: Limits, log: Log) {
+  constructor(pool: WorkerPool, limits: Limits, log: Log, metrics: Metrics) {
     this.#pool = pool;
     this.#limits = limits;
     this.#log = log;
+    this.#metrics = metrics;
   }
 
   get roomCount(): number {
@@ -41,6 +44,7 @@ export class RoomRegistry {
       pool: this.#pool,
       limits: this.#limits,
       log: this.#log,
+      metrics: this.#metrics,
       onClosed: (closed) => this.#rooms.delete(closed.id),
       onSession: (member) => this.#members.set(member.session.id, member),
       onSessionClosed: (member) => this.#members.delete(member.session.id),
@@ -51,6 +55,10 @@ export class RoomRegistry {
 
   member(id: SessionId): Member | undefined {
     return this.#members.get(id);
+  }
+
+  rooms(): IterableIterator<Room> {
+    return this.#rooms.values();
   }
 
   members(): IterableIterator<Member> {

@@ -4,6 +4,7 @@ import { RoomRouter } from '../media/room-router.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { MediaWorker, WorkerPool } from '../media/worker-pool.ts';
 import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { RoomId, Secret } from '../protocol/ids.ts';
 import type { OverlayMessage } from '../protocol/overlay.ts';
@@ -19,6 +20,7 @@ export interface RoomContext {
   readonly pool: WorkerPool;
   readonly limits: Limits;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** The room is forgotten. Called once. */
   onClosed(room: Room): void;
   onSession(member: Publisher | Viewer): void;
@@ -157,7 +159,10 @@ export class Room {
     }
     this.#publisher = publisher;
     this.#apply({ type: 'PUBLISHER_READY', epoch: publisher.epoch });
-    if (replaced) this.#supersede(replaced);
+    if (replaced) {
+      this.#context.metrics.recovered('publisher-takeover');
+      this.#supersede(replaced);
+    }
   }
 
   publisherLost(publisher: Publisher): void {
@@ -240,7 +245,8 @@ export class Room {
   async tap(publisher: Publisher, dataProducer: types.DataProducer): Promise<void> {
     await this.#openRouter?.tap(dataProducer, (text) => {
       if (publisher === this.#publisher || publisher === this.#claimant) {
-        this.#overlay.accept(text, performance.now());
+        const taken = this.#overlay.accept(text, performance.now());
+        this.#context.metrics.overlay(taken ? 'taken' : 'dropped', Buffer.byteLength(text));
       }
     });
   }

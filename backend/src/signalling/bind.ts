@@ -1,7 +1,8 @@
 import type { Socket } from 'socket.io';
 import * as v from 'valibot';
 import type { Log } from '../observability/log.ts';
-import { ERRORS, OnecastError } from '../protocol/errors.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { ERRORS, type ErrorCode, OnecastError } from '../protocol/errors.ts';
 import type { Result } from '../protocol/result.ts';
 import {
   type AnswerOf,
@@ -10,6 +11,7 @@ import {
   type RequestOf,
 } from '../protocol/signalling.ts';
 import type { AnswerMemory } from '../rooms/answer-memory.ts';
+import { RecoveryCount } from './recovery-count.ts';
 
 export type Handlers = {
   readonly [N in RequestName]: (request: RequestOf<N>) => Promise<AnswerOf<N>>;
@@ -17,12 +19,47 @@ export type Handlers = {
 
 export interface BindOptions {
   readonly log: Log;
+  readonly metrics: Metrics;
   /** Where the answer to a request of this name is remembered now. */
   memory(name: RequestName): AnswerMemory;
 }
 
-/** Binds every request of the protocol: parse -> once -> handle -> ack -> log. */
+type Refused = Extract<Result<unknown>, { ok: false }>;
+
+/** Binds every request of the protocol: parse -> once -> handle -> ack -> log -> count. */
 export function bind(socket: Socket, handlers: Handlers, options: BindOptions): void {
+  const { log, metrics } = options;
+  const recoveries = new RecoveryCount(metrics);
+  const refuse = (code: ErrorCode, message: string = ERRORS[code].message): Refused => {
+    metrics.refused(code);
+    return { ok: false, code, message };
+  };
+
+  /** Turns every failure into a Result: never rejects. */
+  const answer = async (
+    name: RequestName,
+    handle: () => Promise<unknown>,
+  ): Promise<Result<unknown>> => {
+    const begun = performance.now();
+    const result = await handle().then(
+      (value): Result<unknown> => {
+        log.debug({ request: name }, 'answered');
+        return { ok: true, value: value ?? null };
+      },
+      (error: unknown): Result<unknown> => {
+        if (error instanceof OnecastError) {
+          log.info({ request: name, code: error.code }, 'refused');
+          return refuse(error.code, error.message);
+        }
+        log.error({ request: name, err: error }, 'request failed');
+        return refuse('internal');
+      },
+    );
+    metrics.answered(name, (performance.now() - begun) / 1_000);
+    recoveries.saw(name, result);
+    return result;
+  };
+
   for (const [name, schema] of Object.entries(REQUESTS)) {
     if (!isRequestName(name)) continue;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a name's schema and handler belong together; TypeScript does not follow that through a loop
@@ -31,35 +68,16 @@ export function bind(socket: Socket, handlers: Handlers, options: BindOptions): 
       if (!isAck(ack)) return;
       const parsed = v.safeParse(schema, raw);
       if (!parsed.success) {
-        options.log.info({ request: name, fault: faultOf(parsed.issues[0]) }, 'bad request');
-        ack({ ok: false, code: 'bad-request', message: ERRORS['bad-request'].message });
+        log.info({ request: name, fault: faultOf(parsed.issues[0]) }, 'bad request');
+        ack(refuse('bad-request'));
         return;
       }
       const request = parsed.output;
-      const handle = () => answer(name, () => handler(request), options.log);
-      // answer() turns every failure into a Result, so this promise never rejects.
+      const handle = () => answer(name, async () => handler(request));
+      // answer() never rejects.
       void options.memory(name).once(`${name} ${request.requestId}`, handle).then(ack);
     };
     socket.on(name, listener);
-  }
-}
-
-async function answer(
-  name: RequestName,
-  handle: () => Promise<unknown>,
-  log: Log,
-): Promise<Result<unknown>> {
-  try {
-    const value = await handle();
-    log.debug({ request: name }, 'answered');
-    return { ok: true, value: value ?? null };
-  } catch (error) {
-    if (error instanceof OnecastError) {
-      log.info({ request: name, code: error.code }, 'refused');
-      return { ok: false, code: error.code, message: error.message };
-    }
-    log.error({ request: name, err: error }, 'request failed');
-    return { ok: false, code: 'internal', message: ERRORS.internal.message };
   }
 }
 

@@ -4,6 +4,7 @@ import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
 import type { Authority } from '../auth/authority.ts';
 import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import type { RoomRegistry } from '../rooms/room-registry.ts';
 import { bind } from './bind.ts';
 import { Connection } from './connection.ts';
@@ -20,6 +21,7 @@ export class Gateway {
     config: Pick<Config, 'allowedOrigins'>,
     limits: Limits,
     log: Log,
+    metrics: Metrics,
   ) {
     this.#io = new Server(http, {
       transports: ['websocket'],
@@ -31,13 +33,18 @@ export class Gateway {
       perMessageDeflate: false,
       // One resume mechanism, ours; Socket.IO's can't restore transports.
       // CORS does not stop a websocket, so the origin is checked here.
-      allowRequest: (request, decide) => decide(null, originAllowed(request, config)),
+      allowRequest: (request, decide) => {
+        const allowed = originAllowed(request, config);
+        if (!allowed) metrics.refused('origin-refused');
+        decide(allowed ? null : 'origin-refused', allowed);
+      },
     });
     this.#io.on('connection', (socket) => {
       const socketLog = log.child({ socketId: socket.id });
       const connection = new Connection(socket, limits);
       bind(socket, createHandlers(connection, registry, authority), {
         log: socketLog,
+        metrics,
         memory: (name) => connection.memory(name),
       });
       socket.on('disconnect', (reason) => {
@@ -45,6 +52,10 @@ export class Gateway {
         connection.detach();
       });
     });
+  }
+
+  get socketCount(): number {
+    return this.#io.engine.clientsCount;
   }
 
   /** Tells every page that the server is about to stop. */

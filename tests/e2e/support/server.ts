@@ -69,6 +69,7 @@ export class TestServer {
         HOST: address,
         PORT: String(this.port),
         MEDIA_PORT: String(this.mediaPort),
+        METRICS_PORT: '0',
         MEDIA_LISTEN_ADDRESS: address,
         ANNOUNCED_ADDRESS: address,
         WORKERS: '2',

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { type App, createApp } from '../../../backend/src/app.ts';
 import { createLog } from '../../../backend/src/observability/log.ts';
+import type { Metrics } from '../../../backend/src/observability/metrics.ts';
 import { readConfig } from '../../../config/env.ts';
 import { LIMITS, type Limits } from '../../../config/limits.ts';
 import { SignalClient } from './signal-client.ts';
@@ -11,6 +12,7 @@ export interface ServerOptions {
   readonly workers?: number;
   readonly limits?: Partial<Limits>;
   readonly env?: Readonly<Record<string, string>>;
+  readonly metrics?: Metrics;
 }
 
 /**
@@ -26,11 +28,12 @@ export class TestServer implements AsyncDisposable {
   readonly mediaPort: number;
   readonly #clients: SignalClient[] = [];
 
-  static async start({ workers = 1, limits, env }: ServerOptions = {}): Promise<TestServer> {
+  static async start(options: ServerOptions = {}): Promise<TestServer> {
+    const { workers = 1, limits, env, metrics } = options;
     const mediaPort = await freeMediaPorts(workers);
     const all: Limits = { ...LIMITS, ...SILENT_PUBLISHERS, ...limits };
     const config = readConfig({ ...environment(mediaPort, workers), PORT: '0', ...env });
-    const app = await createApp(config, all, createLog(config, false));
+    const app = await createApp(config, all, createLog(config, false), metrics);
     return new TestServer(app, all, mediaPort);
   }
 
@@ -38,6 +41,17 @@ export class TestServer implements AsyncDisposable {
     this.app = app;
     this.limits = limits;
     this.mediaPort = mediaPort;
+  }
+
+  /** One series as `/metrics` has it, e.g. `onecast_rooms{status="live"}`. @throws where it is missing */
+  async metric(series: string): Promise<number> {
+    const line = (await this.metrics()).split('\n').find((text) => text.startsWith(`${series} `));
+    if (line === undefined) throw new Error(`there is no ${series}`);
+    return Number(line.slice(series.length));
+  }
+
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.app.metricsPort}/metrics`)).text();
   }
 
   get url(): string {
@@ -75,6 +89,7 @@ export function environment(mediaPort: number, workers: number): Record<string, 
     MEDIA_LISTEN_ADDRESS: '127.0.0.1',
     ANNOUNCED_ADDRESS: '127.0.0.1',
     MEDIA_PORT: String(mediaPort),
+    METRICS_PORT: '0',
     WORKERS: String(workers),
     LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'fatal',
     ...(MEDIASOUP_WORKER_BIN !== undefined && { MEDIASOUP_WORKER_BIN }),

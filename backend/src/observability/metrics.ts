@@ -1,0 +1,190 @@
+/** The one place that knows prom-client: what is counted, under which names. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
+import { REQUESTS, type RequestName } from '../protocol/signalling.ts';
+
+/** How a broadcast or a page was brought back, as far as the server sees it. */
+export const RECOVERIES = [
+  'session-resumed',
+  'ice-restarted',
+  'transport-renewed',
+  'consumers-renewed',
+  'rejoined',
+  'publisher-takeover',
+  'worker-replaced',
+] as const;
+export type Recovery = (typeof RECOVERIES)[number];
+
+export const WORKER_LOSSES = ['died', 'hung'] as const;
+export type WorkerLoss = (typeof WORKER_LOSSES)[number];
+
+export const OVERLAY_FATES = ['taken', 'dropped'] as const;
+export type OverlayFate = (typeof OVERLAY_FATES)[number];
+
+/** A request that does not wait for media takes about a millisecond; a join on an idle worker three. */
+const REQUEST_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+/** From a page's first byte to its answer: round trips to other continents count. */
+const JOIN_BUCKETS_S = [0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30];
+
+/**
+ * Counters of one server in a registry of its own. A label is always one of a closed list: no room
+ * name, no address and nothing else that a client chooses.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #refused: Counter<'code'>;
+  readonly #requests: Histogram<'request'>;
+  readonly #joins: Histogram<'role'>;
+  readonly #recoveries: Counter<'kind'>;
+  readonly #workerLosses: Counter<'reason'>;
+  readonly #overlay: Counter<'fate'>;
+  readonly #overlayBytes: Counter;
+  readonly #mediaBytes: Counter<'direction'>;
+  readonly #packetsLost: Counter;
+
+  constructor() {
+    const registers = [this.registry];
+    this.#refused = new Counter({
+      name: 'onecast_refused_total',
+      help: 'Requests, connections and sessions refused or closed, by error code.',
+      labelNames: ['code'],
+      registers,
+    });
+    this.#requests = new Histogram({
+      name: 'onecast_request_seconds',
+      help: 'Time from a request to its answer, refusals included.',
+      labelNames: ['request'],
+      buckets: REQUEST_BUCKETS_S,
+      registers,
+    });
+    this.#joins = new Histogram({
+      name: 'onecast_join_seconds',
+      help: 'Time from the handshake of a socket to the answer that lets its page in.',
+      labelNames: ['role'],
+      buckets: JOIN_BUCKETS_S,
+      registers,
+    });
+    this.#recoveries = new Counter({
+      name: 'onecast_recoveries_total',
+      help: 'What brought a page or a broadcast back, by kind.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.#workerLosses = new Counter({
+      name: 'onecast_worker_losses_total',
+      help: 'Media workers that were lost, by reason.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#overlay = new Counter({
+      name: 'onecast_overlay_messages_total',
+      help: 'Overlay messages of publishers: taken, or dropped by the schema.',
+      labelNames: ['fate'],
+      registers,
+    });
+    this.#overlayBytes = new Counter({
+      name: 'onecast_overlay_bytes_total',
+      help: 'Bytes of the overlay messages that publishers sent.',
+      registers,
+    });
+    this.#mediaBytes = new Counter({
+      name: 'onecast_media_bytes_total',
+      help: 'Bytes on the transports of publishers (in) and viewers (out). Transports are asked in turn, so what flows after one was last asked and before it closes is missing.',
+      labelNames: ['direction'],
+      registers,
+    });
+    this.#packetsLost = new Counter({
+      name: 'onecast_publisher_packets_lost_total',
+      help: 'RTP packets of publishers that did not arrive and were not sent again.',
+      registers,
+    });
+    // A series that is there from the start shows its first event as a rise.
+    for (const code of Object.keys(ERRORS)) this.#refused.inc({ code }, 0);
+    for (const request of Object.keys(REQUESTS)) this.#requests.zero({ request });
+    for (const role of ['publisher', 'viewer']) this.#joins.zero({ role });
+    for (const kind of RECOVERIES) this.#recoveries.inc({ kind }, 0);
+    for (const reason of WORKER_LOSSES) this.#workerLosses.inc({ reason }, 0);
+    for (const fate of OVERLAY_FATES) this.#overlay.inc({ fate }, 0);
+    for (const direction of ['in', 'out']) this.#mediaBytes.inc({ direction }, 0);
+  }
+
+  /** The process itself. Node can't take these observers off again: once per process. */
+  watchProcess(): void {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  refused(code: ErrorCode): void {
+    this.#refused.inc({ code });
+  }
+
+  answered(request: RequestName, seconds: number): void {
+    this.#requests.observe({ request }, seconds);
+  }
+
+  joined(role: 'publisher' | 'viewer', seconds: number): void {
+    this.#joins.observe({ role }, seconds);
+  }
+
+  recovered(kind: Recovery): void {
+    this.#recoveries.inc({ kind });
+  }
+
+  workerLost(reason: WorkerLoss): void {
+    this.#workerLosses.inc({ reason });
+  }
+
+  overlay(fate: OverlayFate, bytes: number): void {
+    this.#overlay.inc({ fate });
+    this.#overlayBytes.inc(bytes);
+  }
+
+  mediaBytes(direction: 'in' | 'out', bytes: number): void {
+    this.#mediaBytes.inc({ direction }, bytes);
+  }
+
+  packetsLost(packets: number): void {
+    this.#packetsLost.inc(packets);
+  }
+
+  /** Values that are read when somebody asks. A counter's may begin anew, as Prometheus expects. */
+  series(
+    type: 'gauge' | 'counter',
+    name: string,
+    help: string,
+    read: () => Iterable<Reading>,
+  ): void {
+    const registers = [this.registry];
+    const labelNames = ['worker', 'mode', 'status', 'role', 'process'];
+    if (type === 'gauge') {
+      const gauge: Gauge = new Gauge({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect: () => {
+          gauge.reset();
+          for (const [value, labels] of read()) gauge.set(labels ?? {}, value);
+        },
+      });
+    } else {
+      const counter: Counter = new Counter({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect: () => {
+          counter.reset();
+          for (const [value, labels] of read()) counter.inc(labels ?? {}, value);
+        },
+      });
+    }
+  }
+}
+
+/** A value and what it belongs to. */
+export type Reading = readonly [
+  value: number,
+  labels?: Readonly<
+    Partial<Record<'worker' | 'mode' | 'status' | 'role' | 'process', string | number>>
+  >,
+];
