@@ -13,6 +13,16 @@ describe('R60 configuration comes from the environment, faults are told all at o
       logLevel: 'info',
       dev: false,
     });
+    expect(config.trustProxy).toBe(0);
+    expect(readConfig({ TRUST_PROXY: '2' }).trustProxy).toBe(2);
+    expect(readConfig({ TRUST_PROXY: '127.0.0.1, 10.0.0.0/8, ::1' }).trustProxy).toEqual([
+      '127.0.0.1',
+      '10.0.0.0/8',
+      '::1',
+    ]);
+    expect(readConfig({ MAX_SOCKETS_PER_ADDRESS: '7' }).limits).toEqual({
+      socketsPerAddressMax: 7,
+    });
     expect(config.metrics).toEqual({ host: '127.0.0.1', port: 9_464 });
     expect(readConfig({ METRICS: 'off', PORT: '9464' }).metrics).toBeUndefined();
     expect(config.workers).toBeGreaterThanOrEqual(1);
@@ -78,8 +88,12 @@ describe('R60 configuration comes from the environment, faults are told all at o
     [{ MEDIA_PORT: '64999', WORKERS: '64', PORT: '65010' }, 'PORT 65010 lies among'],
     [{ MEDIA_PORT: '8087', WORKERS: '2' }, 'PORT 8088 lies among'],
     [{ MEDIA_PORT: '9460', WORKERS: '8' }, 'METRICS_PORT 9464 lies among'],
+    [{ TRUST_PROXY: 'everybody' }, 'TRUST_PROXY is "everybody" and must be the number of proxies'],
+    [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY'],
+    [{ TRUST_PROXY: '1,2' }, 'TRUST_PROXY'],
+    [{ MAX_SOCKETS_PER_ADDRESS: '0' }, 'MAX_SOCKETS_PER_ADDRESS is "0"'],
     [{ PORT: '9464' }, 'METRICS_PORT 9464 is PORT'],
-  ])('ports that clash are a fault: %j', (env, fault) => {
+  ])('what makes no sense is a fault: %j', (env, fault) => {
     expect(() => readConfig(env)).toThrow(fault);
   });
 });

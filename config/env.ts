@@ -1,13 +1,19 @@
 /** Environment -> frozen, typed Config. Every fault is reported, all at once. */
 import { createSecretKey, type KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import * as v from 'valibot';
+import type { Limits } from './limits.ts';
 
 export interface Config {
   readonly host: string;
   readonly port: number;
   readonly mediaPort: number;
   readonly mediaListenAddress: string;
+  /** How many proxies stand before this server, or the addresses (or networks) of those that do. */
+  readonly trustProxy: number | readonly string[];
+  /** What the operator has changed of config/limits.ts. */
+  readonly limits: Partial<Pick<Limits, 'socketsPerAddressMax' | 'connectsPerAddressMax'>>;
   /** Where the metrics are served; undefined: nowhere. Port 0 takes a free one. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** undefined: every IPv4 address of this machine is told to clients. */
@@ -87,6 +93,20 @@ const VARIABLES = {
       v.transform((value) => createSecretKey(Buffer.from(value))),
     ),
   ),
+  TRUST_PROXY: v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((value) => value.split(',').map((entry) => entry.trim())),
+      v.check(
+        (entries) => entries.every(isNetwork) || (entries.length === 1 && isHops(entries[0])),
+        'the number of proxies before this server (0 to 9), or their addresses with commas between, such as 127.0.0.1,10.0.0.0/8',
+      ),
+      v.transform((entries) => (isHops(entries[0]) ? Number(entries[0]) : Object.freeze(entries))),
+    ),
+    '0',
+  ),
+  MAX_SOCKETS_PER_ADDRESS: v.optional(integer(1, 1_000_000)),
+  MAX_CONNECTS_PER_ADDRESS: v.optional(integer(1, 1_000_000)),
   METRICS: v.optional(v.picklist(['on', 'off'], 'on or off'), 'on'),
   METRICS_HOST: v.optional(ipAddress, '127.0.0.1'),
   METRICS_PORT: v.optional(integer(0, 65_535), '9464'),
@@ -110,6 +130,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host: read('METRICS_HOST', VARIABLES.METRICS_HOST) ?? '',
     port: read('METRICS_PORT', VARIABLES.METRICS_PORT) ?? 0,
   };
+  const socketsPerAddressMax = read('MAX_SOCKETS_PER_ADDRESS', VARIABLES.MAX_SOCKETS_PER_ADDRESS);
+  const connectsPerAddressMax = read(
+    'MAX_CONNECTS_PER_ADDRESS',
+    VARIABLES.MAX_CONNECTS_PER_ADDRESS,
+  );
   const values = {
     host: read('HOST', VARIABLES.HOST) ?? '',
     port: read('PORT', VARIABLES.PORT) ?? 0,
@@ -121,6 +146,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
     authKey: readAuthKey(env, faults),
+    trustProxy: read('TRUST_PROXY', VARIABLES.TRUST_PROXY) ?? 0,
+    limits: Object.freeze({
+      ...(socketsPerAddressMax !== undefined && { socketsPerAddressMax }),
+      ...(connectsPerAddressMax !== undefined && { connectsPerAddressMax }),
+    }),
     metrics: read('METRICS', VARIABLES.METRICS) === 'off' ? undefined : Object.freeze(metrics),
     dev: read('ONECAST_DEV', VARIABLES.ONECAST_DEV) === '1',
   };
@@ -162,6 +192,21 @@ export function readAuthKey(
     `AUTH_SECRET is ${bytes} bytes long and must be ${AUTH_SECRET_MIN_BYTES} or more, such as openssl rand -base64 32 makes`,
   );
   return undefined;
+}
+
+function isHops(value: string | undefined): boolean {
+  return value !== undefined && /^\d$/.test(value);
+}
+
+/** An address, or a network such as 10.0.0.0/8. */
+function isNetwork(value: string): boolean {
+  const [address = '', prefix, ...more] = value.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return (
+    prefix === undefined ||
+    (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+  );
 }
 
 function isOrigin(value: string): boolean {

@@ -8,6 +8,27 @@ export const LIMITS = {
   connectTimeoutMs: 10_000,
   /** The largest honest message, RTP capabilities of a browser, is about 12 KiB. */
   signalMaxBytes: 64 * 1024,
+  /**
+   * Messages of one socket. A page sends five when it joins and one or two a second while a line is
+   * being mended. What is beyond is refused; a page then closes its socket and waits.
+   */
+  messageBurst: 20,
+  messagesPerS: 10,
+  /** So many refusals within so long and the socket is cut: no page goes on after the first. */
+  violationsMax: 3,
+  violationWindowMs: 10_000,
+  /** Packets of any kind, answers to pings among them: well above what those messages need. */
+  packetBurst: 100,
+  packetsPerS: 50,
+  /** A browser sends a message in one piece, or in a few. */
+  messageFragmentsMax: 256,
+  /**
+   * Sockets of one address (an IPv6 /64 counts as one), and how many it may open within 10 s. A
+   * school or a company is one address, and comes back within seconds of a restart: 200 pages need
+   * two windows. Larger ones set MAX_SOCKETS_PER_ADDRESS and MAX_CONNECTS_PER_ADDRESS.
+   */
+  socketsPerAddressMax: 200,
+  connectsPerAddressMax: 100,
   /** An answer is remembered so long, for a page that repeats a request whose ack was lost. */
   answerMemoryMs: 60_000,
   /** Answers remembered per session; the oldest goes first. A page has at most a few under way. */
@@ -28,6 +49,15 @@ export const LIMITS = {
   interruptedRoomMs: 120_000,
   /** A room nobody is in is forgotten, and its name is free again. */
   idleRoomMs: 600_000,
+  /** One in which nobody has been on air holds nothing that anyone would miss. */
+  idleUnusedRoomMs: 60_000,
+  /** A room with its router takes less than 100 KiB, in Node and its worker together. */
+  roomsMax: 1_000,
+  roomsPerAddressMax: 100,
+  /** One without media takes 30 KiB in its worker and less than 60 KiB in Node: 1 GiB at most. */
+  sessionsMax: 10_000,
+  /** Sessions of an address for each socket that it may have: reloaded pages leave some behind. */
+  sessionsPerSocketMax: 2,
   /** Changes of the number of viewers are told at most so often. */
   viewerCountPushMs: 500,
 
@@ -84,6 +114,12 @@ export const LIMITS = {
   scrapeDeadlineMs: 1_000,
   /** Who watches the server is a few programs; each asks over one connection. */
   metricsMaxConnections: 32,
+  /** Twice the sessions: a page has its socket, and for a moment what it loads. */
+  httpConnectionsMax: 20_000,
+  /** Headers of an honest browser take 1 to 2 KiB, cookies of others on the same host more. */
+  headersMaxBytes: 16 * 1024,
+  /** How often the two deadlines below are looked at; Node's own 30 s would triple them. */
+  httpCheckIntervalMs: 2_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
 } as const;

@@ -38,10 +38,11 @@ const FRONTEND = join(import.meta.dirname, '../../frontend');
 /** @throws where a port is taken, a worker can't be started or the frontend isn't built. */
 export async function createApp(
   config: Config,
-  limits: Limits,
+  givenLimits: Limits,
   log: Log,
   metrics = new Metrics(),
 ): Promise<App> {
+  const limits: Limits = { ...givenLimits, ...config.limits };
   const closers: (() => void | Promise<void>)[] = [];
   let draining = false;
   const closeAll = once1(async () => {
@@ -63,7 +64,7 @@ export async function createApp(
 
     const authority = new Authority(config.authKey, limits, log);
     const app = express();
-    const http = createHttpServer(app, limits);
+    const http = createHttpServer(app, limits, metrics);
     const pages = config.dev
       ? await devPages(FRONTEND, http)
       : await builtPages(join(FRONTEND, 'dist'));

@@ -2,12 +2,15 @@
 import { ConfigError, readConfig } from '../../config/env.ts';
 import { LIMITS } from '../../config/limits.ts';
 import { machineAddresses } from '../../config/media.ts';
+import { unknownVariables } from '../../config/unknown-variables.ts';
 import { type App, createApp } from './app.ts';
 import { createLog } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
 
 const config = orExit(() => readConfig(process.env));
 const log = createLog(config, process.stdout.isTTY);
+
+for (const sentence of unknownVariables(process.env)) log.warn(sentence);
 
 let app: App | undefined;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

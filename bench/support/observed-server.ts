@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Limits } from '../../config/limits.ts';
+import { ONE_ADDRESS_ENV } from '../../tests/support/one-address.ts';
 import { freePorts } from './ports.ts';
 
 export interface Counts {
@@ -58,6 +59,7 @@ export class ObservedServer {
         PORT: '0',
         MEDIA_PORT: String(ports),
         METRICS_PORT: '0',
+        ...ONE_ADDRESS_ENV,
         MEDIA_LISTEN_ADDRESS: '127.0.0.1',
         ANNOUNCED_ADDRESS: '127.0.0.1',
         WORKERS: '2',

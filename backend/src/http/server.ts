@@ -3,16 +3,49 @@ import type { ErrorRequestHandler, Express } from 'express';
 import { pinoHttp } from 'pino-http';
 import type { Limits } from '../../../config/limits.ts';
 import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
 import type { PageConfig } from '../protocol/signalling.ts';
 import { healthRoutes } from './health.ts';
 import { type PageSource, pageRoutes } from './pages.ts';
 import { securityHeaders } from './security.ts';
 
-export function createHttpServer(app: Express, limits: Limits): Server {
-  const server = createServer(app);
+export function createHttpServer(app: Express, limits: Limits, metrics: Metrics): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: limits.headersMaxBytes,
+      connectionsCheckingInterval: limits.httpCheckIntervalMs,
+    },
+    app,
+  );
+  server.maxConnections = limits.httpConnectionsMax;
+  server.on('drop', () => metrics.refused('too-many'));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const answer = faultOf(error.code);
+    if (answer) metrics.refused(answer.code);
+    if (answer && socket.writable) {
+      socket.end(`HTTP/1.1 ${answer.status}\r\nConnection: close\r\n\r\n`);
+    } else socket.destroy();
+  });
   server.headersTimeout = limits.headersTimeoutMs;
   server.requestTimeout = limits.requestTimeoutMs;
   return server;
+}
+
+/** What is said to a client that Node has given up on; undefined where its line was merely cut. */
+function faultOf(cause = ''): { code: ErrorCode; status: string } | undefined {
+  switch (cause) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { code: 'too-slow', status: '408 Request Timeout' };
+    case 'HPE_HEADER_OVERFLOW':
+      return { code: 'bad-request', status: '431 Request Header Fields Too Large' };
+    case 'HPE_INVALID_EOF_STATE':
+      return undefined;
+    default:
+      return cause.startsWith('HPE_')
+        ? { code: 'bad-request', status: '400 Bad Request' }
+        : undefined;
+  }
 }
 
 export interface RouteOptions {

@@ -50,7 +50,11 @@ export const ERRORS = {
   'stale-epoch': { retry: 'rejoin', message: 'The broadcast has changed meanwhile.' },
   'media-unavailable': { retry: 'later', message: 'The media workers are not ready.' },
   draining: { retry: 'later', message: 'The server is about to restart.' },
-  'too-many': { retry: 'later', message: 'Too many requests.' },
+  'too-many': {
+    retry: 'later',
+    message: 'There are too many requests or pages from your address just now.',
+  },
+  'too-slow': { retry: 'later', message: 'The request took too long to arrive.' },
   internal: { retry: 'later', message: 'Something went wrong on the server.' },
 } as const satisfies Record<string, { retry: Retry; message: string }>;
 

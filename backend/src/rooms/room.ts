@@ -313,10 +313,9 @@ export class Room {
       clearTimeout(this.#idleTimer);
       this.#idleTimer = undefined;
     } else {
-      this.#idleTimer ??= setTimeout(
-        () => this.#close('IDLE_EXPIRED'),
-        this.limits.idleRoomMs,
-      ).unref();
+      const { idleRoomMs, idleUnusedRoomMs } = this.limits;
+      const wait = this.#state.status === 'open' ? idleUnusedRoomMs : idleRoomMs;
+      this.#idleTimer ??= setTimeout(() => this.#close('IDLE_EXPIRED'), wait).unref();
     }
   }
 

@@ -11,20 +11,23 @@ import type { Viewer } from '../rooms/viewer.ts';
 
 /** One socket and the session that it speaks for, once it has joined, published or resumed. */
 export class Connection implements Line {
+  /** Whose it is, as limits count. */
+  readonly address: string;
   readonly #socket: Socket;
   /** For requests that come before there is a session. */
   readonly #answers: AnswerMemory;
   readonly #entrance = new Exclusive();
   #member: Member | undefined;
 
-  constructor(socket: Socket, limits: Limits) {
+  constructor(socket: Socket, address: string, limits: Limits) {
     this.#socket = socket;
+    this.address = address;
     this.#answers = new AnswerMemory(limits.answerMemoryMs, limits.answerMemoryMax);
   }
 
   /**
-   * Join, publish and resume run one at a time; a second entrance on the same socket leaves the
-   * first session behind, which then expires.
+   * Join, publish and resume run one at a time. A second entrance on the same socket ends a viewer's
+   * first session, else a page could pile them up; a publisher's expires, or is taken over.
    */
   enter<T>(task: () => Promise<T>): Promise<T> {
     return this.#entrance.run(task);
@@ -33,9 +36,14 @@ export class Connection implements Line {
   /** From here on the socket speaks for `member`. @throws where the socket is gone already. */
   attach(member: Member): void {
     if (!this.#socket.connected) throw new OnecastError('session-gone');
-    if (this.#member !== member) this.#member?.session.detach(this);
+    if (this.#member !== member) this.#leaveBehind();
     this.#member = member;
     member.session.attach(this);
+  }
+
+  #leaveBehind(): void {
+    if (this.#member?.role === 'viewer') this.#member.session.close('left');
+    else this.detach();
   }
 
   detach(): void {

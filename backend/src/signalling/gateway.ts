@@ -3,11 +3,15 @@ import { Server } from 'socket.io';
 import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
 import type { Authority } from '../auth/authority.ts';
-import type { Log } from '../observability/log.ts';
+import { clientAddress, proxyWarning, trustOf } from '../http/client-address.ts';
+import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
 import type { RoomRegistry } from '../rooms/room-registry.ts';
+import { AddressLimits } from './address-limits.ts';
 import { bind } from './bind.ts';
 import { Connection } from './connection.ts';
+import { guardMessages, guardPackets } from './flood-guard.ts';
 import { createHandlers } from './handlers.ts';
 
 /** The Socket.IO server: one socket per page, websocket only, no media and no overlay on it. */
@@ -18,11 +22,23 @@ export class Gateway {
     http: HttpServer,
     registry: RoomRegistry,
     authority: Authority,
-    config: Pick<Config, 'allowedOrigins'>,
+    config: Pick<Config, 'allowedOrigins' | 'trustProxy'>,
     limits: Limits,
     log: Log,
     metrics: Metrics,
   ) {
+    const trust = trustOf(config.trustProxy);
+    const warnOfProxy = proxyWarning(config.trustProxy, log);
+    const addresses = new AddressLimits(limits);
+    const refusalOf = async (request: IncomingMessage): Promise<ErrorCode | undefined> => {
+      warnOfProxy(request);
+      if (!originAllowed(request, config)) return 'origin-refused';
+      const admitted = await addresses.admit(clientAddress(request, trust), (release) => {
+        if (request.socket.destroyed) release();
+        else request.socket.once('close', release);
+      });
+      return admitted ? undefined : 'too-many';
+    };
     this.#io = new Server(http, {
       transports: ['websocket'],
       serveClient: false,
@@ -34,14 +50,19 @@ export class Gateway {
       // One resume mechanism, ours; Socket.IO's can't restore transports.
       // CORS does not stop a websocket, so the origin is checked here.
       allowRequest: (request, decide) => {
-        const allowed = originAllowed(request, config);
-        if (!allowed) metrics.refused('origin-refused');
-        decide(allowed ? null : 'origin-refused', allowed);
+        const decided = refusalOf(request).then((code) => {
+          if (code) metrics.refused(code);
+          decide(code, code === undefined);
+        });
+        runInBackground(log, 'admission', decided);
       },
     });
+    guardPackets(this.#io, limits, metrics, log);
     this.#io.on('connection', (socket) => {
       const socketLog = log.child({ socketId: socket.id });
-      const connection = new Connection(socket, limits);
+      const address = clientAddress(socket.request, trust);
+      const connection = new Connection(socket, address, limits);
+      guardMessages(socket, limits, metrics, socketLog);
       bind(socket, createHandlers(connection, registry, authority), {
         log: socketLog,
         metrics,

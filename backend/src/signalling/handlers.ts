@@ -87,7 +87,8 @@ async function join(
   const { room, token } = request;
   assertProtocol(request.protocol);
   await authority.authorise({ room, role: 'viewer', token });
-  const viewer = registry.room(room).addViewer(rtpCapabilitiesOf(request.rtpCapabilities));
+  const rtpCapabilities = rtpCapabilitiesOf(request.rtpCapabilities);
+  const viewer = registry.addViewer(room, rtpCapabilities, connection.address);
   return entered(viewer, async () => {
     const transport = await viewer.openTransport();
     const media = await viewer.matchBroadcast();
@@ -111,9 +112,11 @@ async function publish(
   const { room, token } = request;
   assertProtocol(request.protocol);
   await authority.authorise({ room, role: 'publisher', token });
-  const { publisher, publisherSecret } = registry
-    .room(room)
-    .claim(authority.byToken ? { by: 'token' } : { by: 'secret', secret: request.publisherSecret });
+  const { publisher, publisherSecret } = registry.claim(
+    room,
+    authority.byToken ? { by: 'token' } : { by: 'secret', secret: request.publisherSecret },
+    connection.address,
+  );
   return entered(publisher, async () => {
     const transport = await publisher.openTransport();
     connection.attach(publisher);

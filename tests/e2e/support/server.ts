@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ONE_ADDRESS_ENV } from '../../support/one-address.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 
@@ -70,6 +71,7 @@ export class TestServer {
         PORT: String(this.port),
         MEDIA_PORT: String(this.mediaPort),
         METRICS_PORT: '0',
+        ...ONE_ADDRESS_ENV,
         MEDIA_LISTEN_ADDRESS: address,
         ANNOUNCED_ADDRESS: address,
         WORKERS: '2',

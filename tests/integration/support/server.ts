@@ -6,6 +6,7 @@ import { createLog } from '../../../backend/src/observability/log.ts';
 import type { Metrics } from '../../../backend/src/observability/metrics.ts';
 import { readConfig } from '../../../config/env.ts';
 import { LIMITS, type Limits } from '../../../config/limits.ts';
+import { ONE_ADDRESS_LIMITS } from '../../support/one-address.ts';
 import { SignalClient } from './signal-client.ts';
 
 export interface ServerOptions {
@@ -16,10 +17,10 @@ export interface ServerOptions {
 }
 
 /**
- * Signalling without media: a publisher of these tests sends no packet, so nothing may be concluded
- * from its silence.
+ * Signalling without media: the pages of these tests send no packet, so nothing may be concluded
+ * from their silence.
  */
-const SILENT_PUBLISHERS = { pulseLostMs: 3_600_000 } as const;
+const SIGNALLING_ONLY = { pulseLostMs: 3_600_000, dtlsDeadlineMs: 3_600_000 } as const;
 
 /** The real app in this process, with real workers, on ports of its own. */
 export class TestServer implements AsyncDisposable {
@@ -31,7 +32,7 @@ export class TestServer implements AsyncDisposable {
   static async start(options: ServerOptions = {}): Promise<TestServer> {
     const { workers = 1, limits, env, metrics } = options;
     const mediaPort = await freeMediaPorts(workers);
-    const all: Limits = { ...LIMITS, ...SILENT_PUBLISHERS, ...limits };
+    const all: Limits = { ...LIMITS, ...ONE_ADDRESS_LIMITS, ...SIGNALLING_ONLY, ...limits };
     const config = readConfig({ ...environment(mediaPort, workers), PORT: '0', ...env });
     const app = await createApp(config, all, createLog(config, false), metrics);
     return new TestServer(app, all, mediaPort);

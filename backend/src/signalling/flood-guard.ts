@@ -1,0 +1,97 @@
+/**
+ * Keeps one socket from costing more than its share. Two sieves, one behind the other: everything
+ * that arrives on the websocket, whatever it means to Socket.IO, and the messages among it.
+ */
+import type { Socket as EngineSocket } from 'engine.io';
+import type { Server, Socket } from 'socket.io';
+import type { Limits } from '../../../config/limits.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { ERRORS } from '../protocol/errors.ts';
+import { TokenBucket } from '../protocol/token-bucket.ts';
+
+/** The rawest event of each kind that Socket.IO, Engine.IO and ws let see. */
+export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: Log): void {
+  limitFragments(io, limits);
+  io.engine.on('connection', (raw: EngineSocket) => {
+    const bucket = new TokenBucket(
+      { burst: limits.packetBurst, perS: limits.packetsPerS },
+      performance.now(),
+    );
+    let cut = false;
+    const count = () => {
+      if (cut || bucket.take(performance.now())) return;
+      cut = true;
+      metrics.refused('too-many');
+      log.info('socket cut: too many packets');
+      // A closing handshake would leave the sender half a minute to go on.
+      raw.request.socket.destroy();
+    };
+    raw.on('packet', count);
+    // Without an answer to its closing frame ws would go on listening for half a minute.
+    raw.once('close', () => raw.request.socket.destroySoon());
+    // ws answers these itself; Engine.IO never hears of them.
+    const webSocket: unknown = Reflect.get(raw.transport, 'socket');
+    if (!isEmitter(webSocket)) throw new Error('Engine.IO keeps its websocket elsewhere');
+    webSocket.on('ping', count);
+    webSocket.on('pong', count);
+  });
+}
+
+/**
+ * In front of parsing, for known names and unknown ones, with an ack and without. What is beyond
+ * the bucket is refused; who goes on all the same is cut. A page stops at its first refusal and
+ * waits, so it never gets there.
+ */
+export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, log: Log): void {
+  const bucket = new TokenBucket(
+    { burst: limits.messageBurst, perS: limits.messagesPerS },
+    performance.now(),
+  );
+  const violations: number[] = [];
+  let cut = false;
+  socket.use((event, next) => {
+    // What came in the same breath is still handed on.
+    if (cut) return;
+    const now = performance.now();
+    if (bucket.take(now)) {
+      next();
+      return;
+    }
+    metrics.refused('too-many');
+    const ack: unknown = event.at(-1);
+    if (typeof ack === 'function') {
+      ack({ ok: false, code: 'too-many', message: ERRORS['too-many'].message });
+    }
+    violations.push(now);
+    while (now - (violations[0] ?? now) > limits.violationWindowMs) violations.shift();
+    if (violations.length < limits.violationsMax) return;
+    cut = true;
+    log.info('socket cut: too many messages');
+    // The refusals are on their way; nothing more is read.
+    socket.conn.request.socket.destroySoon();
+  });
+}
+
+/** A message in thousands of pieces costs a buffer each; ws allows 16,384 and Engine.IO has no say. */
+function limitFragments(io: Server, { messageFragmentsMax }: Limits): void {
+  const webSockets: unknown = Reflect.get(io.engine, 'ws');
+  const options: unknown =
+    typeof webSockets === 'object' && webSockets !== null
+      ? Reflect.get(webSockets, 'options')
+      : undefined;
+  if (typeof options !== 'object' || options === null) {
+    throw new Error('Engine.IO keeps its websocket server elsewhere');
+  }
+  Reflect.set(options, 'maxFragments', messageFragmentsMax);
+}
+
+interface Emitter {
+  on(event: string, listener: () => void): unknown;
+}
+
+function isEmitter(value: unknown): value is Emitter {
+  return (
+    typeof value === 'object' && value !== null && typeof Reflect.get(value, 'on') === 'function'
+  );
+}

@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { unknownVariables } from './unknown-variables.ts';
+
+it('R81 a variable with the prefix that nothing reads is told, with what may be meant', () => {
+  expect(
+    unknownVariables({ ONECAST_DEV: '1', ONECAST_CACHE: '/c', PORT: '80', ONECAST: '1' }),
+  ).toEqual([]);
+  expect(unknownVariables({ ONECAST_DEF: '1', ONECAST_PORT_RANGE: '80' })).toEqual([
+    'ONECAST_DEF is not known here; perhaps ONECAST_DEV is meant',
+    'ONECAST_PORT_RANGE is not known here',
+  ]);
+});

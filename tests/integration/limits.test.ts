@@ -1,0 +1,248 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, test } from 'vitest';
+import { LIMITS } from '../../config/limits.ts';
+import { broadcast, join, PROTOCOL } from './support/roles.ts';
+import { OPCODE, RawSocket, rawHttp } from './support/raw-socket.ts';
+import { TestServer } from './support/server.ts';
+import { SignalClient } from './support/signal-client.ts';
+import { until } from './support/until.ts';
+
+const { messageBurst, messagesPerS, violationsMax, packetBurst, packetsPerS } = LIMITS;
+/** The real ones, where a test server has others. */
+const MESSAGES = { messageBurst, messagesPerS, packetBurst, packetsPerS };
+const refusals = (server: TestServer) => server.metric('onecast_refused_total{code="too-many"}');
+
+describe('R82 messages of one socket', () => {
+  it('beyond the bucket are refused, and who goes on is cut; nobody else notices', async () => {
+    await using server = await TestServer.start({ limits: MESSAGES });
+    const [flooder, bystander] = await Promise.all([server.connect(), server.connect()]);
+    await join(bystander, 'room-a');
+    // Fewer than the packets that are cut without a word.
+    const asked = Array.from({ length: 60 }, () => flooder.raw('leave', null));
+    const answers = await Promise.allSettled(asked);
+    // Some of them are on their way when the socket is cut.
+    expect(answers.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(
+      messageBurst + violationsMax,
+    );
+    expect(await server.metric('onecast_refused_total{code="bad-request"}')).toBe(messageBurst);
+    expect(flooder.connected).toBe(false);
+    expect(await refusals(server)).toBe(violationsMax);
+    expect(await bystander.codeOf('renewTransport')).toBeUndefined();
+  });
+
+  test.each([
+    ['of a name that nobody knows', '2["who-knows",{}]'],
+    ['without an ack', '2["join",{}]'],
+    ['with an ack', '21["join",{}]'],
+  ])('those %s count as well', async (_what, packet) => {
+    await using server = await TestServer.start({ limits: MESSAGES });
+    const client = await server.connect();
+    for (let i = 0; i < messageBurst + violationsMax; i += 1) client.write(`4${packet}`);
+    await until('the socket is cut', () => !client.connected);
+    expect(await refusals(server)).toBe(violationsMax);
+  });
+
+  it('one refusal closes nothing', async () => {
+    await using server = await TestServer.start({ limits: { ...MESSAGES, messagesPerS: 0 } });
+    const client = await server.connect();
+    for (let i = 0; i < messageBurst; i += 1) await client.codeOf('renewTransport');
+    expect(await client.codeOf('renewTransport')).toBe('too-many');
+    expect(client.connected).toBe(true);
+  });
+});
+
+describe('R83 what never becomes a message', () => {
+  const FLOODS: Record<string, (socket: RawSocket) => void> = {
+    'answers to pings that nobody sent': (socket) => socket.frame(OPCODE.text, '3'),
+    'other namespaces': (socket) => socket.frame(OPCODE.text, '40/admin,'),
+    'acks of nothing': (socket) => socket.frame(OPCODE.text, '431[]'),
+    'binary attachments': (socket) => {
+      socket.frame(OPCODE.text, '451-["a",{"_placeholder":true,"num":0}]');
+      socket.frame(OPCODE.binary, 'b');
+    },
+    'pings of the websocket': (socket) => socket.frame(OPCODE.ping),
+    'pongs of the websocket': (socket) => socket.frame(OPCODE.pong),
+  };
+
+  test.each(Object.keys(FLOODS))('a flood of %s is cut', async (kind) => {
+    await using server = await TestServer.start({ limits: MESSAGES });
+    const bystander = await server.connect();
+    const socket = await RawSocket.open(server.url);
+    for (let i = 0; i < packetBurst * 2; i += 1) FLOODS[kind]?.(socket);
+    await socket.closed;
+    expect(await refusals(server)).toBeGreaterThanOrEqual(1);
+    expect(bystander.connected).toBe(true);
+  });
+
+  it('a message in thousands of pieces is cut before they add up', async () => {
+    await using server = await TestServer.start({ limits: MESSAGES });
+    const [socket, few] = await Promise.all([
+      RawSocket.open(server.url),
+      RawSocket.open(server.url),
+    ]);
+    socket.frame(OPCODE.text, '4', false);
+    for (let i = 0; i <= server.limits.messageFragmentsMax; i += 1) {
+      socket.frame(OPCODE.continuation, 'x', false);
+    }
+    few.frame(OPCODE.text, '4', false);
+    for (let i = 0; i < 8; i += 1) few.frame(OPCODE.continuation, 'x', false);
+    await socket.closed;
+    expect(few.isClosed).toBe(false);
+    few.close();
+  });
+});
+
+describe('R84 sockets of one address', () => {
+  const refused = async (url: string, headers?: Record<string, string>) =>
+    SignalClient.connect(url, headers).then(
+      (client) => {
+        client.close();
+        return false;
+      },
+      () => true,
+    );
+
+  it('are so many at a time', async () => {
+    await using server = await TestServer.start({ limits: { socketsPerAddressMax: 3 } });
+    const open = await Promise.all([1, 2, 3].map(() => server.connect()));
+    expect(await refused(server.url)).toBe(true);
+    expect(await refusals(server)).toBe(1);
+    open[0]?.close();
+    await until('there is room again', async () => !(await refused(server.url)));
+    expect(open[1]?.connected).toBe(true);
+  });
+
+  it('are opened so many within ten seconds', async () => {
+    await using server = await TestServer.start({ limits: { connectsPerAddressMax: 20 } });
+    const tried = await Promise.all(Array.from({ length: 50 }, () => refused(server.url)));
+    expect(tried.filter(Boolean)).toHaveLength(30);
+  });
+
+  it('the operator may change both', async () => {
+    await using server = await TestServer.start({
+      env: { MAX_SOCKETS_PER_ADDRESS: '1', MAX_CONNECTS_PER_ADDRESS: '2' },
+    });
+    await server.connect();
+    expect(await refused(server.url)).toBe(true);
+  });
+
+  it('behind a trusted proxy each page has its own address, and else what it says counts for nothing', async () => {
+    const limits = { socketsPerAddressMax: 1 };
+    const from = (address: string) => ({ 'x-forwarded-for': address });
+    await using behind = await TestServer.start({ limits, env: { TRUST_PROXY: '127.0.0.1' } });
+    const first = await SignalClient.connect(behind.url, from('198.51.100.1'));
+    expect(await refused(behind.url, from('198.51.100.2'))).toBe(false);
+    expect(await refused(behind.url, from('198.51.100.1'))).toBe(true);
+    // What a client writes itself stands before what the proxy has added.
+    expect(await refused(behind.url, from('203.0.113.7, 198.51.100.1'))).toBe(true);
+    first.close();
+    await using alone = await TestServer.start({ limits });
+    const one = await SignalClient.connect(alone.url, from('198.51.100.1'));
+    expect(await refused(alone.url, from('198.51.100.2'))).toBe(true);
+    one.close();
+  });
+});
+
+describe('R85 slow HTTP', () => {
+  const QUICK = { headersTimeoutMs: 300, requestTimeoutMs: 400, httpCheckIntervalMs: 50 };
+
+  async function* dripping(): AsyncGenerator<string> {
+    yield 'GET /join HTTP/1.1\r\nHost: x\r\n';
+    for (;;) {
+      await delay(20);
+      yield 'X-Slow: 1\r\n';
+    }
+  }
+
+  it('who takes too long to ask is cut, others are served meanwhile', async () => {
+    await using server = await TestServer.start({ limits: QUICK });
+    const slow = Promise.all([
+      rawHttp(server.url, dripping()),
+      rawHttp(server.url, (async function* nothing() {})()),
+    ]);
+    expect((await fetch(`${server.url}/join`)).status).toBe(200);
+    const [drip, silent] = await slow;
+    expect(drip).toMatch(/^HTTP\/1\.1 408 /);
+    expect(silent).toMatch(/^(?:HTTP\/1\.1 408 .*)?$/s);
+    expect(await server.metric('onecast_refused_total{code="too-slow"}')).toBeGreaterThan(0);
+    expect((await fetch(`${server.url}/join`)).status).toBe(200);
+  });
+
+  it('headers without end are refused', async () => {
+    await using server = await TestServer.start();
+    const answer = await rawHttp(
+      server.url,
+      (async function* huge() {
+        yield `GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(LIMITS.headersMaxBytes)}\r\n\r\n`;
+      })(),
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 431 /);
+    expect(await server.metric('onecast_refused_total{code="bad-request"}')).toBe(1);
+  });
+});
+
+describe('R86 rooms and sessions', () => {
+  it('one address opens so many rooms by joining; rooms there are stay open to it', async () => {
+    await using server = await TestServer.start({
+      limits: { roomsPerAddressMax: 3, idleUnusedRoomMs: 50 },
+    });
+    const clients = await Promise.all([1, 2, 3].map(() => server.connect()));
+    await Promise.all(clients.map((client, i) => join(client, `room-${i}`)));
+    const late = await server.connect();
+    expect(await late.codeOf('publish', { ...PROTOCOL, room: 'room-x' })).toBe('too-many');
+    await broadcast(late, 'room-1');
+    expect(server.app.registry.roomCount).toBe(3);
+    await clients[0]?.request('leave');
+    await until('the room that nobody used is forgotten', () => server.app.registry.roomCount < 3);
+    await join(await server.connect(), 'room-x');
+  });
+
+  it('a room that was on air is kept longer than one that never was', async () => {
+    await using server = await TestServer.start({ limits: { idleUnusedRoomMs: 50 } });
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const { epoch } = await broadcast(owner, 'used');
+    await owner.request('endBroadcast', { epoch });
+    await join(viewer, 'unused');
+    await viewer.request('leave');
+    await until('the unused one is forgotten', () => server.app.registry.roomCount === 1);
+    expect([...server.app.registry.rooms()].map(({ id }) => id)).toEqual(['used']);
+  });
+
+  it('2,000 attempts to join leave as many sessions and transports as one address may have', async () => {
+    await using server = await TestServer.start({
+      limits: { socketsPerAddressMax: 1_000, sessionsPerSocketMax: 0.01 },
+    });
+    const attempts = 2_000;
+    for (let done = 0; done < attempts; done += 100) {
+      const client = await server.connect();
+      // The last one on each socket leaves a session that lives on when the socket is cut.
+      await Promise.allSettled(Array.from({ length: 100 }, () => join(client, 'room-a')));
+      client.cut();
+    }
+    const most = server.limits.socketsPerAddressMax * server.limits.sessionsPerSocketMax;
+    expect(server.app.registry.sessionCount).toBe(most);
+    expect((await server.mediaLeft()).transports).toBe(most);
+  });
+
+  it('so many sessions in all, whatever their addresses', async () => {
+    await using server = await TestServer.start({
+      limits: { sessionsMax: 3 },
+      env: { TRUST_PROXY: '1' },
+    });
+    const clients = await Promise.all(
+      [1, 2, 3, 4].map((i) =>
+        SignalClient.connect(server.url, { 'x-forwarded-for': `198.51.100.${i}` }),
+      ),
+    );
+    const codes = await Promise.all(
+      clients.map((client) =>
+        join(client, 'room-a').then(
+          () => 'in',
+          (error: { code: string }) => error.code,
+        ),
+      ),
+    );
+    expect(codes.toSorted()).toEqual(['in', 'in', 'in', 'too-many']);
+    for (const client of clients) client.close();
+  });
+});
