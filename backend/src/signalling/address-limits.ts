@@ -22,12 +22,8 @@ export class AddressLimits {
 
   /** False where it has too many. `closed` is asked to call back when the socket has gone. */
   async admit(address: string, closed: (release: () => void) => void): Promise<boolean> {
-    try {
-      await this.#connects.consume(address);
-    } catch (refusal) {
-      if (refusal instanceof Error) throw refusal;
-      return false;
-    }
+    const { consumedPoints } = await this.#connects.penalty(address);
+    if (consumedPoints > this.#limits.connectsPerAddressMax) return false;
     const open = this.#sockets.get(address) ?? 0;
     if (open >= this.#limits.socketsPerAddressMax) return false;
     this.#sockets.set(address, open + 1);
