@@ -100,6 +100,27 @@ export const LIMITS = {
   /** While every worker is being replaced (0.1 s), who asks for one waits so long before it is refused. */
   workerWaitMs: 2_000,
 
+  // Fan-out
+  /**
+   * A room spreads to a further worker when the ones it is on are busier than this share of a core:
+   * short of where delay begins to grow, and with room for those who come before the next measure.
+   */
+  workerBusyShare: 0.6,
+  /** So much less busy a further worker must be: a pipe costs 5 to 10 % of what it feeds. */
+  spreadGainShare: 0.1,
+  /** What a transport is taken to cost, in cores, until a worker has shown it; and the bounds of that. */
+  transportCostGuess: 0.002,
+  transportCostMin: 0.0005,
+  transportCostMax: 0.01,
+  /** Three answers in a row slower than this, where one takes a millisecond: the worker is at its end. */
+  slowAnswerMs: 100,
+  slowAnswerShare: 0.5,
+  /** A further router that nobody is on is closed after this: viewers who reload find it. */
+  emptyRouterMs: 10_000,
+  /** UDP ports on loopback for pipes between workers, apart from the media ports. */
+  pipePortMin: 20_000,
+  pipePortMax: 29_999,
+
   // Process
   /** What pages are told on SIGTERM: come back after this. */
   drainRetryMs: 500,

@@ -6,20 +6,22 @@ import type { Log } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import { canConsume, consumeData } from './door.ts';
 import { forClientCapabilities, type Rebuilt } from './rtp-parameters.ts';
+import { Pipe } from './pipe.ts';
 import { createTransport } from './transports.ts';
 import type { MediaWorker, WorkerPool } from './worker-pool.ts';
 
-/** The router of one room on one worker, with a DirectTransport that taps the overlay. */
+/** A router of one room on one worker, with a DirectTransport that taps the overlay. */
 export class RoomRouter {
   readonly mediaWorker: MediaWorker;
   readonly router: types.Router;
   readonly #limits: Limits;
+  readonly #pipes = new Map<RoomRouter, Promise<Pipe>>();
   #tap: Promise<types.DirectTransport> | undefined;
+  #transports = 0;
+  #transportsChanged: () => void = () => undefined;
 
-  /** Places the room on the least busy worker. @throws OnecastError `media-unavailable` */
-  static async create(pool: WorkerPool, limits: Limits, log: Log): Promise<RoomRouter> {
-    const mediaWorker = await pool.available();
-    if (!mediaWorker) throw new OnecastError('media-unavailable');
+  /** @throws OnecastError `media-unavailable` */
+  static async create(mediaWorker: MediaWorker, limits: Limits, log: Log): Promise<RoomRouter> {
     try {
       const router = await mediaWorker.worker.createRouter({ mediaCodecs: ROUTER_CODECS });
       return new RoomRouter(mediaWorker, router, limits);
@@ -39,8 +41,66 @@ export class RoomRouter {
     return this.router.closed;
   }
 
-  createTransport(): Promise<types.WebRtcTransport> {
-    return createTransport(this.router, this.mediaWorker, this.#limits);
+  /** Those of publishers and viewers, open or on their way. */
+  get transports(): number {
+    return this.#transports;
+  }
+
+  onTransportsChanged(listener: () => void): void {
+    this.#transportsChanged = listener;
+  }
+
+  async createTransport(): Promise<types.WebRtcTransport> {
+    this.#count(1);
+    try {
+      const transport = await createTransport(
+        this.router,
+        this.mediaWorker.webRtcServer,
+        this.#limits,
+      );
+      transport.observer.once('close', () => this.#count(-1));
+      return transport;
+    } catch (error) {
+      this.#count(-1);
+      throw error;
+    }
+  }
+
+  /** Lets viewers of `to` consume what is produced here. False where it, or either end, has gone. */
+  async pipeTo(to: RoomRouter, source: types.Producer | types.DataProducer): Promise<boolean> {
+    if (to === this) return true;
+    try {
+      const pipe = await this.#pipe(to);
+      await pipe.carry(source);
+      return true;
+    } catch (error) {
+      if (source.closed || this.closed || to.closed) return false;
+      throw error;
+    }
+  }
+
+  async #pipe(to: RoomRouter): Promise<Pipe> {
+    const known = this.#pipes.get(to);
+    if (known) {
+      const pipe = await known.catch(() => undefined);
+      if (pipe && !pipe.closed) return pipe;
+      if (this.#pipes.get(to) !== known) return this.#pipe(to);
+    }
+    const opening = Pipe.open(this.router, to.router, this.#limits);
+    this.#pipes.set(to, opening);
+    const forget = () => {
+      if (this.#pipes.get(to) === opening) this.#pipes.delete(to);
+    };
+    opening.catch(forget);
+    to.router.observer.once('close', forget);
+    return opening;
+  }
+
+  /** Before anything is awaited, so that those who come at once are seen by each other's placing. */
+  #count(change: 1 | -1): void {
+    this.#transports += change;
+    this.mediaWorker.transports += change;
+    this.#transportsChanged();
   }
 
   canReceive(producer: types.Producer, rtpCapabilities: Rebuilt<types.RtpCapabilities>): boolean {

@@ -2,23 +2,13 @@ import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import { webRtcTransportOptions } from '../../../config/media.ts';
 import type { TransportDescription } from '../protocol/signalling.ts';
-import type { MediaWorker } from './worker-pool.ts';
 
-export async function createTransport(
+export function createTransport(
   router: types.Router,
-  mediaWorker: MediaWorker,
+  webRtcServer: types.WebRtcServer,
   limits: Limits,
 ): Promise<types.WebRtcTransport> {
-  const { webRtcServer } = mediaWorker;
-  const transport = await router.createWebRtcTransport({
-    webRtcServer,
-    ...webRtcTransportOptions(limits),
-  });
-  mediaWorker.transports += 1;
-  transport.observer.once('close', () => {
-    mediaWorker.transports -= 1;
-  });
-  return transport;
+  return router.createWebRtcTransport({ webRtcServer, ...webRtcTransportOptions(limits) });
 }
 
 /** What the page needs to build its side. */

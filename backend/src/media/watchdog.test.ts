@@ -19,7 +19,10 @@ function watched() {
       return answer();
     },
   };
-  const watchdog = new Watchdog(worker, LIMITS, (reason) => hangs.push(reason));
+  const watchdog = new Watchdog(worker, LIMITS, {
+    answered: () => undefined,
+    hangs: (reason) => hangs.push(reason),
+  });
   return {
     hangs,
     worker,

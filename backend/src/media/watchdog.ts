@@ -1,14 +1,21 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 
+export interface WatchdogEvents {
+  /** CPU time since the worker's start and how long it took to say so, ms. */
+  answered(usage: types.WorkerResourceUsage, tookMs: number): void;
+  /** Called at most once. */
+  hangs(reason: string): void;
+}
+
 /**
  * Notices a worker that hangs (SIGSTOP, an endless loop, a poisoned channel): mediasoup's requests
- * to it then wait for ever and no event comes. Calls `onHang` at most once.
+ * to it then wait for ever and no event comes.
  */
 export class Watchdog {
   readonly #worker: Pick<types.Worker, 'getResourceUsage' | 'closed'>;
   readonly #limits: Limits;
-  readonly #onHang: (reason: string) => void;
+  readonly #events: WatchdogEvents;
   readonly #interval: NodeJS.Timeout;
   #deadline: NodeJS.Timeout | undefined;
   #misses = 0;
@@ -17,11 +24,11 @@ export class Watchdog {
   constructor(
     worker: Pick<types.Worker, 'getResourceUsage' | 'closed'>,
     limits: Limits,
-    onHang: (reason: string) => void,
+    events: WatchdogEvents,
   ) {
     this.#worker = worker;
     this.#limits = limits;
-    this.#onHang = onHang;
+    this.#events = events;
     this.#interval = setInterval(() => this.#check(), limits.watchdogIntervalMs);
     this.#interval.unref();
   }
@@ -41,10 +48,12 @@ export class Watchdog {
     }, this.#limits.watchdogDeadlineMs);
     const deadline = this.#deadline;
     deadline.unref();
+    const askedAt = performance.now();
     this.#worker.getResourceUsage().then(
-      () => {
+      (usage) => {
         clearTimeout(deadline);
         this.#misses = 0;
+        if (!this.#closed) this.#events.answered(usage, performance.now() - askedAt);
       },
       (error: unknown) => {
         clearTimeout(deadline);
@@ -57,6 +66,6 @@ export class Watchdog {
   #hangs(reason: string): void {
     if (this.#closed) return;
     this.close();
-    this.#onHang(reason);
+    this.#events.hangs(reason);
   }
 }

@@ -6,6 +6,7 @@ import { listenInfos } from '../../../config/media.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics, WorkerLoss } from '../observability/metrics.ts';
 import { Watchdog } from './watchdog.ts';
+import { WorkerLoad } from './worker-load.ts';
 
 /** One living worker process with its WebRtcServer. */
 export interface MediaWorker {
@@ -13,8 +14,9 @@ export interface MediaWorker {
   readonly index: number;
   readonly worker: types.Worker;
   readonly webRtcServer: types.WebRtcServer;
-  /** Open transports: its load. */
+  /** Transports of publishers and viewers, open or on their way. */
   transports: number;
+  readonly load: WorkerLoad;
 }
 
 interface WorkerPoolEvents {
@@ -25,8 +27,8 @@ interface WorkerPoolEvents {
 }
 
 /**
- * Spawns the media workers, places rooms on the least busy one, watches each and replaces the dead
- * on the same ports.
+ * Spawns the media workers, watches each, measures how busy it is and replaces the dead on the same
+ * ports.
  */
 export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   readonly #config: Config;
@@ -81,18 +83,11 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     return this.#seats.filter((seat) => seat !== undefined);
   }
 
-  /** The living worker with the fewest transports, or undefined while none lives. */
-  leastBusy(): MediaWorker | undefined {
-    return this.workers.toSorted((a, b) => a.transports - b.transports)[0];
-  }
-
-  /** The least busy worker; while all are being replaced, the first that is ready in time. */
-  async available(): Promise<MediaWorker | undefined> {
-    if (this.workers.length === 0 && !this.#closed) {
-      const signal = AbortSignal.timeout(this.#limits.workerWaitMs);
-      await once(this, 'workerReady', { signal }).catch(() => undefined);
-    }
-    return this.leastBusy();
+  /** While all are being replaced: until the first is ready, or `workerWaitMs` have passed. */
+  async someReady(): Promise<void> {
+    if (this.workers.length > 0 || this.#closed) return;
+    const signal = AbortSignal.timeout(this.#limits.workerWaitMs);
+    await once(this, 'workerReady', { signal }).catch(() => undefined);
   }
 
   /** The process is stopping: a terminal's Ctrl+C ends the workers too, and none is replaced. */
@@ -118,7 +113,10 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     const log = this.#log.child({ worker: index, pid: worker.pid });
     const seat = await worker
       .createWebRtcServer({ listenInfos: listenInfos(this.#config, this.#limits, index) })
-      .then((webRtcServer): MediaWorker => ({ index, worker, webRtcServer, transports: 0 }))
+      .then((webRtcServer): MediaWorker => {
+        const load = new WorkerLoad(this.#limits);
+        return { index, worker, webRtcServer, transports: 0, load };
+      })
       .catch((error: unknown) => {
         closeWorker(worker, log);
         throw error;
@@ -134,10 +132,15 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     worker.once('died', (error) => this.#lost(seat, error, hung ? 'hung' : 'died'));
     this.#watchdogs.set(
       worker,
-      new Watchdog(worker, this.#limits, (reason) => {
-        log.error({ reason }, 'media worker hangs: killed');
-        hung = true;
-        kill(worker);
+      new Watchdog(worker, this.#limits, {
+        answered: (usage, tookMs) => {
+          seat.load.measured(usage, tookMs, seat.transports, performance.now());
+        },
+        hangs: (reason) => {
+          log.error({ reason }, 'media worker hangs: killed');
+          hung = true;
+          kill(worker);
+        },
       }),
     );
     log.info('media worker ready');

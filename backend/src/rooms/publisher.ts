@@ -2,6 +2,7 @@ import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import { produce, produceData } from '../media/door.ts';
 import { Pulse } from '../media/pulse.ts';
+import type { RoomRouter } from '../media/room-router.ts';
 import { describeTransport } from '../media/transports.ts';
 import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
 import type { Room } from './room.ts';
@@ -10,6 +11,8 @@ import { Session } from './session.ts';
 /** What one publisher sends now. */
 export interface Broadcast {
   readonly epoch: number;
+  /** Where all of it arrives. */
+  readonly router: RoomRouter;
   readonly producers: readonly types.Producer[];
   readonly data: types.DataProducer | undefined;
 }
@@ -24,6 +27,7 @@ export class Publisher {
   readonly #producers = new Map<types.MediaKind, types.Producer>();
   #data: types.DataProducer | undefined;
   #pulse: Pulse | undefined;
+  #router: RoomRouter | undefined;
 
   constructor(room: Room, epoch: number) {
     this.room = room;
@@ -42,18 +46,25 @@ export class Publisher {
 
   /** What it sends, or undefined while the picture is missing. */
   get broadcast(): Broadcast | undefined {
-    if (!this.#producers.has('video')) return undefined;
+    if (!this.#producers.has('video') || !this.#router) return undefined;
     return {
       epoch: this.epoch,
+      router: this.#router,
       producers: [...this.#producers.values()],
       data: this.#data,
     };
   }
 
+  /** Where its transport is, or was. */
+  get router(): RoomRouter | undefined {
+    return this.#router;
+  }
+
   async openTransport(): Promise<types.WebRtcTransport> {
-    const router = await this.room.router();
+    const router = await this.room.fanOut.home();
     const transport = await router.createTransport();
     this.session.keep(transport);
+    this.#router = router;
     this.session.setTransport(transport);
     // Producers of a transport before are of no use beside those of the new one.
     this.session.dropRetiring();

@@ -1,6 +1,6 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
-import { RoomRouter } from '../media/room-router.ts';
+import { FanOut } from '../media/fan-out.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { MediaWorker, WorkerPool } from '../media/worker-pool.ts';
 import type { Log } from '../observability/log.ts';
@@ -40,6 +40,7 @@ export class Room {
   readonly #context: RoomContext;
   readonly #viewers = new Set<Viewer>();
   readonly #overlay = new RetainedOverlay();
+  readonly fanOut: FanOut;
   #state: RoomState = { status: 'open' };
   /** Claims so far; each is the epoch of the broadcast that may come of it. */
   #claims = 0;
@@ -48,8 +49,6 @@ export class Room {
   #publisher: Publisher | undefined;
   /** Has claimed the room and does not send yet. */
   #claimant: Publisher | undefined;
-  #router: Promise<RoomRouter> | undefined;
-  #openRouter: RoomRouter | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #countTimer: NodeJS.Timeout | undefined;
@@ -60,6 +59,7 @@ export class Room {
     this.#context = context;
     this.limits = context.limits;
     this.log = context.log.child({ roomId: id });
+    this.fanOut = new FanOut(context.pool, this.limits, this.log);
     context.pool.on('workerLost', this.#onWorkerLost);
     this.#reckonIdle();
   }
@@ -214,36 +214,9 @@ export class Room {
 
   // --- media
 
-  /** The room's router, made when first needed and anew after its worker died. */
-  async router(): Promise<RoomRouter> {
-    if (this.#openRouter?.closed) this.#router = undefined;
-    this.#router ??= this.#createRouter();
-    return this.#router;
-  }
-
-  async #createRouter(): Promise<RoomRouter> {
-    this.#openRouter = undefined;
-    try {
-      const router = await RoomRouter.create(this.#context.pool, this.limits, this.log);
-      if (this.#state.status === 'closed') {
-        router.close();
-        throw new OnecastError('session-gone');
-      }
-      this.#openRouter = router;
-      return router;
-    } catch (error) {
-      this.#router = undefined;
-      throw error;
-    }
-  }
-
-  canReceive(producer: types.Producer, rtpCapabilities: Rebuilt<types.RtpCapabilities>): boolean {
-    return this.#openRouter?.canReceive(producer, rtpCapabilities) ?? false;
-  }
-
   /** Keeps the overlay's latest state. */
   async tap(publisher: Publisher, dataProducer: types.DataProducer): Promise<void> {
-    await this.#openRouter?.tap(dataProducer, (text) => {
+    await publisher.router?.tap(dataProducer, (text) => {
       if (publisher === this.#publisher || publisher === this.#claimant) {
         const taken = this.#overlay.accept(text, performance.now());
         this.#context.metrics.overlay(taken ? 'taken' : 'dropped', Buffer.byteLength(text));
@@ -252,9 +225,9 @@ export class Room {
   }
 
   #workerLost(mediaWorker: MediaWorker): void {
-    if (this.#openRouter?.mediaWorker !== mediaWorker) return;
-    this.#openRouter = undefined;
-    this.#router = undefined;
+    if (!this.fanOut.workerLost(mediaWorker)) return;
+    // Viewers on another worker than their publisher's are told by their transports alone.
+    if (this.#publisher?.router?.mediaWorker !== mediaWorker) return;
     this.#apply({ type: 'WORKER_LOST', deadline: this.#deadline() });
   }
 
@@ -333,7 +306,7 @@ export class Room {
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#countTimer);
     this.#context.pool.off('workerLost', this.#onWorkerLost);
-    this.#openRouter?.close();
+    this.fanOut.close();
     this.log.info('room closed');
     this.#context.onClosed(this);
   }

@@ -1,6 +1,7 @@
 import type { types } from 'mediasoup';
 import { beginBelowTheTop } from '../media/first-layer.ts';
 import { consume, consumeData } from '../media/door.ts';
+import type { RoomRouter } from '../media/room-router.ts';
 import { forClient, type Rebuilt } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
 import { runInBackground } from '../observability/log.ts';
@@ -19,6 +20,7 @@ export class Viewer {
   /** By producer id. */
   readonly #consumers = new Map<string, types.Consumer>();
   #data: types.DataConsumer | undefined;
+  #router: RoomRouter | undefined;
   #changeQueued = false;
 
   constructor(room: Room, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
@@ -32,9 +34,10 @@ export class Viewer {
   }
 
   async openTransport(): Promise<types.WebRtcTransport> {
-    const router = await this.room.router();
+    const router = await this.room.fanOut.forViewer();
     const transport = await router.createTransport();
     this.session.keep(transport);
+    this.#router = router;
     // Consumers belong to the transport they were made on; the retiring one keeps its own alive.
     this.#consumers.clear();
     this.#data = undefined;
@@ -57,8 +60,10 @@ export class Viewer {
     const { broadcast } = this.room;
     const transport = this.session.openTransport;
     if (broadcast && transport) {
-      for (const producer of broadcast.producers) await this.#consume(transport, producer);
-      if (broadcast.data) await this.#consumeData(transport, broadcast.data);
+      for (const producer of broadcast.producers) {
+        await this.#consume(transport, broadcast.router, producer);
+      }
+      if (broadcast.data) await this.#consumeData(transport, broadcast.router, broadcast.data);
     }
     return this.#describe(broadcast);
   }
@@ -98,10 +103,16 @@ export class Viewer {
     return this.matchBroadcast();
   }
 
-  async #consume(transport: types.WebRtcTransport, producer: types.Producer): Promise<void> {
-    if (producer.closed || this.#consumers.has(producer.id)) return;
+  async #consume(
+    transport: types.WebRtcTransport,
+    from: RoomRouter,
+    producer: types.Producer,
+  ): Promise<void> {
+    const router = this.#router;
+    if (!router || producer.closed || this.#consumers.has(producer.id)) return;
+    if (!(await from.pipeTo(router, producer))) return;
     const rtpCapabilities = this.#rtpCapabilities;
-    if (!this.room.canReceive(producer, rtpCapabilities)) {
+    if (!router.canReceive(producer, rtpCapabilities)) {
       throw new OnecastError('codec-unsupported');
     }
     const consumer = await consume(transport, producer, rtpCapabilities);
@@ -115,10 +126,13 @@ export class Viewer {
 
   async #consumeData(
     transport: types.WebRtcTransport,
+    from: RoomRouter,
     producer: types.DataProducer,
   ): Promise<void> {
-    if (producer.closed) return;
+    const router = this.#router;
+    if (!router || producer.closed) return;
     if (this.#data && !this.#data.closed && this.#data.dataProducerId === producer.id) return;
+    if (!(await from.pipeTo(router, producer))) return;
     const consumer = await consumeData(transport, producer);
     this.session.keep(consumer);
     this.#data?.close();

@@ -1,0 +1,80 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TestServer } from '../integration/support/server.ts';
+import { launchBrowser, openPage, type Watched } from './support/browser.ts';
+import {
+  expectedColour,
+  framesAdvance,
+  quarterColours,
+  squareAndBox,
+  statusIs,
+} from './support/picture.ts';
+import { firstFrameAfter, record, statusSince } from './support/recorder.ts';
+
+const ROOM = 'fan-out-test';
+/** A page's silence counts here, for this publisher does send. */
+const HEARD = { pulseLostMs: 3_000 } as const;
+
+describe('one room on two workers', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let publisher: Watched;
+  const viewers: Watched[] = [];
+
+  beforeAll(async () => {
+    // Every worker counts as busy: the room spreads with the first viewer.
+    server = await TestServer.start({
+      workers: 2,
+      limits: { workerBusyShare: 0, spreadGainShare: 0, ...HEARD },
+    });
+    browser = await launchBrowser();
+    const context = await browser.newContext();
+    await record(context);
+    publisher = await openPage(context, `${server.url}/publish/${ROOM}`);
+    await publisher.page.selectOption('#overlay-source', 'motion');
+    await publisher.page.click('#start');
+    await statusIs(publisher.page, 'live');
+    for (let i = 0; i < 3; i += 1) {
+      viewers.push(await openPage(context, `${server.url}/join/${ROOM}`));
+    }
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  async function allSeeIt(): Promise<void> {
+    for (const { page } of viewers) {
+      await statusIs(page, 'live');
+      await framesAdvance(page, 30);
+      const colours = await quarterColours(page);
+      for (const quarter of ['topLeft', 'bottomRight'] as const) {
+        const [seen, expected] = [colours[quarter], expectedColour(quarter)];
+        expected.forEach((value, channel) => {
+          expect(Math.abs((seen[channel] ?? 0) - value)).toBeLessThan(40);
+        });
+      }
+      await expect
+        .poll(async () => (await squareAndBox(page)).drawn !== null, { timeout: 60_000 })
+        .toBe(true);
+    }
+  }
+
+  test('R136 viewers on both workers see the picture and its data', async () => {
+    await allSeeIt();
+    for (const { transports } of server.app.pool.workers) expect(transports).toBeGreaterThan(0);
+  });
+
+  test.each([0, 1])('R63 R136 worker %i is killed: everybody is back', async (index) => {
+    const since = Date.now();
+    const pid = server.app.pool.workers.find((worker) => worker.index === index)?.worker.pid;
+    if (pid === undefined) throw new Error('there is such a worker');
+    process.kill(pid, 'SIGKILL');
+    for (const { page } of viewers) await firstFrameAfter(page, since);
+    await allSeeIt();
+    for (const { page } of viewers) {
+      expect(await statusSince(page, since, 'failed', 'ended')).toBeUndefined();
+    }
+  });
+});

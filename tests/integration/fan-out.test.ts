@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { broadcast, join, produceAudio, produceVideo } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+import type { SignalClient } from './support/signal-client.ts';
+import { until } from './support/until.ts';
+
+/** Every worker counts as busy, so that viewers spread from the second one on. */
+const SPREAD = { workerBusyShare: 0, spreadGainShare: 0, emptyRouterMs: 200 } as const;
+const ROOM = 'fan-out';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await TestServer.start({ workers: 2, limits: SPREAD });
+});
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+type Joined = Awaited<ReturnType<typeof join>>;
+interface Watching {
+  readonly client: SignalClient;
+  readonly joined: Joined;
+  /** Which worker its transport is on. */
+  readonly worker: number;
+}
+
+const workerOf = (transport: Joined['transport']): number =>
+  (transport.iceCandidates[0]?.port ?? 0) - server.mediaPort;
+
+async function watch(): Promise<Watching> {
+  const client = await server.connect();
+  const joined = await join(client, ROOM);
+  return { client, joined, worker: workerOf(joined.transport) };
+}
+
+/** A publisher and four viewers, two on each worker. */
+async function spreadRoom() {
+  const owner = await server.connect();
+  const claimed = await broadcast(owner, ROOM);
+  const viewers: Watching[] = [];
+  for (let i = 0; i < 4; i += 1) viewers.push(await watch());
+  const home = workerOf(claimed.transport);
+  const near = viewers.filter(({ worker }) => worker === home);
+  const far = viewers.filter(({ worker }) => worker !== home);
+  expect(near.length).toBeGreaterThan(0);
+  expect(far.length).toBeGreaterThan(0);
+  return { owner, claimed, viewers, near, far, home };
+}
+
+const routersLeft = async () => (await server.mediaLeft()).routers;
+
+function kill(index: number): void {
+  const found = server.app.pool.workers.find((candidate) => candidate.index === index);
+  if (!found) throw new Error('no such worker');
+  process.kill(found.worker.pid, 'SIGKILL');
+}
+
+describe('R136 a room on two workers', () => {
+  it('gives every viewer the same broadcast, wherever it is', async () => {
+    const { viewers, owner, claimed } = await spreadRoom();
+    const [first] = viewers;
+    for (const { joined } of viewers) {
+      expect(joined.media.consumers.map(({ producerId }) => producerId)).toEqual(
+        first?.joined.media.consumers.map(({ producerId }) => producerId),
+      );
+      expect(joined.media.consumers).toHaveLength(1);
+      expect(joined.media.data).not.toBeNull();
+      expect(joined.media.data).not.toEqual([]);
+    }
+    // Sound comes later, and comes to both.
+    await produceAudio(owner, claimed.transport.id);
+    for (const { client } of viewers) {
+      const { media } = await client.push(
+        'broadcastChanged',
+        (change) => change.media.consumers.length === 2,
+      );
+      expect(media.consumers.map(({ kind }) => kind).toSorted()).toEqual(['audio', 'video']);
+    }
+  });
+
+  it('pipes once however many come at the same time', async () => {
+    await broadcast(await server.connect(), ROOM);
+    const viewers = await Promise.all(Array.from({ length: 30 }, watch));
+    for (const { joined } of viewers) expect(joined.media.consumers).toHaveLength(1);
+    const perWorker = [0, 1].map(
+      (index) => viewers.filter(({ worker }) => worker === index).length,
+    );
+    expect(Math.min(...perWorker)).toBeGreaterThan(10);
+    const [member] = server.app.registry.members();
+    const dumps = (member?.room.fanOut.routers ?? []).map(({ router }) => router.dump());
+    const transports = (await Promise.all(dumps)).flatMap(({ transportIds }) => transportIds);
+    // Two ends of one pipe and the overlay's tap, beside those of the pages.
+    expect(transports).toHaveLength(viewers.length + 1 + 3);
+  });
+
+  it('draws together when the viewers of one worker have left', async () => {
+    const { near, far } = await spreadRoom();
+    expect(await routersLeft()).toBe(2);
+    for (const { client } of far) await client.request('leave');
+    await until('one router is left', async () => (await routersLeft()) === 1);
+    for (const { client } of near) {
+      expect(client.of('transportGone')).toEqual([]);
+      expect(await client.codeOf('requestKeyFrame')).toBeUndefined();
+    }
+    // And it can spread again.
+    const { worker } = await watch();
+    expect(far.map((viewer) => viewer.worker)).toContain(worker);
+    expect(await routersLeft()).toBe(2);
+  });
+
+  it('keeps the router of a lost publisher, and what viewers hold', async () => {
+    const { owner, viewers } = await spreadRoom();
+    owner.cut();
+    for (const { client } of viewers) await client.request('leave');
+    await until('one router is left', async () => (await routersLeft()) === 1);
+    expect((await watch()).joined.room.status).not.toBe('closed');
+  });
+
+  it('R63 loses only the viewers of a worker that dies', async () => {
+    const { near, far, home, owner } = await spreadRoom();
+    kill(1 - home);
+    for (const { client, joined } of far) {
+      expect(await client.push('transportGone')).toEqual({ transportId: joined.transport.id });
+      const renewed = await client.request('renewTransport');
+      expect(renewed.media?.consumers).toHaveLength(1);
+      expect(renewed.room.status).toBe('live');
+    }
+    for (const { client } of [...near, { client: owner }]) {
+      expect(client.of('transportGone')).toEqual([]);
+      expect(client.of('roomChanged').map(({ status }) => status)).not.toContain('interrupted');
+    }
+  });
+
+  it('R63 outlives the worker of its publisher: viewers elsewhere keep their transports', async () => {
+    const { near, far, home, owner } = await spreadRoom();
+    kill(home);
+    await owner.push('transportGone');
+    await far[0]?.client.push('roomChanged', ({ status }) => status === 'interrupted');
+    const { transport } = await owner.request('renewTransport');
+    await produceVideo(owner, transport.id);
+    for (const { client, joined } of far) {
+      const { media } = await client.push(
+        'broadcastChanged',
+        (change) =>
+          change.room.status === 'live' &&
+          change.media.consumers.length === 1 &&
+          change.media.consumers[0]?.producerId !== joined.media.consumers[0]?.producerId,
+      );
+      expect(media.consumers).toHaveLength(1);
+      expect(client.of('transportGone')).toEqual([]);
+    }
+    for (const { client } of near) {
+      await client.push('transportGone');
+      expect((await client.request('renewTransport')).media?.consumers).toHaveLength(1);
+    }
+  });
+
+  it('R65 leaves nothing when all have gone', async () => {
+    const { owner, viewers, claimed } = await spreadRoom();
+    for (const { client } of viewers) await client.request('leave');
+    await owner.request('endBroadcast', { epoch: claimed.epoch });
+    await until('no transport is left', async () => {
+      const left = await server.mediaLeft();
+      return left.transports === 0 && left.iceUsers === 0 && left.routers === 1;
+    });
+  });
+});
