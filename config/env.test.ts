@@ -98,6 +98,31 @@ describe('R60 configuration comes from the environment, faults are told all at o
   });
 });
 
+describe('R103 whose pages may show a room', () => {
+  test('nobody’s, unless the operator says so', () => {
+    expect(readConfig({}).embedOrigins).toEqual([]);
+    expect(readConfig({ EMBED_ORIGINS: '*' }).embedOrigins).toEqual(['*']);
+    expect(
+      readConfig({ EMBED_ORIGINS: 'https://a.example, http://[::1]:81' }).embedOrigins,
+    ).toEqual(['https://a.example', 'http://[::1]:81']);
+  });
+
+  test.each([
+    'a.example',
+    'https://a.example/',
+    '*,https://a.example',
+    'https://*.example',
+    'https://a.example;script-src *',
+    "'self'",
+    'https://a.example,',
+    'null',
+    'wss://a.example',
+    'data:,x',
+  ])('%s is a fault', (origins) => {
+    expect(() => readConfig({ EMBED_ORIGINS: origins })).toThrow('EMBED_ORIGINS is');
+  });
+});
+
 describe('R101 the secret that signs tokens is never told', () => {
   const SECRET = 'a secret of more than thirty-two bytes';
 

@@ -24,6 +24,8 @@ export interface Config {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   /** Further origins whose pages may connect, beside the server's own. */
   readonly allowedOrigins: readonly string[];
+  /** Origins whose pages may show a room in a frame; `*` for any. */
+  readonly embedOrigins: readonly string[];
   /**
    * Signs the tokens that entering a room then needs; undefined: no tokens. A key object does not
    * show what it holds, whether logged, printed or written as JSON.
@@ -86,6 +88,16 @@ const VARIABLES = {
       ),
     ),
   ),
+  EMBED_ORIGINS: v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((value) => value.split(',').map((origin) => origin.trim())),
+      v.check(
+        (origins) => origins.every(isWebOrigin) || (origins.length === 1 && origins[0] === '*'),
+        '* or origins with commas between, such as https://www.example.org',
+      ),
+    ),
+  ),
   AUTH_SECRET: v.optional(
     v.pipe(
       v.string(),
@@ -145,6 +157,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     workerBin: read('MEDIASOUP_WORKER_BIN', VARIABLES.MEDIASOUP_WORKER_BIN),
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
+    embedOrigins: Object.freeze(read('EMBED_ORIGINS', VARIABLES.EMBED_ORIGINS) ?? []),
     authKey: readAuthKey(env, faults),
     trustProxy: read('TRUST_PROXY', VARIABLES.TRUST_PROXY) ?? 0,
     limits: Object.freeze({
@@ -215,4 +228,9 @@ function isOrigin(value: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** One that can stand in a policy: the scheme of a web page, and a host that is no list of anything. */
+function isWebOrigin(value: string): boolean {
+  return isOrigin(value) && /^https?:\/\/[a-z0-9.:[\]-]+$/.test(value);
 }

@@ -22,6 +22,7 @@ export default defineConfig({
         index: here('index.html'),
         publish: here('publish.html'),
         join: here('join.html'),
+        embed: here('embed.html'),
       },
     },
   },

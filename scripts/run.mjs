@@ -26,10 +26,11 @@ async function prepare(...wanted) {
   return { node, env };
 }
 
+/** Not --env-file-if-exists: it tells everyone without a .env that there is none. */
+const envFile = () => (existsSync(inRoot('.env')) ? ['--env-file=.env'] : []);
+
 async function serve({ node, env }, ...options) {
-  // Not --env-file-if-exists: it tells everyone without a .env that there is none.
-  const file = existsSync(inRoot('.env')) ? ['--env-file=.env'] : [];
-  const args = [...file, ...options, 'backend/src/main.ts'];
+  const args = [...envFile(), ...options, 'backend/src/main.ts'];
   return inOurPlace(node, args, { cwd: ROOT, env });
 }
 
@@ -53,6 +54,13 @@ const tasks = {
     const { node } = await prepare();
     const biome = ['node_modules/@biomejs/biome/bin/biome', 'format', '--write', '.'];
     return inOurPlace(node, biome, { cwd: ROOT });
+  },
+  /** A signed token for a room; see docs/operations.md. */
+  async token(args) {
+    const { node } = await prepare();
+    return inOurPlace(node, [...envFile(), 'backend/src/auth/make-token.ts', ...args], {
+      cwd: ROOT,
+    });
   },
   /** The pictures of docs/images. */
   async screenshots() {

@@ -9,6 +9,7 @@ import type { Limits } from '../../config/limits.ts';
 import { Authority } from './auth/authority.ts';
 import { MetricsServer } from './http/metrics.ts';
 import { builtPages, devPages } from './http/pages.ts';
+import { secureEveryAnswer } from './http/security.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
 import { routerCapabilities } from './media/room-router.ts';
 import { Traffic } from './media/traffic.ts';
@@ -55,6 +56,8 @@ export async function createApp(
     const page = {
       protocol: PROTOCOL_VERSION,
       routerRtpCapabilities: await routerCapabilities(pool),
+      tokens: config.authKey !== undefined,
+      embedding: config.embedOrigins.length > 0,
     };
 
     const registry = new RoomRegistry(pool, limits, log, metrics);
@@ -70,9 +73,10 @@ export async function createApp(
       : await builtPages(join(FRONTEND, 'dist'));
     closers.push(() => pages.close());
     const isReady = () => !draining && pool.ready;
-    mountRoutes(app, { dev: config.dev, log, page, pages, isReady });
+    mountRoutes(app, { log, page, pages, security: config, isReady });
 
     const gateway = new Gateway(http, registry, authority, config, limits, log, metrics);
+    secureEveryAnswer(http, config);
     closers.push(async () => {
       http.closeAllConnections();
       await gateway.close();

@@ -69,6 +69,8 @@ function welcome(port: number): string {
   if (outward && announced === outward) {
     lines.push(`           http://${outward}:${port}/join  (same network)`);
   }
+  if (config.authKey)
+    lines.push('', '  A link needs a token: npm run token -- --room main --role publisher');
   return `${lines.join('\n')}\n\n`;
 }
 

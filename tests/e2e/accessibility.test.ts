@@ -44,7 +44,7 @@ describe.each([
     );
   }
 
-  test('home, publish and join, before and while on air', async () => {
+  test('home, publish, join and embed, before and while on air', async () => {
     const context = await browser.newContext({ viewport, bypassCSP: true });
     const found: Record<string, string[]> = {};
     const home = await openPage(context, server.url);
@@ -59,8 +59,11 @@ describe.each([
     found['publish, on air'] = await seriousFaults(publish.page);
     await statusIs(waiting.page, 'live');
     found['join, live'] = await seriousFaults(waiting.page);
+    const embed = await openPage(context, `${server.url}/embed/axe`);
+    await statusIs(embed.page, 'live');
+    found['embed, live'] = await seriousFaults(embed.page);
     expect(Object.entries(found).filter(([, faults]) => faults.length > 0)).toEqual([]);
-    for (const { page } of [home, waiting, publish]) expect(await overflow(page)).toBe(0);
+    for (const { page } of [home, waiting, publish, embed]) expect(await overflow(page)).toBe(0);
     await context.close();
   });
 });

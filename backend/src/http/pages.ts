@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import express, { type RequestHandler, Router } from 'express';
 import { isRoomId } from '../protocol/ids.ts';
 import type { PageConfig } from '../protocol/signalling.ts';
+import { pageHeaders, type SecurityOptions } from './security.ts';
 
 const PLACEHOLDER = '<!--onecast-page-->';
-const PAGES = ['index', 'publish', 'join'] as const;
-type Page = (typeof PAGES)[number];
+const PAGES = ['index', 'publish', 'join', 'embed'] as const;
+export type Page = (typeof PAGES)[number];
 
 /** Where a page's HTML comes from: the build, or Vite in development. */
 export interface PageSource {
@@ -58,14 +59,18 @@ export async function devPages(frontend: string, http: HttpServer): Promise<Page
   };
 }
 
-/** The three pages, each with what the page has to know written into it. */
-export function pageRoutes(source: PageSource, config: PageConfig): Router {
+/** The pages, each with what the page has to know written into it. */
+export function pageRoutes(
+  source: PageSource,
+  config: PageConfig,
+  security: SecurityOptions,
+): Router {
   const router = Router();
   // `<` would let a value end the script element.
   const json = JSON.stringify(config).replaceAll('<', String.raw`\u003c`);
   const script = `<script type="application/json" id="onecast-page">${json}</script>`;
-  const send =
-    (page: Page): RequestHandler =>
+  const send = (page: Page): RequestHandler[] => [
+    ...pageHeaders(page, security),
     async (request, response) => {
       const { room } = request.params;
       // The page itself says what is wrong with the name.
@@ -75,9 +80,11 @@ export function pageRoutes(source: PageSource, config: PageConfig): Router {
         .set('Cache-Control', 'no-cache')
         .type('html')
         .send(html.replace(PLACEHOLDER, () => script));
-    };
+    },
+  ];
   router.get('/', send('index'));
   router.get(['/publish', '/publish/:room'], send('publish'));
   router.get(['/join', '/join/:room'], send('join'));
+  router.get(['/embed', '/embed/:room'], send('embed'));
   return router;
 }

@@ -8,7 +8,7 @@ import type { ErrorCode } from '../protocol/errors.ts';
 import type { PageConfig } from '../protocol/signalling.ts';
 import { healthRoutes } from './health.ts';
 import { type PageSource, pageRoutes } from './pages.ts';
-import { securityHeaders } from './security.ts';
+import type { SecurityOptions } from './security.ts';
 
 export function createHttpServer(app: Express, limits: Limits, metrics: Metrics): Server {
   const server = createServer(
@@ -49,10 +49,10 @@ function faultOf(cause = ''): { code: ErrorCode; status: string } | undefined {
 }
 
 export interface RouteOptions {
-  readonly dev: boolean;
   readonly log: Log;
   readonly page: PageConfig;
   readonly pages: PageSource;
+  readonly security: SecurityOptions;
   isReady(): boolean;
 }
 
@@ -74,16 +74,24 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
       },
     }),
   );
-  app.use(securityHeaders(options.dev));
-  app.use(pageRoutes(options.pages, options.page));
+  app.use(pageRoutes(options.pages, options.page, options.security));
   app.use(options.pages.assets);
   app.use((_request, response) => {
     response.status(404).type('text').send('There is no such page.\n');
   });
   const failed: ErrorRequestHandler = (error, _request, response, _next) => {
+    if (isClientsFault(error)) {
+      response.status(400).type('text').send('The request was not understood.\n');
+      return;
+    }
     options.log.error({ err: error }, 'http request failed');
     if (response.headersSent) response.end();
     else response.status(500).type('text').send('Something went wrong on the server.\n');
   };
   app.use(failed);
+}
+
+/** Express says so of an address that can't be decoded. Nobody may fill the log with those. */
+function isClientsFault(error: unknown): boolean {
+  return error instanceof Error && 'status' in error && error.status === 400;
 }

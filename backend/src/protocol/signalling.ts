@@ -220,5 +220,9 @@ export const PageConfigSchema = v.object({
   protocol,
   /** The routers' capabilities, so that the page's Device is loaded before its socket is up. */
   routerRtpCapabilities: fromServer<types.RtpCapabilities>(),
+  /** Whether a room is entered with a token only. */
+  tokens: v.boolean(),
+  /** Whether pages of other sites may show a room. */
+  embedding: v.boolean(),
 });
 export type PageConfig = v.InferOutput<typeof PageConfigSchema>;

@@ -210,12 +210,13 @@ class OnAir {
 
   async #publish(): Promise<Entered> {
     await this.#ready;
-    const { room } = this.#options;
+    const { room, token } = this.#options;
     const publisherSecret = readPublisherSecret(room);
     const answer = await this.link.signalling.request('publish', {
       protocol: PROTOCOL_VERSION,
       room,
       publisherSecret,
+      token: token.value,
     });
     if (answer.publisherSecret) storePublisherSecret(room, answer.publisherSecret);
     return {

@@ -4,6 +4,7 @@ import type { RoomId } from '#protocol/ids.ts';
 import type { OverlayMessage } from '#protocol/overlay.ts';
 import type { PageConfig, RoomView } from '#protocol/signalling.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
+import type { LinkToken } from './link-token.ts';
 
 /** Why a connection has given up; `message` is a sentence for a person. */
 export interface Failure {
@@ -44,6 +45,8 @@ export interface ViewerConnection {
 export interface ViewerOptions {
   readonly room: RoomId;
   readonly page: PageConfig;
+  /** Read whenever the room is entered. */
+  readonly token: Pick<LinkToken, 'value'>;
 }
 
 /**
@@ -91,4 +94,6 @@ export type OutgoingOverlayMessage = WithoutSeq<OverlayMessage>;
 export interface PublisherOptions {
   readonly room: RoomId;
   readonly page: PageConfig;
+  /** Read whenever the room is entered. */
+  readonly token: Pick<LinkToken, 'value'>;
 }

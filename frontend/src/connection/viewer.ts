@@ -149,6 +149,7 @@ class Viewer implements ViewerConnection {
       protocol: PROTOCOL_VERSION,
       room: this.#options.room,
       rtpCapabilities: device.recvRtpCapabilities,
+      token: this.#options.token.value,
     });
     return {
       session: answer.session,

@@ -1,10 +1,18 @@
 import { find, setText } from '../ui/elements.ts';
-import { roomFromInput, unguessableRoom } from '../ui/room-link.ts';
+import { readPageConfig } from '../ui/page-config.ts';
+import { roomFromInput, tokenFromInput, unguessableRoom } from '../ui/room-link.ts';
 
 const newBroadcast = find('#new-broadcast', HTMLAnchorElement);
 const form = find('#join-form', HTMLFormElement);
 const input = find('#join-room', HTMLInputElement);
 const fault = find('#join-fault', HTMLParagraphElement);
+
+// Where a token is asked for, a new room would be one that nobody has a token for.
+const { tokens } = readPageConfig();
+newBroadcast.hidden = tokens;
+find('#open-hint', HTMLElement).hidden = tokens;
+find('#token-hint', HTMLElement).hidden = !tokens;
+if (tokens) setText(find('#join-label', HTMLLabelElement), 'Watch a broadcast: its link');
 
 // A link rather than a script's redirect, so that it opens in a new tab like any other.
 newBroadcast.href = `/publish/${unguessableRoom()}`;
@@ -27,7 +35,10 @@ form.addEventListener('submit', (event) => {
     input.focus();
     return;
   }
-  location.assign(`/join/${room}`);
+  const token = tokenFromInput(input.value);
+  location.assign(
+    `/join/${room}${token === undefined ? '' : `#token=${encodeURIComponent(token)}`}`,
+  );
 });
 
 input.addEventListener('input', () => {

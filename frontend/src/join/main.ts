@@ -1,17 +1,16 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { effect } from '@preact/signals-core';
-import { connectViewer } from '../connection/viewer.ts';
 import { defineElements } from '../ui/define.ts';
 import { find, setText } from '../ui/elements.ts';
 import { FiguresPanel } from '../ui/figures-panel.ts';
 import { formatViewers } from '../ui/format.ts';
-import { readPageConfig } from '../ui/page-config.ts';
 import { pollFigures } from '../ui/poll-figures.ts';
 import { roomFromPath } from '../ui/room-link.ts';
 import { DataPanel } from './data-panel.ts';
 import { bindFullScreen } from './full-screen.ts';
 import { IdleControls } from './idle-controls.ts';
 import { bindStage, showNoSuchRoom } from './stage.ts';
+import { watch } from './watch.ts';
 
 defineElements();
 
@@ -26,7 +25,7 @@ if (room === undefined) {
 document.documentElement.dataset.ready = 'true';
 
 function watchRoom(room: RoomId): void {
-  const connection = connectViewer({ room, page: readPageConfig() });
+  const connection = watch(room);
   const { player, layer, latest } = bindStage(connection, room);
 
   const controls = new IdleControls(

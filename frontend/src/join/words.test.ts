@@ -71,4 +71,19 @@ describe('viewerWords', () => {
     } as const;
     expect(viewerWords('failed', undefined, failure).slate?.detail).toBe(failure.message);
   });
+
+  it.each([
+    'token-missing',
+    'token-invalid',
+    'token-expired',
+    'token-wrong-room',
+    'token-wrong-role',
+  ] as const)('R95 %s is said as what is wrong with the link, and what to do', (code) => {
+    const words = viewerWords('failed', undefined, { code, message: 'the server’s sentence' });
+    expect(words.short).toBe('Not let in');
+    expect(words.slate?.title).toMatch(/^This link /);
+    expect(words.slate?.detail).toMatch(/\bask\b/i);
+    // Nobody watching knows what a token is.
+    expect(JSON.stringify(words)).not.toContain('oken');
+  });
 });

@@ -1,6 +1,7 @@
 import type { RoomView } from '#protocol/signalling.ts';
 import type { Failure, ViewerStatus } from '../connection/types.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
+import { tokenWords } from '../ui/token-words.ts';
 
 /** How the join page shows where it stands. */
 export interface ViewerWords {
@@ -40,18 +41,23 @@ export function viewerWords(
     case 'ended':
       return ENDED;
     case 'failed':
-      return {
-        tone: 'trouble',
-        short: 'Not connected',
-        slate: {
-          title: 'The broadcast cannot be shown',
-          detail: failure?.message ?? 'Something went wrong.',
-        },
-        dimmed: false,
-      };
+      return failed(failure);
     default:
       return status satisfies never;
   }
+}
+
+function failed(failure: Failure | undefined): ViewerWords {
+  const token = tokenWords(failure?.code);
+  return {
+    tone: 'trouble',
+    short: token ? 'Not let in' : 'Not connected',
+    slate: token ?? {
+      title: 'The broadcast cannot be shown',
+      detail: failure?.message ?? 'Something went wrong.',
+    },
+    dimmed: false,
+  };
 }
 
 const NOT_STARTED: ViewerWords = {

@@ -23,12 +23,14 @@ export function bindBroadcast({
   broadcast,
   camera,
   microphone,
+  lacksToken,
 }: {
   readonly room: RoomId;
   readonly connection: PublisherConnection;
   readonly broadcast: BroadcastControl;
   readonly camera: CameraControl;
   readonly microphone: MicrophoneControl;
+  readonly lacksToken: boolean;
 }): void {
   const start = find('#start', HTMLButtonElement);
   const stop = find('#stop', HTMLButtonElement);
@@ -39,7 +41,9 @@ export function bindBroadcast({
   again.addEventListener('click', () => run(broadcast.start(), 'starting'));
   stop.addEventListener('click', () => run(broadcast.stop(), 'stopping'));
 
-  const words = computed(() => publisherWords(connection.status.value, connection.failure.value));
+  const words = computed(() =>
+    publisherWords(connection.status.value, connection.failure.value, lacksToken),
+  );
   const notice = computed(() => words.value.notice);
 
   effect(() => {

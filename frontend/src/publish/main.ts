@@ -1,5 +1,6 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { effect, signal } from '@preact/signals-core';
+import { watchLinkToken } from '../connection/link-token.ts';
 import { createPublisher } from '../connection/publisher.ts';
 import {
   type Devices,
@@ -41,7 +42,13 @@ function publishRoom(room: RoomId): void {
   setText(find('#title', HTMLElement), `Broadcast in room ${room}`);
   const video = find('#preview', HTMLVideoElement);
   const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video);
-  const connection = createPublisher({ room, page: readPageConfig() });
+  const page = readPageConfig();
+  const token = watchLinkToken(room, () => {
+    const status = connection.status.peek();
+    if (status === 'idle' || status === 'failed') location.reload();
+  });
+  const lacksToken = page.tokens && token.value === undefined;
+  const connection = createPublisher({ room, page, token });
   const camera = new CameraControl({ camera: openCamera, screen: openScreen });
   const microphone = new MicrophoneControl(openMicrophone);
   const overlay = new OverlayControl({
@@ -57,8 +64,15 @@ function publishRoom(room: RoomId): void {
   bindPreview(camera, devices);
   bindDevicesCard(camera, microphone, devices);
   bindOverlayCard(overlay, overlaySources);
-  bindShareCard(room);
-  bindBroadcast({ room, connection, broadcast, camera, microphone });
+  bindShareCard(room, page, lacksToken);
+  bindBroadcast({
+    room,
+    connection,
+    broadcast,
+    camera,
+    microphone,
+    lacksToken,
+  });
 
   const was = memory.read();
   run(was === undefined ? openIfGranted(camera) : broadcast.goOn(was), 'setting up');

@@ -36,6 +36,29 @@ describe('publisherWords', () => {
   });
 });
 
+describe('R95 a link without a good token', () => {
+  it.each([
+    'token-missing',
+    'token-invalid',
+    'token-expired',
+    'token-wrong-room',
+    'token-wrong-role',
+  ] as const)('%s is said as what is wrong with the link, and no button pretends', (code) => {
+    const { notice } = publisherWords('failed', { code, message: 'the server’s sentence' });
+    expect(notice?.action).toBe('new-link');
+    expect(notice?.title).toMatch(/^This link /);
+    expect(notice?.detail).toMatch(/\bask\b/i);
+  });
+
+  it('is said before anybody presses start', () => {
+    expect(publisherWords('idle', undefined).notice).toBeUndefined();
+    expect(publisherWords('idle', undefined, true).notice).toMatchObject({
+      title: 'This link is not complete',
+      action: 'new-link',
+    });
+  });
+});
+
 describe('previewSlate', () => {
   it('gives a fault the place of the picture', () => {
     const fault = { code: 'in-use', title: 'Title', advice: 'Advice' } as const;

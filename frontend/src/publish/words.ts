@@ -1,6 +1,7 @@
 import type { Failure, PublisherStatus } from '../connection/types.ts';
 import type { CaptureFault } from '../media/capture-fault.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
+import { type TokenWords, tokenWords } from '../ui/token-words.ts';
 import type { Picture } from './camera-control.ts';
 
 /** How the publish page shows where the broadcast stands. */
@@ -12,7 +13,8 @@ export interface PublisherWords {
     | {
         readonly title: string;
         readonly detail: string;
-        readonly action: 'take-back' | 'try-again' | 'new-room' | undefined;
+        /** `new-link`: nothing on this page leads on, so there is no button. */
+        readonly action: 'take-back' | 'try-again' | 'new-room' | 'new-link' | undefined;
       }
     | undefined;
 }
@@ -20,10 +22,14 @@ export interface PublisherWords {
 export function publisherWords(
   status: PublisherStatus,
   failure: Failure | undefined,
+  /** The page's link lacks the token that this server asks for. */
+  lacksToken = false,
 ): PublisherWords {
   switch (status) {
     case 'idle':
-      return { tone: 'idle', short: 'Not on air', notice: undefined };
+      return lacksToken
+        ? { ...badLink(tokenWords('token-missing')), tone: 'idle' }
+        : { tone: 'idle', short: 'Not on air', notice: undefined };
     case 'connecting':
       return { tone: 'busy', short: 'Going on air', notice: undefined };
     case 'live':
@@ -56,7 +62,17 @@ export function publisherWords(
   }
 }
 
+function badLink(notice: TokenWords | undefined): PublisherWords {
+  return {
+    tone: 'trouble',
+    short: 'Not on air',
+    notice: notice && { ...notice, action: 'new-link' },
+  };
+}
+
 function failed(failure: Failure | undefined): PublisherWords {
+  const token = tokenWords(failure?.code);
+  if (token) return badLink(token);
   const taken = failure?.code === 'room-taken';
   return {
     tone: 'trouble',

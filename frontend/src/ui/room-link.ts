@@ -25,6 +25,17 @@ export function joinUrl(origin: string, room: RoomId): string {
   return `${origin}/join/${room}`;
 }
 
+/** What shows the room in somebody's own page. */
+export function embedCode(origin: string, room: RoomId): string {
+  return `<iframe src="${origin}/embed/${room}" width="640" height="360" allow="autoplay; fullscreen; screen-wake-lock" style="border:0" title="Live broadcast"></iframe>`;
+}
+
+/** The token in a pasted link, if there is one. */
+export function tokenFromInput(input: string): string | undefined {
+  const [, fragment = ''] = input.trim().split('#', 2);
+  return new URLSearchParams(fragment).get('token') ?? undefined;
+}
+
 /** 128 bits as base64url: a name that nobody guesses. */
 export function unguessableRoom(
   random: (bytes: Uint8Array<ArrayBuffer>) => void = (bytes) => crypto.getRandomValues(bytes),
