@@ -5,7 +5,7 @@ const MAX_AGE_MS = 60_000;
 const MAX = 4;
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['performance'] });
+  vi.useFakeTimers({ toFake: ['performance', 'setTimeout'] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -19,7 +19,7 @@ function counted() {
       handled += 1;
       return { ok: true, value: `${requestId} ${handled}` };
     });
-  return { ask, handled: () => handled };
+  return { ask, handled: () => handled, held: () => memory.size };
 }
 
 describe('AnswerMemory', () => {
@@ -53,6 +53,19 @@ describe('AnswerMemory', () => {
     vi.advanceTimersByTime(1);
     await ask('a');
     expect(handled()).toBe(2);
+  });
+
+  it('R101 is forgotten without anybody asking again: it may hold a secret', async () => {
+    const { ask, held } = counted();
+    await ask('a');
+    vi.advanceTimersByTime(MAX_AGE_MS / 2);
+    await ask('b');
+    expect(held()).toBe(2);
+    vi.advanceTimersByTime(MAX_AGE_MS / 2);
+    expect(held()).toBe(1);
+    vi.advanceTimersByTime(MAX_AGE_MS);
+    expect(held()).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('holds a bounded number: the oldest goes first', async () => {

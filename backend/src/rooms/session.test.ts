@@ -3,6 +3,7 @@ import type { types } from 'mediasoup';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LIMITS } from '../../../config/limits.ts';
+import { OnecastError } from '../protocol/errors.ts';
 import type { Secret } from '../protocol/ids.ts';
 import { newSecret } from '../secrets.ts';
 import { type Line, Session, type SessionEnd } from './session.ts';
@@ -163,6 +164,13 @@ describe('R31 a session is taken up with its secret, which changes each time', (
     const third = session.resume(second).resumeSecret;
     expect(new Set([first, second, third]).size).toBe(3);
     expect(session.resume(third).sessionId).toBe(session.id);
+  });
+
+  it('R101 before one was granted none is good', () => {
+    const { session } = newSession();
+    expect(() => session.resume(newSecret())).toThrow(OnecastError);
+    const granted = session.grant().resumeSecret;
+    expect(session.resume(granted).sessionId).toBe(session.id);
   });
 
   it('the secret just used stays good until its successor is used', () => {
