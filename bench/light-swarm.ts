@@ -1,20 +1,14 @@
 /**
  * Many viewers who come within a second, without a browser: each has its own socket and speaks the
- * protocol, each does ICE, DTLS and SRTP (swarm/viewers.c) and counts what it receives. They cost
- * so little that what is measured is the server.
+ * protocol, each does ICE, DTLS and SRTP (loadgen/) and counts what it receives. They cost so little
+ * that what is measured is the server.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { io, type Socket } from 'socket.io-client';
 import fixture from '../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
 import type { AnswerOf } from '../backend/src/protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '../backend/src/protocol/version.ts';
+import { type Generator, Loadgen } from './loadgen/generator.ts';
+import { Caller } from './support/caller.ts';
 import { type Spread, spreadOf, tenth } from './support/figures.ts';
 import { type Camera, type Measured, ROOM, Scene } from './support/scene.ts';
 
@@ -52,12 +46,10 @@ export async function lightSwarm({
   spreadMs = 1_000,
   deadlineMs = 30_000,
 }: LightSwarmOptions): Promise<LightSwarmResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'onecast-swarm-'));
-  const closers: (() => void | Promise<void>)[] = [
-    () => rmSync(folder, { recursive: true, force: true }),
-  ];
+  const loadgen = await Loadgen.compile();
+  const closers: (() => void | Promise<void>)[] = [() => loadgen.close()];
   try {
-    const media = await MediaSide.start(await compiled(folder));
+    const media = await loadgen.start();
     closers.push(() => media.close());
     const scene = await Scene.open(camera);
     closers.push(() => scene.close());
@@ -116,27 +108,28 @@ export async function lightSwarm({
   }
 }
 
-/** Signalling of one viewer; its media is the MediaSide's. */
+/** Signalling of one viewer; its media is the generator's. */
 class LightViewer {
   readonly at: Partial<Record<Step, number>> = {};
   error: string | undefined;
   keyFrameFirst = false;
   readonly #id: number;
-  readonly #media: MediaSide;
-  readonly #socket: Socket;
+  readonly #media: Generator;
+  readonly #caller: Caller;
   readonly #started = clockMs();
 
-  constructor(id: number, url: string, media: MediaSide) {
+  constructor(id: number, url: string, media: Generator) {
     this.#id = id;
     this.#media = media;
-    this.#socket = io(url, { transports: ['websocket'], reconnection: false, forceNew: true });
-    this.#socket.once('connect', () => {
+    this.#caller = new Caller(url, id);
+    const { socket } = this.#caller;
+    socket.once('connect', () => {
       this.#reached('socket');
       this.#join().catch((error: unknown) => this.#fail(String(error)));
     });
-    this.#socket.once('connect_error', (error) => this.#fail(String(error)));
-    this.#socket.once('disconnect', (reason) => this.#fail(`the socket was lost: ${reason}`));
-    this.#socket.once('transportGone', () => this.#fail('the server closed the transport'));
+    socket.once('connect_error', (error) => this.#fail(String(error)));
+    socket.once('disconnect', (reason) => this.#fail(`the socket was lost: ${reason}`));
+    socket.once('transportGone', () => this.#fail('the server closed the transport'));
     media.listen(id, (event, us, detail) => {
       if (event === 'error') this.#fail(detail);
       else this.#reached(event, us / 1000);
@@ -149,14 +142,13 @@ class LightViewer {
   }
 
   close(): void {
-    this.#socket.off();
-    this.#socket.disconnect();
+    this.#caller.close();
   }
 
   async #join(): Promise<void> {
     const { rtpCapabilities } = fixture;
     const join = { protocol: PROTOCOL_VERSION, room: ROOM, rtpCapabilities };
-    const { transport, media } = (await this.#ask('join', join)) as AnswerOf<'join'>;
+    const { transport, media } = (await this.#caller.ask('join', join)) as AnswerOf<'join'>;
     this.#reached('joined');
     const video = media.consumers.find(({ kind }) => kind === 'video');
     const ssrc = video?.rtpParameters.encodings?.[0]?.ssrc;
@@ -166,27 +158,26 @@ class LightViewer {
     // As a page does: none of the three waits for the other.
     const { usernameFragment, password } = transport.iceParameters;
     const { ip, port } = candidate;
-    this.#media.open([this.#id, ip, port, usernameFragment, password, `v${this.#id}xx`, ssrc]);
+    this.#media.open({
+      id: this.#id,
+      ip,
+      port,
+      usernameFragment,
+      password,
+      ssrc,
+      sampled: true,
+      feedback: { kind: 'rr' },
+    });
     await Promise.all([
-      this.#ask('connectTransport', {
+      this.#caller.ask('connectTransport', {
         transportId: transport.id,
         dtlsParameters: {
           role: 'client',
           fingerprints: [{ algorithm: 'sha-256', value: this.#media.fingerprint }],
         },
       }),
-      this.#ask('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) }),
+      this.#caller.ask('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) }),
     ]);
-  }
-
-  async #ask(name: string, payload: object): Promise<unknown> {
-    const result = (await this.#socket
-      .timeout(20_000)
-      .emitWithAck(name, { requestId: name, ...payload })) as
-      | { ok: true; value: unknown }
-      | { ok: false; code: string };
-    if (!result.ok) throw new Error(`${name}: ${result.code}`);
-    return result.value;
   }
 
   #reached(step: Step, at = clockMs()): void {
@@ -198,77 +189,7 @@ class LightViewer {
   }
 }
 
-type MediaEvent = 'ice' | 'dtls' | 'packet' | 'error';
-type MediaListener = (event: MediaEvent, us: number, detail: string) => void;
-
-/** The process of swarm/viewers.c. */
-class MediaSide {
-  readonly fingerprint: string;
-  readonly pid: number;
-  readonly #child: ChildProcess;
-  readonly #listeners = new Map<number, MediaListener>();
-  #counted: ((counts: { received: number; broken: number }) => void) | undefined;
-
-  static async start(program: string): Promise<MediaSide> {
-    const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] });
-    const lines = createInterface({ input: child.stdout });
-    const [line] = (await once(lines, 'line', { signal: AbortSignal.timeout(10_000) })) as [string];
-    const side = new MediaSide(child, line.replace('fingerprint ', ''));
-    lines.on('line', (text) => side.#heard(text));
-    return side;
-  }
-
-  private constructor(child: ChildProcess, fingerprint: string) {
-    this.#child = child;
-    this.fingerprint = fingerprint;
-    this.pid = child.pid ?? 0;
-  }
-
-  listen(id: number, listener: MediaListener): void {
-    this.#listeners.set(id, listener);
-  }
-
-  /** In the order that viewers.c says. */
-  open(fields: readonly (string | number)[]): void {
-    this.#child.stdin?.write(`open ${fields.join(' ')}\n`);
-  }
-
-  /** Packets that all viewers have got so far. */
-  counts(): Promise<{ received: number; broken: number }> {
-    return new Promise((resolve) => {
-      this.#counted = resolve;
-      this.#child.stdin?.write('counts\n');
-    });
-  }
-
-  async close(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const exited = once(this.#child, 'exit');
-    this.#child.kill('SIGKILL');
-    await exited;
-  }
-
-  #heard(line: string): void {
-    const [word = '', first = '', second = '', ...rest] = line.split(' ');
-    if (word === 'counts') {
-      this.#counted?.({ received: Number(first), broken: Number(second) });
-    } else if (word === 'error') {
-      this.#listeners.get(Number(first))?.('error', 0, [second, ...rest].join(' '));
-    } else if (word === 'ice' || word === 'dtls' || word === 'packet') {
-      this.#listeners.get(Number(first))?.(word, Number(second), rest.join(' '));
-    }
-  }
-}
-
-/** @throws where there is no C compiler, or OpenSSL or libsrtp2 lack their headers. */
-async function compiled(folder: string): Promise<string> {
-  const program = join(folder, 'viewers');
-  const source = join(import.meta.dirname, 'swarm/viewers.c');
-  await promisify(execFile)('cc', ['-O2', '-o', program, source, '-lssl', '-lcrypto', '-lsrtp2']);
-  return program;
-}
-
-/** The clock that viewers.c writes. */
+/** The clock that the generator writes. */
 function clockMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000;
 }

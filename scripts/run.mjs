@@ -2,12 +2,13 @@
 // Plain JavaScript without dependencies: it starts on Node 20, before anything is installed.
 
 import { existsSync } from 'node:fs';
+import { ensureBenchTools } from './bench-tools.mjs';
 import { ensureBrowser } from './browser.mjs';
 import { CACHE } from './cache.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 import { asFailure, Failure } from './failure.mjs';
 import { ensureFrontend } from './frontend.mjs';
-import { inRoot, ROOT } from './host.mjs';
+import { inRoot, readJson, ROOT } from './host.mjs';
 import { ensureWorker } from './media-worker.mjs';
 import { say } from './progress.mjs';
 import { ensureNetworkTools } from './network-tools.mjs';
@@ -23,6 +24,7 @@ async function prepare(...wanted) {
   if (wanted.includes('frontend')) await ensureFrontend(node);
   if (wanted.includes('browser')) env.CHROMIUM_PATH = await ensureBrowser();
   if (wanted.includes('network')) await ensureNetworkTools();
+  if (wanted.includes('peers')) await ensureBenchTools();
   return { node, env };
 }
 
@@ -66,6 +68,17 @@ const tasks = {
   async screenshots() {
     const { node, env } = await prepare('worker', 'frontend', 'browser');
     return inOurPlace(node, ['scripts/screenshots.mjs'], { cwd: ROOT, env });
+  },
+  /** One part of the bench, or all of them in short. */
+  async bench(args) {
+    const all = readJson(inRoot('bench', 'parts.json'));
+    const parts = args.length === 0 ? all : all.filter(({ name }) => name === args[0]);
+    if (parts.length === 0) {
+      const known = all.map(({ name }) => name).join('|');
+      throw new Failure(`The bench has no part "${args[0]}"`, `npm run bench -- ${known}`);
+    }
+    const { node, env } = await prepare(...new Set(parts.flatMap(({ needs }) => needs)));
+    return inOurPlace(node, ['bench/bench.ts', ...args], { cwd: ROOT, env });
   },
   /** Viewers by the hundred, joins by the thousand. */
   async 'bench:load'(args) {

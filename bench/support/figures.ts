@@ -49,3 +49,8 @@ export function tableOf(rows: readonly (readonly string[])[]): string {
     )
     .join('\n');
 }
+
+/** The middle value; of an even number the upper of the two in the middle. NaN where there is none. */
+export function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}

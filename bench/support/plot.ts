@@ -5,13 +5,13 @@ export interface Panel {
   readonly lines: readonly { readonly name: string; readonly values: readonly number[] }[];
 }
 
-const WIDTH = 760;
+const WIDTH = 820;
 const PANEL_HEIGHT = 170;
 const LEFT = 64;
-const RIGHT = 150;
+const RIGHT = 210;
 const TOP = 34;
 const BOTTOM = 26;
-const COLOURS = ['#2563eb', '#d97706', '#059669', '#9333ea'];
+const COLOURS = ['#2563eb', '#d97706', '#059669', '#9333ea', '#db2777', '#0891b2', '#64748b'];
 
 export function plotOf(title: string, xs: readonly number[], panels: readonly Panel[]): string {
   const height = 30 + panels.length * PANEL_HEIGHT;

@@ -1,0 +1,161 @@
+/** What fan-out writes: JSON, the tables of docs/benchmarks.md and the README, one plot. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fillIn } from '../support/markers.ts';
+import { plotOf } from '../support/plot.ts';
+import type { Ramp } from './ramp.ts';
+import { LATE_MS } from './ramp.ts';
+import type { Cell, Rounds } from './rounds.ts';
+import type { PaceName } from './stage.ts';
+
+export interface FanOut {
+  readonly at: string;
+  readonly cores: number;
+  readonly command: string;
+  /** Of the contenders. */
+  readonly titles: Readonly<Record<string, string>>;
+  readonly rounds: Rounds | undefined;
+  readonly ramps: readonly Ramp[];
+}
+
+const ROOT = join(import.meta.dirname, '../..');
+const RESULTS = join(ROOT, 'bench/results/fan-out.json');
+const PLOT = join(ROOT, 'docs/images/fan-out.svg');
+/** The level that the README shows. */
+const README_LEVEL = 200;
+const PACE_TITLES: Readonly<Record<PaceName, string>> = {
+  bursty: 'a frame at once',
+  paced: 'as a browser paces',
+};
+
+/** What is not measured this time stays as it was. */
+export function saveFanOut(measured: FanOut): void {
+  const before = existsSync(RESULTS)
+    ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as FanOut)
+    : undefined;
+  const report: FanOut = {
+    ...measured,
+    titles: { ...before?.titles, ...measured.titles },
+    rounds: measured.rounds ?? before?.rounds,
+    ramps: measured.ramps.length > 0 ? measured.ramps : (before?.ramps ?? []),
+  };
+  writeFileSync(RESULTS, `${JSON.stringify(report, null, 2)}\n`);
+  if (report.rounds) writeFileSync(PLOT, plot(report, report.rounds));
+  fillIn(join(ROOT, 'docs/benchmarks.md'), 'fan-out', fanOutMarkdown(report));
+  fillIn(join(ROOT, 'README.md'), 'fan-out', readmeMarkdown(report));
+}
+
+export function fanOutMarkdown(report: FanOut): string {
+  const { rounds, ramps } = report;
+  return [
+    measuredBy(report),
+    ...(rounds ? [costTables(report, rounds)] : []),
+    ...(ramps.length > 0 ? [rampTable(report)] : []),
+    ...(rounds && rounds.faults.length > 0
+      ? [`Runs that failed:\n\n${rounds.faults.map((fault) => `- ${fault}`).join('\n')}`]
+      : []),
+  ].join('\n\n');
+}
+
+function measuredBy({ at, cores, command }: FanOut): string {
+  return `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores.`;
+}
+
+function costTables({ titles }: FanOut, { cells, floors }: Rounds): string {
+  const levels = floors.map(({ viewers }) => viewers);
+  const paces = [...new Set(cells.map(({ pace }) => pace))];
+  return paces
+    .map((pace) => {
+      const own = cells.filter((cell) => cell.pace === pace);
+      const ids = [...new Set(own.map(({ contender }) => contender))];
+      const row = (id: string) => levels.map((viewers) => costOf(own, id, viewers)).join(' | ');
+      const floorRow = floors.map(({ us }) => us.toFixed(1)).join(' | ');
+      return [
+        `Processor time per forwarded packet, ${PACE_TITLES[pace]}: µs, and in brackets how many times the floor.`,
+        '',
+        `| viewers | ${levels.join(' | ')} |`,
+        `| --- | ${levels.map(() => '---:').join(' | ')} |`,
+        ...ids.map((id) => `| ${titles[id] ?? id} | ${row(id)} |`),
+        `| floor: encrypt and send | ${floorRow} |`,
+      ].join('\n');
+    })
+    .join('\n\n');
+}
+
+/** A star where packets were lost, and the figure says less. */
+function costOf(cells: readonly Cell[], contender: string, viewers: number): string {
+  const cell = cells.find((one) => one.contender === contender && one.viewers === viewers);
+  if (!cell) return '–';
+  const star = cell.lost > 0 ? '\\*' : '';
+  return `${cell.cpuPerPacketUs.toFixed(1)} (${cell.timesFloor.toFixed(1)})${star}`;
+}
+
+function rampTable({ titles, ramps }: FanOut): string {
+  const columns = [false, true].flatMap((spreadOut) =>
+    (['bursty', 'paced'] as const).map((pace) => ({ spreadOut, pace })),
+  );
+  const carried = (id: string) =>
+    columns.map(({ spreadOut, pace }) => {
+      const found = ramps.find(
+        (one) => one.contender === id && one.pace === pace && one.spreadOut === spreadOut,
+      );
+      if (!found) return '–';
+      return found.end === 'enough' ? `≥ ${found.carried}` : `${found.carried} (${found.end})`;
+    });
+  const ids = [...new Set(ramps.map(({ contender }) => contender))];
+  const head = columns.map(
+    ({ spreadOut, pace }) => `${spreadOut ? 'every core' : 'one core'}, ${PACE_TITLES[pace]}`,
+  );
+  return [
+    `Viewers carried: the most of whom each got every packet, 99 of 100 within ${LATE_MS} ms. In brackets why it ended.`,
+    '',
+    `| server | ${head.join(' | ')} |`,
+    `| --- | ${head.map(() => '---:').join(' | ')} |`,
+    ...ids.map((id) => `| ${titles[id] ?? id} | ${carried(id).join(' | ')} |`),
+  ].join('\n');
+}
+
+function readmeMarkdown(report: FanOut): string {
+  const { rounds, titles } = report;
+  if (!rounds) return measuredBy(report);
+  const ids = [...new Set(rounds.cells.map(({ contender }) => contender))];
+  const paces = [...new Set(rounds.cells.map(({ pace }) => pace))];
+  const cost = (id: string) =>
+    paces.map((pace) =>
+      costOf(
+        rounds.cells.filter((cell) => cell.pace === pace),
+        id,
+        README_LEVEL,
+      ),
+    );
+  return [
+    `Processor time per forwarded packet with ${README_LEVEL} viewers, µs (times the floor of encrypting and sending it). ${measuredBy(report)}`,
+    '',
+    `| server | ${paces.map((pace) => PACE_TITLES[pace]).join(' | ')} |`,
+    `| --- | ${paces.map(() => '---:').join(' | ')} |`,
+    ...ids.map((id) => `| ${titles[id] ?? id} | ${cost(id).join(' | ')} |`),
+    '',
+    'More viewers and fewer, how many a core carries, and how it is measured: [benchmarks](docs/benchmarks.md).',
+  ].join('\n');
+}
+
+function plot({ titles }: FanOut, { cells, floors }: Rounds): string {
+  const levels = floors.map(({ viewers }) => viewers);
+  const paces = [...new Set(cells.map(({ pace }) => pace))];
+  const panels = paces.map((pace) => {
+    const own = cells.filter((cell) => cell.pace === pace);
+    const ids = [...new Set(own.map(({ contender }) => contender))];
+    const lines = ids
+      .map((id) => ({
+        name: titles[id] ?? id,
+        values: own.filter(({ contender }) => contender === id).map((cell) => cell.cpuPerPacketUs),
+      }))
+      // A line needs all its points.
+      .filter(({ values }) => values.length === levels.length);
+    return {
+      title: `µs a packet, ${PACE_TITLES[pace]}`,
+      lines: [...lines, { name: 'floor', values: floors.map(({ us }) => us) }],
+    };
+  });
+  return plotOf('Processor time per forwarded packet by number of viewers', levels, panels);
+}

@@ -1,0 +1,262 @@
+/** The load generator (loadgen.h) as Node sees it: one process of legs, each a transport. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+export type LegEvent = 'ice' | 'dtls' | 'packet' | 'error';
+export type LegListener = (event: LegEvent, us: number, detail: string) => void;
+
+/** What a server says of its side of a transport, and what a leg is to do with it. */
+export interface Leg {
+  readonly id: number;
+  readonly ip: string;
+  readonly port: number;
+  readonly usernameFragment: string;
+  readonly password: string;
+  /** Ours; a server with full ICE must have been told. */
+  readonly own?: Credentials;
+  readonly ownPort?: number;
+  /** False where the server has made the offer and is no ICE lite. */
+  readonly controlling?: boolean;
+  /** The stream it watches. */
+  readonly ssrc: number;
+  /** Decrypts, checks and times each packet instead of counting headers. */
+  readonly sampled: boolean;
+  readonly feedback: Feedback;
+}
+
+export interface Credentials {
+  readonly usernameFragment: string;
+  readonly password: string;
+}
+
+/** What a viewer tells of its line: reports only, REMB, or transport-cc under that extension id. */
+export type Feedback = { readonly kind: 'rr' | 'remb' } | { readonly kind: 'twcc'; id: number };
+
+export interface Stream {
+  readonly ssrc: number;
+  readonly payloadType: number;
+  /** Ids of header extensions; 0: not there. */
+  readonly mid: number;
+  readonly absSendTime: number;
+  readonly transportCc: number;
+}
+
+/** How a frame's packets leave: all at once, or over a part of the frame's time. */
+export interface Pace {
+  readonly packetsPerFrame: number;
+  /** Of the UDP payload, with SRTP's tag. */
+  readonly packetBytes: number;
+  readonly fps: number;
+  readonly spread: number;
+}
+
+/** Since the last mark. Delays in ms, of the sampled viewers. */
+export interface Report {
+  readonly up: number;
+  readonly silent: number;
+  readonly received: number;
+  readonly least: number;
+  readonly lost: number;
+  /** Packets of other streams: probes. */
+  readonly other: number;
+  readonly broken: number;
+  readonly wrong: number;
+  readonly sent: number;
+  readonly keyRequests: number;
+  readonly samples: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+const ANSWER_DEADLINE_MS = 10_000;
+const SOURCES = import.meta.dirname;
+
+/**
+ * The program, compiled into a folder of its own. @throws where there is no C compiler, or OpenSSL
+ * or libsrtp2 lack their headers.
+ */
+export class Loadgen {
+  readonly #folder: string;
+  readonly #program: string;
+
+  static async compile(): Promise<Loadgen> {
+    const loadgen = new Loadgen(mkdtempSync(join(tmpdir(), 'onecast-loadgen-')));
+    const sources = readdirSync(SOURCES).filter((name) => name.endsWith('.c'));
+    const files = sources.map((name) => join(SOURCES, name));
+    const libraries = ['-lssl', '-lcrypto', '-lsrtp2'];
+    await promisify(execFile)('cc', ['-O2', '-o', loadgen.#program, ...files, ...libraries]);
+    return loadgen;
+  }
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.#program = join(folder, 'loadgen');
+  }
+
+  /** With `pollUs` it looks at its sockets so often instead of waking for each packet. */
+  start({ pollUs = 0, core }: { pollUs?: number; core?: number } = {}): Promise<Generator> {
+    const command = pinned(core, [this.#program, 'poll', String(pollUs)]);
+    return Generator.start(spawn(command[0], command[1], { stdio: ['pipe', 'pipe', 'inherit'] }));
+  }
+
+  /** Microseconds of processor time that encrypting and sending one packet takes, and no more. */
+  async floor(viewers: number, ms: number, pace: Pace): Promise<number> {
+    const { packetsPerFrame, packetBytes, fps } = pace;
+    const numbers = [viewers, ms, packetsPerFrame, packetBytes, fps].map(String);
+    const { stdout } = await promisify(execFile)(this.#program, ['floor', ...numbers]);
+    const us = Number(/^floor ([\d.]+)/.exec(stdout)?.[1]);
+    if (!(us > 0)) throw new Error(`the floor was not measured: ${stdout}`);
+    return us;
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The command that runs `command` on one core, where one is named. */
+export function pinned(core: number | undefined, command: string[]): [string, string[]] {
+  const [program = '', ...args] =
+    core === undefined ? command : ['taskset', '-c', String(core), ...command];
+  return [program, args];
+}
+
+export class Generator {
+  readonly fingerprint: string;
+  readonly pid: number;
+  readonly #child: ChildProcess;
+  readonly #listeners = new Map<number, LegListener>();
+  readonly #waiting = new Map<string, (line: string) => void>();
+
+  static async start(child: ChildProcess): Promise<Generator> {
+    if (!child.stdout) throw new Error('no output to read');
+    const lines = createInterface({ input: child.stdout });
+    const [line] = (await once(lines, 'line', {
+      signal: AbortSignal.timeout(ANSWER_DEADLINE_MS),
+    })) as [string];
+    const generator = new Generator(child, line.replace('fingerprint ', ''));
+    lines.on('line', (text) => generator.#heard(text));
+    return generator;
+  }
+
+  private constructor(child: ChildProcess, fingerprint: string) {
+    this.#child = child;
+    this.fingerprint = fingerprint;
+    this.pid = child.pid ?? 0;
+  }
+
+  listen(id: number, listener: LegListener): void {
+    this.#listeners.set(id, listener);
+  }
+
+  /** Starts ICE, then DTLS. */
+  open(leg: Leg): void {
+    const { own = madeUp(leg.id), ownPort = 0, controlling = true, feedback } = leg;
+    this.#say([
+      'open',
+      leg.id,
+      leg.ip,
+      leg.port,
+      '0.0.0.0',
+      ownPort,
+      leg.usernameFragment,
+      leg.password,
+      own.usernameFragment,
+      own.password,
+      controlling ? 1 : 0,
+      leg.ssrc,
+      leg.sampled ? 1 : 0,
+      feedback.kind,
+      feedback.kind === 'twcc' ? feedback.id : 0,
+    ]);
+  }
+
+  /** Resolves when the leg's DTLS is up. */
+  up(id: number, deadlineMs = 20_000): Promise<void> {
+    return this.#reached(id, 'dtls', deadlineMs);
+  }
+
+  /** Begins the stream on a leg that is up, or goes on at another pace. */
+  stream(id: number, stream: Stream, pace: Pace): void {
+    const { ssrc, payloadType, mid, absSendTime, transportCc } = stream;
+    const { packetsPerFrame, packetBytes, fps, spread } = pace;
+    const permille = Math.round(spread * 1000);
+    const ids = [ssrc, payloadType, mid, absSendTime, transportCc];
+    this.#say(['stream', id, ...ids, packetsPerFrame, packetBytes, fps, permille]);
+  }
+
+  mark(): void {
+    this.#say(['mark']);
+  }
+
+  async report(): Promise<Report> {
+    return JSON.parse((await this.#ask('report')).slice('report '.length)) as Report;
+  }
+
+  /** Packets that all viewers have got, and those that could not be decrypted. */
+  async counts(): Promise<{ received: number; broken: number }> {
+    const [, received, broken] = (await this.#ask('counts')).split(' ');
+    return { received: Number(received), broken: Number(broken) };
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await exited;
+  }
+
+  #say(words: readonly (string | number)[]): void {
+    this.#child.stdin?.write(`${words.join(' ')}\n`);
+  }
+
+  #ask(word: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        reject(new Error(`the generator does not answer ${word}`));
+      }, ANSWER_DEADLINE_MS);
+      this.#waiting.set(word, (line) => {
+        clearTimeout(late);
+        resolve(line);
+      });
+      this.#say([word]);
+    });
+  }
+
+  #reached(id: number, wanted: LegEvent, deadlineMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`leg ${id}: no ${wanted}`)), deadlineMs);
+      this.listen(id, (event, _, detail) => {
+        if (event !== wanted && event !== 'error') return;
+        clearTimeout(late);
+        if (event === wanted) resolve();
+        else reject(new Error(`leg ${id}: ${detail}`));
+      });
+    });
+  }
+
+  #heard(line: string): void {
+    const [word = '', first = '', second = '', ...rest] = line.split(' ');
+    const waiting = this.#waiting.get(word);
+    if (waiting) {
+      this.#waiting.delete(word);
+      waiting(line);
+    } else if (word === 'error') {
+      this.#listeners.get(Number(first))?.('error', 0, [second, ...rest].join(' '));
+    } else if (word === 'ice' || word === 'dtls' || word === 'packet') {
+      this.#listeners.get(Number(first))?.(word, Number(second), rest.join(' '));
+    }
+  }
+}
+
+/** As long as RFC 8445 wants them; nothing depends on their being secret. */
+export function madeUp(id: number): Credentials {
+  return { usernameFragment: `leg${id}xx`, password: `password-of-a-bench-leg-${id}` };
+}

@@ -1,0 +1,105 @@
+/*
+ * The load generator: publishers and viewers with real ICE, DTLS and SRTP in one thread, so cheap
+ * that a server on another core is what is measured. main.c says what it is told and what it tells.
+ */
+#ifndef LOADGEN_H
+#define LOADGEN_H
+
+#include <openssl/ssl.h>
+#include <srtp2/srtp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { MAX_LEGS = 4096, PACKET = 2048, TICK_MS = 10 };
+/* Chromium's first timers; OpenSSL's own second would hide what the server does. */
+enum { CHECK_US = 50 * 1000, DTLS_US = 50 * 1000, KEEP_ALIVE_US = 2 * 1000 * 1000 };
+/* So often a browser reports, and so often it tells what has arrived where transport-cc is agreed. */
+enum { REPORT_US = 1000 * 1000, ARRIVALS_US = 100 * 1000, ARRIVALS = 512 };
+
+typedef enum { FEEDBACK_RR, FEEDBACK_REMB, FEEDBACK_TWCC } Feedback;
+
+/* One transport to the server. */
+typedef struct {
+  int id, fd;
+  char username[160], own_password[64], peer_password[64];
+  uint64_t tie_breaker;
+  int controlling;
+  long long check_at, report_at, arrivals_at;
+  int ice, up, failed;
+  SSL *ssl;
+  BIO *in;
+  srtp_t hears, says;
+  /* What it watches, and what it says of it. */
+  uint32_t ssrc;
+  int sampled, first;
+  Feedback feedback;
+  int twcc_id;
+  uint8_t twcc_count;
+  int arrivals;
+  uint16_t arrived_seq[ARRIVALS];
+  long long arrived_us[ARRIVALS];
+  /* Since the last mark. */
+  int64_t highest, base;
+  uint64_t received;
+  uint32_t expected;
+} Leg;
+
+/* The leg that publishes. */
+typedef struct {
+  Leg *leg;
+  int on, per_frame, size, fps, spread_permille, payload_type, mid_id, time_id, twcc_id;
+  uint32_t ssrc, timestamp, packet;
+  uint16_t seq, picture;
+  int in_frame, key_wanted;
+  long long frame_at, next_at, report_at;
+  uint64_t bytes;
+} Publisher;
+
+typedef struct {
+  uint64_t received, other, broken, wrong, sent, key_requests;
+} Counts;
+
+extern Leg *legs[MAX_LEGS];
+extern int leg_count;
+extern Publisher publisher;
+extern Counts counts;
+
+/* main.c */
+long long now_us(void);
+long long wall_us(void);
+void fail(Leg *leg, const char *why);
+
+/* ice.c */
+void ice_check(Leg *leg);
+/* True with the first sign that the server takes what we send. */
+int ice_heard(Leg *leg, uint8_t *message, size_t length);
+
+/* dtls.c */
+void dtls_set_up(void);
+void dtls_start(Leg *leg);
+void dtls_heard(Leg *leg, const uint8_t *packet, size_t length);
+void dtls_tick(Leg *leg);
+
+/* viewer.c */
+void viewer_heard(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived_wall_us);
+void viewer_tick(Leg *leg, long long now);
+void viewers_mark(void);
+void viewers_report(void);
+
+/* publisher.c */
+void publisher_start(Leg *leg, const char *line);
+void publisher_heard(Leg *leg, uint8_t *packet, int length);
+/* Sends what is due and says when it wants to be called again. */
+long long publisher_send(long long now);
+
+/* payload.c: the packets' own mark, so that a viewer can tell one from another. */
+enum { TRAILER = 16, FILLED_FROM = 64 };
+void payload_fill(uint8_t *payload, int length, uint32_t packet, long long sent_us);
+/* 0 where the packet is none of ours, -1 where it is damaged, else 1. */
+int payload_read(const uint8_t *payload, int length, uint32_t *packet, long long *sent_us);
+
+/* floor.c */
+int measure_floor(int viewers, int milliseconds, int per_frame, int size, int fps);
+
+#endif

@@ -1,0 +1,79 @@
+/** Every server that the bench knows, by the name that its options take. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Contender } from './broadcaster.ts';
+import { janus } from './janus.ts';
+import { onecast } from './onecast.ts';
+import { compilePion, pion } from './pion.ts';
+
+export const CONTENDERS = {
+  onecast: () => onecast({ id: 'onecast', title: 'Onecast' }),
+  /** Variants by what viewers say that they can do, and by what the environment sets. */
+  'onecast-remb': () =>
+    onecast({ id: 'onecast-remb', title: 'Onecast, viewers with REMB', congestion: 'remb' }),
+  'onecast-none': () =>
+    onecast({
+      id: 'onecast-none',
+      title: 'Onecast, viewers without estimation',
+      congestion: 'none',
+    }),
+  'onecast-unbatched': () =>
+    onecast({
+      id: 'onecast-unbatched',
+      title: 'Onecast, MEDIA_EGRESS_BATCHING=off',
+      env: { MEDIA_EGRESS_BATCHING: 'off' },
+    }),
+  janus: () => janus({ id: 'janus', title: 'Janus, event loops = cores', tuned: true }),
+  'janus-installed': () => janus({ id: 'janus-installed', title: 'Janus as installed' }),
+  pion: (program: string) => pion({ id: 'pion', title: 'Pion', program }),
+  'pion-plain': (program: string) =>
+    pion({ id: 'pion-plain', title: 'Pion without interceptors', program, plain: true }),
+} as const;
+
+export type ContenderId = keyof typeof CONTENDERS;
+
+/** Names with commas between. @throws where one is unknown. */
+export function contenderIds(names: string): ContenderId[] {
+  return names.split(',').map((name) => {
+    if (isContender(name)) return name;
+    throw new Error(`no such contender: ${name}; there are ${Object.keys(CONTENDERS).join(', ')}`);
+  });
+}
+
+function isContender(id: string): id is ContenderId {
+  return Object.hasOwn(CONTENDERS, id);
+}
+
+export function titlesOf({ contenders }: Field): Record<string, string> {
+  return Object.fromEntries(contenders.map(({ id, title }) => [id, title]));
+}
+
+/** Contenders that are ready to start; what was compiled for them goes with `close`. */
+export class Field {
+  readonly contenders: readonly Contender[];
+  readonly #folder: string;
+
+  static async prepare(ids: readonly ContenderId[]): Promise<Field> {
+    const folder = mkdtempSync(join(tmpdir(), 'onecast-peers-'));
+    try {
+      const program = ids.some((id) => id.startsWith('pion')) ? await compilePion(folder) : '';
+      return new Field(
+        ids.map((id) => CONTENDERS[id](program)),
+        folder,
+      );
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  private constructor(contenders: readonly Contender[], folder: string) {
+    this.contenders = contenders;
+    this.#folder = folder;
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,255 @@
+/** The product as `npm start` runs it, in processes of its own, joined by its own signalling. */
+import { once } from 'node:events';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import fixture from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
+import type { AnswerOf } from '../../backend/src/protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '../../backend/src/protocol/version.ts';
+import { type Feedback, type Generator, pinned, type Stream } from '../loadgen/generator.ts';
+import { Caller } from '../support/caller.ts';
+import { freePorts } from '../support/ports.ts';
+import {
+  type Broadcaster,
+  type Contender,
+  EXTENSIONS,
+  type Place,
+  PUBLISHER,
+  REPORTS_ONLY,
+  SSRC,
+} from './broadcaster.ts';
+
+/**
+ * What viewers say that they can do about congestion:
+ * - `twcc`: what Chromium says; the server then takes transport-cc
+ * - `remb`: as if transport-cc were unknown
+ * - `none`: neither
+ */
+export type Congestion = 'twcc' | 'remb' | 'none';
+
+export interface OnecastOptions {
+  readonly id: string;
+  readonly title: string;
+  readonly congestion?: Congestion;
+  readonly workers?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const ROOM = 'bench';
+const ROOT = join(import.meta.dirname, '../..');
+const START_DEADLINE_MS = 20_000;
+
+export function onecast(options: OnecastOptions): Contender {
+  return {
+    id: options.id,
+    title: options.title,
+    start: (place) => OnecastServer.start(options, place),
+  };
+}
+
+class OnecastServer implements Broadcaster {
+  readonly name: string;
+  readonly pids: readonly number[];
+  readonly #url: string;
+  readonly #congestion: Congestion;
+  readonly #stop: () => Promise<void>;
+  readonly #callers: Caller[] = [];
+
+  static async start(options: OnecastOptions, { core }: Place): Promise<OnecastServer> {
+    const { workers = 1, env = {} } = options;
+    const ports = await freePorts(workers + 1);
+    const [program, args] = pinned(core, [process.execPath, 'backend/src/main.ts']);
+    const child = spawn(program, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        ...process.env,
+        HOST: '127.0.0.1',
+        PORT: String(ports),
+        MEDIA_PORT: String(ports + 1),
+        MEDIA_LISTEN_ADDRESS: '127.0.0.1',
+        ANNOUNCED_ADDRESS: '127.0.0.1',
+        WORKERS: String(workers),
+        LOG_LEVEL: 'warn',
+        ...env,
+      },
+    });
+    const stop = async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      await exited;
+      clearTimeout(late);
+    };
+    const url = `http://127.0.0.1:${ports}`;
+    try {
+      await healthy(url, () => child.exitCode ?? child.signalCode);
+      return new OnecastServer(options, url, child.pid ?? 0, stop);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  }
+
+  private constructor(
+    { title, congestion = 'twcc' }: OnecastOptions,
+    url: string,
+    pid: number,
+    stop: () => Promise<void>,
+  ) {
+    this.name = title;
+    this.pids = [pid];
+    this.#url = url;
+    this.#congestion = congestion;
+    this.#stop = stop;
+  }
+
+  async publish(generator: Generator): Promise<Stream> {
+    const caller = await this.#caller(PUBLISHER);
+    const { transport } = (await caller.ask('publish', {
+      protocol: PROTOCOL_VERSION,
+      room: ROOM,
+    })) as AnswerOf<'publish'>;
+    await this.#connect(generator, caller, transport, PUBLISHER, 0, true, REPORTS_ONLY);
+    await caller.ask('produce', {
+      transportId: transport.id,
+      kind: 'video',
+      rtpParameters: oneLayer(),
+    });
+    const { mid, absSendTime, transportCc } = EXTENSIONS;
+    return {
+      ssrc: SSRC,
+      payloadType: PAYLOAD_TYPE,
+      mid: mid.id,
+      absSendTime: absSendTime.id,
+      transportCc: transportCc.id,
+    };
+  }
+
+  async watch(generator: Generator, id: number, sampled: boolean): Promise<void> {
+    const caller = await this.#caller(id);
+    const answer = (await caller.ask('join', {
+      protocol: PROTOCOL_VERSION,
+      room: ROOM,
+      rtpCapabilities: capabilities(this.#congestion),
+    })) as AnswerOf<'join'>;
+    const video = answer.media.consumers.find(({ kind }) => kind === 'video');
+    const ssrc = video?.rtpParameters.encodings?.[0]?.ssrc;
+    if (!video || ssrc === undefined) throw new Error('nothing is broadcast');
+    const feedback = feedbackOf(video.rtpParameters);
+    await this.#connect(generator, caller, answer.transport, id, ssrc, sampled, feedback);
+    await caller.ask('resumeConsumers', {
+      consumerIds: answer.media.consumers.map((consumer) => consumer.id),
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const caller of this.#callers) caller.close();
+    await this.#stop();
+  }
+
+  async #caller(index: number): Promise<Caller> {
+    const caller = new Caller(this.#url, index);
+    this.#callers.push(caller);
+    await caller.connected();
+    return caller;
+  }
+
+  async #connect(
+    generator: Generator,
+    caller: Caller,
+    transport: AnswerOf<'join'>['transport'],
+    id: number,
+    ssrc: number,
+    sampled: boolean,
+    feedback: Feedback,
+  ): Promise<void> {
+    const candidate = transport.iceCandidates.find(({ protocol }) => protocol === 'udp');
+    if (!candidate) throw new Error('no candidate');
+    const up = generator.up(id);
+    const { usernameFragment, password } = transport.iceParameters;
+    const { ip, port } = candidate;
+    generator.open({ id, ip, port, usernameFragment, password, ssrc, sampled, feedback });
+    await caller.ask('connectTransport', {
+      transportId: transport.id,
+      dtlsParameters: {
+        role: 'client',
+        fingerprints: [{ algorithm: 'sha-256', value: generator.fingerprint }],
+      },
+    });
+    await up;
+  }
+}
+
+async function healthy(url: string, ended: () => unknown): Promise<void> {
+  const deadline = performance.now() + START_DEADLINE_MS;
+  for (;;) {
+    const answer = await fetch(`${url}/healthz`).catch(() => undefined);
+    if (answer?.ok) return;
+    if (ended() !== null) throw new Error('the server ended while it started');
+    if (performance.now() > deadline) throw new Error('the server does not start');
+    await delay(50);
+  }
+}
+
+const PAYLOAD_TYPE = 96;
+
+/** What a browser hands over for VP8 without layers. */
+function oneLayer(): object {
+  const { mid, absSendTime, transportCc } = EXTENSIONS;
+  const [vp8, rtx] = fixture.simulcastVp8.codecs;
+  return {
+    mid: '0',
+    codecs: [
+      { ...vp8, payloadType: PAYLOAD_TYPE },
+      { ...rtx, payloadType: PAYLOAD_TYPE + 1, parameters: { apt: PAYLOAD_TYPE } },
+    ],
+    headerExtensions: [mid, absSendTime, transportCc].map((extension) => ({
+      ...extension,
+      encrypt: false,
+      parameters: {},
+    })),
+    encodings: [{ ssrc: SSRC, rtx: { ssrc: SSRC + 1 }, dtx: false }],
+    rtcp: { cname: 'bench', reducedSize: true },
+  };
+}
+
+function capabilities(congestion: Congestion): object {
+  const { rtpCapabilities } = fixture;
+  const refused: Record<Congestion, readonly string[]> = {
+    twcc: [],
+    remb: ['transport-cc'],
+    none: ['transport-cc', 'goog-remb'],
+  };
+  const uris: Record<Congestion, readonly string[]> = {
+    twcc: [],
+    remb: [EXTENSIONS.transportCc.uri],
+    none: [EXTENSIONS.transportCc.uri, EXTENSIONS.absSendTime.uri],
+  };
+  return {
+    ...rtpCapabilities,
+    codecs: rtpCapabilities.codecs.map((codec) => ({
+      ...codec,
+      rtcpFeedback: codec.rtcpFeedback.filter(({ type }) => !refused[congestion].includes(type)),
+    })),
+    headerExtensions: rtpCapabilities.headerExtensions.filter(
+      ({ uri }) => !uris[congestion].includes(uri),
+    ),
+  };
+}
+
+/** What a browser would send that is given these parameters. */
+function feedbackOf(parameters: {
+  readonly codecs: readonly { readonly rtcpFeedback?: readonly { readonly type: string }[] }[];
+  readonly headerExtensions?: readonly { readonly uri: string; readonly id: number }[];
+}): Feedback {
+  const types = parameters.codecs.flatMap(({ rtcpFeedback }) => rtcpFeedback ?? []);
+  const extension = parameters.headerExtensions?.find(
+    ({ uri }) => uri === EXTENSIONS.transportCc.uri,
+  );
+  if (extension && types.some(({ type }) => type === 'transport-cc')) {
+    return { kind: 'twcc', id: extension.id };
+  }
+  return { kind: types.some(({ type }) => type === 'goog-remb') ? 'remb' : 'rr' };
+}

@@ -1,0 +1,128 @@
+/** A minimal broadcaster on Debian's Pion (pion/main.go), compiled by the bench. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
+import { freePorts } from '../support/ports.ts';
+import {
+  type Broadcaster,
+  type Contender,
+  type Place,
+  PUBLISHER,
+  REPORTS_ONLY,
+} from './broadcaster.ts';
+import { legPort, peerAddress } from './place.ts';
+import { publisherOffer, readSdp, streamOf, viewerOffer } from './sdp.ts';
+
+export interface PionOptions {
+  readonly id: string;
+  readonly title: string;
+  /** Without NACK, RTCP reports and TWCC. */
+  readonly plain?: boolean;
+  readonly program: string;
+}
+
+/** Debian's Go modules are a GOPATH. The program's path. @throws where Go or Pion are missing. */
+export async function compilePion(folder: string): Promise<string> {
+  const program = join(folder, 'pion-broadcaster');
+  const source = join(import.meta.dirname, 'pion/main.go');
+  await promisify(execFile)('go', ['build', '-o', program, source], {
+    env: { ...process.env, GO111MODULE: 'off', GOPATH: '/usr/share/gocode', GOFLAGS: '' },
+  });
+  return program;
+}
+
+export function pion(options: PionOptions): Contender {
+  const { id, title } = options;
+  return { id, title, start: (place) => PionServer.start(options, place) };
+}
+
+class PionServer implements Broadcaster {
+  readonly name: string;
+  readonly pids: readonly number[];
+  readonly #url: string;
+  readonly #stop: () => Promise<void>;
+
+  static async start(options: PionOptions, { core }: Place): Promise<PionServer> {
+    const port = await freePorts(1);
+    const ip = peerAddress();
+    const flags = ['-listen', `127.0.0.1:${port}`, '-ip', ip, ...(options.plain ? ['-plain'] : [])];
+    const [program, args] = pinned(core, [options.program, ...flags]);
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const stop = async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    };
+    const url = `http://127.0.0.1:${port}`;
+    for (let tries = 0; ; tries += 1) {
+      if (await fetch(url).catch(() => undefined)) break;
+      if (tries === 100 || child.exitCode !== null) {
+        await stop();
+        throw new Error('the Pion broadcaster does not start');
+      }
+      await delay(50);
+    }
+    return new PionServer(options.title, url, child.pid ?? 0, stop);
+  }
+
+  private constructor(name: string, url: string, pid: number, stop: () => Promise<void>) {
+    this.name = name;
+    this.pids = [pid];
+    this.#url = url;
+    this.#stop = stop;
+  }
+
+  async publish(generator: Generator): Promise<Stream> {
+    const answer = await this.#connect(generator, PUBLISHER, true, 'publish');
+    return streamOf(answer);
+  }
+
+  async watch(generator: Generator, id: number, sampled: boolean): Promise<void> {
+    await this.#connect(generator, id, sampled, 'watch');
+  }
+
+  close(): Promise<void> {
+    return this.#stop();
+  }
+
+  async #connect(
+    generator: Generator,
+    id: number,
+    sampled: boolean,
+    way: 'publish' | 'watch',
+  ): Promise<string> {
+    const own = {
+      credentials: madeUp(id),
+      ip: peerAddress(),
+      port: legPort(id),
+      fingerprint: generator.fingerprint,
+    };
+    const sdp = way === 'publish' ? publisherOffer(own) : viewerOffer(own);
+    const response = await fetch(`${this.#url}/${way}`, {
+      method: 'POST',
+      body: JSON.stringify({ type: 'offer', sdp }),
+    });
+    if (!response.ok) throw new Error(`Pion: ${await response.text()}`);
+    const answer = ((await response.json()) as { sdp: string }).sdp;
+    const { usernameFragment, password, ip, port, ssrc } = readSdp(answer);
+    const up = generator.up(id);
+    generator.open({
+      id,
+      ip,
+      port,
+      usernameFragment,
+      password,
+      own: own.credentials,
+      ownPort: own.port,
+      ssrc,
+      sampled,
+      feedback: REPORTS_ONLY,
+    });
+    await up;
+    return answer;
+  }
+}

@@ -1,0 +1,130 @@
+/** The few lines of SDP that a leg of the generator needs with servers that speak it. */
+import type { Credentials, Stream } from '../loadgen/generator.ts';
+import { EXTENSIONS, SSRC } from './broadcaster.ts';
+
+/** Our side of a transport. */
+export interface OwnSide {
+  readonly credentials: Credentials;
+  readonly ip: string;
+  readonly port: number;
+  readonly fingerprint: string;
+}
+
+export const PAYLOAD_TYPE = 96;
+
+const FEEDBACK = ['nack', 'nack pli', 'ccm fir', 'goog-remb', 'transport-cc'];
+
+/** What a browser offers that publishes VP8. We are the DTLS client in every case. */
+export function publisherOffer(own: OwnSide): string {
+  return description('sendonly', own, '0', PAYLOAD_TYPE, 'active', [
+    `a=ssrc-group:FID ${SSRC} ${SSRC + 1}`,
+    `a=ssrc:${SSRC} cname:bench`,
+    `a=ssrc:${SSRC} msid:bench video`,
+    `a=ssrc:${SSRC + 1} cname:bench`,
+    `a=ssrc:${SSRC + 1} msid:bench video`,
+  ]);
+}
+
+export function viewerOffer(own: OwnSide): string {
+  return description('recvonly', own, '0', PAYLOAD_TYPE, 'active', []);
+}
+
+/** Accepts what `offer` sends, under its own ids. */
+export function viewerAnswer(offer: string, own: OwnSide): string {
+  const { mid, payloadType } = readSdp(offer);
+  return description('recvonly', own, mid, payloadType, 'active', []);
+}
+
+function description(
+  direction: string,
+  { credentials, ip, port, fingerprint }: OwnSide,
+  mid: string,
+  payloadType: number,
+  setup: string,
+  streams: readonly string[],
+): string {
+  const rtx = payloadType + 1;
+  const { mid: midExtension, absSendTime, transportCc } = EXTENSIONS;
+  const lines = [
+    'v=0',
+    'o=- 1 1 IN IP4 127.0.0.1',
+    's=-',
+    't=0 0',
+    `a=group:BUNDLE ${mid}`,
+    'a=msid-semantic: WMS *',
+    `m=video 9 UDP/TLS/RTP/SAVPF ${payloadType} ${rtx}`,
+    `c=IN IP4 ${ip}`,
+    `a=mid:${mid}`,
+    `a=${direction}`,
+    'a=rtcp-mux',
+    'a=rtcp-rsize',
+    `a=setup:${setup}`,
+    `a=fingerprint:sha-256 ${fingerprint}`,
+    `a=ice-ufrag:${credentials.usernameFragment}`,
+    `a=ice-pwd:${credentials.password}`,
+    `a=rtpmap:${payloadType} VP8/90000`,
+    ...FEEDBACK.map((type) => `a=rtcp-fb:${payloadType} ${type}`),
+    `a=rtpmap:${rtx} rtx/90000`,
+    `a=fmtp:${rtx} apt=${payloadType}`,
+    ...[midExtension, absSendTime, transportCc].map(({ id, uri }) => `a=extmap:${id} ${uri}`),
+    ...streams,
+    `a=candidate:1 1 udp 2130706431 ${ip} ${port} typ host`,
+    'a=end-of-candidates',
+  ];
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+export interface TheirSide {
+  readonly usernameFragment: string;
+  readonly password: string;
+  readonly ip: string;
+  readonly port: number;
+  readonly mid: string;
+  readonly payloadType: number;
+  /** Of the stream they send; 0 where they send none. */
+  readonly ssrc: number;
+  /** Ids of header extensions by their uri. */
+  readonly extensions: ReadonlyMap<string, number>;
+}
+
+/** @throws where something that must be there is not. */
+export function readSdp(sdp: string): TheirSide {
+  const candidate = [...sdp.matchAll(/^a=candidate:\S+ 1 udp \d+ (\d+\.[\d.]+) (\d+) typ host/gim)];
+  const [first] = candidate;
+  if (!first) throw new Error(`no IPv4 candidate in:\n${sdp}`);
+  const payloadType = Number(found(sdp, /^a=rtpmap:(\d+) VP8\/90000/m));
+  return {
+    usernameFragment: found(sdp, /^a=ice-ufrag:(\S+)/m),
+    password: found(sdp, /^a=ice-pwd:(\S+)/m),
+    ip: first[1] ?? '',
+    port: Number(first[2]),
+    mid: found(sdp, /^a=mid:(\S+)/m),
+    payloadType,
+    ssrc: Number(/^a=ssrc:(\d+)/m.exec(sdp)?.[1] ?? 0),
+    extensions: new Map(
+      [...sdp.matchAll(/^a=extmap:(\d+)(?:\/\S+)? (\S+)/gm)].map(([, id, uri]) => [
+        uri ?? '',
+        Number(id),
+      ]),
+    ),
+  };
+}
+
+/** How the publisher's packets are to be marked after this answer. */
+export function streamOf(answer: string): Stream {
+  const { payloadType, extensions } = readSdp(answer);
+  const idOf = ({ uri }: { uri: string }) => extensions.get(uri) ?? 0;
+  return {
+    ssrc: SSRC,
+    payloadType,
+    mid: idOf(EXTENSIONS.mid),
+    absSendTime: idOf(EXTENSIONS.absSendTime),
+    transportCc: idOf(EXTENSIONS.transportCc),
+  };
+}
+
+function found(sdp: string, pattern: RegExp): string {
+  const value = pattern.exec(sdp)?.[1];
+  if (value === undefined) throw new Error(`no ${String(pattern)} in:\n${sdp}`);
+  return value;
+}

@@ -1,0 +1,20 @@
+/** What the benches' command lines have in common. */
+import { availableParallelism } from 'node:os';
+
+/** @throws where it is no whole number from 1 on. */
+export function whole(option: string, text: string, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > most) {
+    throw new Error(`${option} takes whole numbers from 1 to ${most}`);
+  }
+  return value;
+}
+
+/** When, where and by what a report was made. */
+export function machine(words: readonly string[]): { at: string; cores: number; command: string } {
+  return {
+    at: new Date().toISOString(),
+    cores: availableParallelism(),
+    command: ['npm run bench --', ...words].join(' '),
+  };
+}
