@@ -67,6 +67,7 @@ class OnecastServer implements Broadcaster {
         HOST: '127.0.0.1',
         PORT: String(ports),
         MEDIA_PORT: String(ports + 1),
+        METRICS_PORT: '0',
         MEDIA_LISTEN_ADDRESS: '127.0.0.1',
         ANNOUNCED_ADDRESS: '127.0.0.1',
         WORKERS: String(workers),
