@@ -35,6 +35,8 @@ class SwarmViewer {
         this.#ask(this.#signalling.request('resumeConsumers', { consumerIds })),
       overlay: () => undefined,
       tracksChanged: () => undefined,
+      mayReceive: () => Promise.resolve(),
+      receiverMade: () => undefined,
     });
     this.#signalling = new SignalClient({
       up: () => {

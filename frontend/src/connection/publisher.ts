@@ -108,6 +108,8 @@ class OnAir {
               sctpStreamParameters,
             })
           ).producerId,
+        maySend: async () => options.frames?.started,
+        videoSender: (sender, codec) => options.frames?.attach(sender, codec),
         closeProducer: (producerId) => {
           this.link.signalling
             .request('closeProducer', { producerId })

@@ -4,13 +4,14 @@
  */
 export type Faults = Readonly<Record<string, () => void>>;
 
-interface Simulator {
+/** What a page with `?debug` lets its console and the tests do. */
+export interface Debug {
   readonly faults: readonly string[];
   simulate(fault: string): void;
 }
 
 declare global {
-  var onecast: Simulator | undefined;
+  var onecast: Debug | undefined;
 }
 
 /** Does nothing on a page without `?debug`. `faults` is asked anew at each use. */

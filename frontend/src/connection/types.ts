@@ -22,6 +22,20 @@ export interface Failure {
  */
 export type ViewerStatus = 'connecting' | 'live' | 'reconnecting' | 'waiting' | 'ended' | 'failed';
 
+/** What works on the encoded frames of a viewer. */
+export interface ReceivedFrames {
+  readonly started: Promise<void>;
+  /** Told of each receiver before its first packet. */
+  attach(receiver: RTCRtpReceiver, kind: 'audio' | 'video'): void;
+}
+
+/** What works on the encoded frames of a publisher. */
+export interface SentFrames {
+  readonly started: Promise<void>;
+  /** Told of each sender of video before its first frame, and what it encodes to (`video/VP8`). */
+  attach(sender: RTCRtpSender, codec: string | undefined): void;
+}
+
 export interface ViewerConnection {
   readonly status: ReadonlySignal<ViewerStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
@@ -34,6 +48,8 @@ export interface ViewerConnection {
   onOverlay(listener: (message: OverlayMessage) => void): () => void;
   /** A new broadcast began: forget every topic. */
   onOverlayReset(listener: () => void): () => void;
+  /** Nothing is received before `frames` has started. To be called before the first await. */
+  useFrames(frames: ReceivedFrames): void;
   /** The <video> that shows `stream`: its decoded frames are watched for stalls. Returns the unsubscriber. */
   watch(video: HTMLVideoElement): () => void;
   /** The receiving peer connection's report, undefined while there is none. */
@@ -96,4 +112,5 @@ export interface PublisherOptions {
   readonly page: PageConfig;
   /** Read whenever the room is entered. */
   readonly token: Pick<LinkToken, 'value'>;
+  readonly frames?: SentFrames;
 }

@@ -9,7 +9,13 @@ import { OverlaySequence } from '../overlay/sequence.ts';
 import { type Entered, Link } from './link.ts';
 import { offerFaults } from './simulate.ts';
 import { beginStall, isFlowing, type Remedy, type StallState, stepStall } from './stall.ts';
-import type { Failure, ViewerConnection, ViewerOptions, ViewerStatus } from './types.ts';
+import type {
+  Failure,
+  ReceivedFrames,
+  ViewerConnection,
+  ViewerOptions,
+  ViewerStatus,
+} from './types.ts';
 import { viewerStatus } from './viewer-status.ts';
 
 const SAMPLE_MS = 250;
@@ -38,6 +44,7 @@ class Viewer implements ViewerConnection {
   readonly #resetListeners = new Set<() => void>();
   readonly #sampler: ReturnType<typeof setInterval>;
   #open: Receiver | undefined;
+  #frames: ReceivedFrames | undefined;
   #epoch = 0;
   #stall: StallState | undefined;
   /** A simulated stall: decoded frames are not seen until new consumers are made. */
@@ -52,6 +59,10 @@ class Viewer implements ViewerConnection {
         stateChanged: (state) => this.#link.transportState(state),
         ready: (consumerIds) => this.#resume(consumerIds),
         overlay: (text) => this.#sawOverlay(text),
+        mayReceive: async () => this.#frames?.started,
+        receiverMade: (receiver, kind) => {
+          this.#frames?.attach(receiver, kind);
+        },
         tracksChanged: () => {
           this.#hasAudio.value = this.stream.getAudioTracks().length > 0;
         },
@@ -119,6 +130,10 @@ class Viewer implements ViewerConnection {
   onOverlayReset(listener: () => void): () => void {
     this.#resetListeners.add(listener);
     return () => this.#resetListeners.delete(listener);
+  }
+
+  useFrames(frames: ReceivedFrames): void {
+    this.#frames = frames;
   }
 
   watch(video: HTMLVideoElement): () => void {

@@ -1,11 +1,14 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
 import type { ViewerConnection } from '../connection/types.ts';
+import { ViewerFrames } from '../frames/viewer-frames.ts';
 import { LatestData } from '../overlay/latest.ts';
 import { OverlayLayer } from '../overlay/layer.ts';
 import { find, setText } from '../ui/elements.ts';
 import { StatusPill } from '../ui/status-pill.ts';
+import { allowOwnWorkers } from '../ui/trusted-types.ts';
 import { WakeLock } from '../ui/wake-lock.ts';
+import { offerFrameDebug } from './frame-debug.ts';
 import { Player } from './player.ts';
 import { viewerWords } from './words.ts';
 
@@ -28,18 +31,28 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
   const watch = find('#watch', HTMLButtonElement);
   const sound = find('#sound', HTMLButtonElement);
 
+  allowOwnWorkers();
+  const frames = new ViewerFrames();
   const player = new Player(video, connection.stream);
-  const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video);
+  const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video, frames);
   const latest = new LatestData();
   const wakeLock = new WakeLock();
 
   setText(find('#title', HTMLElement), `Broadcast ${room}`);
   connection.watch(video);
+  connection.useFrames({
+    started: frames.started,
+    attach: (receiver, kind) => {
+      if (kind === 'video') frames.attach(receiver);
+    },
+  });
+  offerFrameDebug(layer, () => 0);
   connection.onOverlay((message) => {
     layer.apply(message);
     latest.apply(message);
   });
   connection.onOverlayReset(() => {
+    frames.reset();
     layer.reset();
     latest.reset();
   });

@@ -10,6 +10,10 @@ export interface ReceiverEvents {
   ready(consumerIds: string[]): void;
   overlay(text: string): void;
   tracksChanged(): void;
+  /** Nothing is received before this resolves. */
+  mayReceive(): Promise<void>;
+  /** A receiver, before its first packet. */
+  receiverMade(receiver: RTCRtpReceiver, kind: types.MediaKind): void;
 }
 
 /** One receiving transport and what was made on it. */
@@ -83,12 +87,19 @@ export class Receiver {
   }
 
   async #match(media: ViewerMedia): Promise<void> {
+    await this.#events.mayReceive();
     const side = this.#side;
     if (!side || side.transport.closed) return;
     const fresh: types.Consumer[] = [];
     for (const { id, producerId, kind, rtpParameters } of media.consumers) {
       if (side.consumers.has(id)) continue;
-      const consumer = await side.transport.consume({ id, producerId, kind, rtpParameters });
+      const consumer = await side.transport.consume({
+        id,
+        producerId,
+        kind,
+        rtpParameters,
+        onRtpReceiver: (receiver) => this.#events.receiverMade(receiver, kind),
+      });
       side.consumers.set(id, consumer);
       fresh.push(consumer);
     }

@@ -16,6 +16,10 @@ export interface SenderEvents {
     sctpStreamParameters: types.SctpStreamParameters,
   ): Promise<string>;
   closeProducer(producerId: string): void;
+  /** The video is not sent before this resolves. */
+  maySend(): Promise<void>;
+  /** A sender of video, before its first frame, and what it will encode to (`video/VP8`). */
+  videoSender(sender: RTCRtpSender, codec: string | undefined): void;
 }
 
 /** Data beyond this would be older than the picture by the time it leaves: it is dropped. */
@@ -99,6 +103,7 @@ export class Sender {
       maxPacketLifeTime: OVERLAY_LIFETIME_MS,
     });
     if (audio) await this.setAudio(audio);
+    await this.#events.maySend();
     if (transport.closed) return;
     const { width = 0, height = 0 } = video.getSettings();
     this.#video = await transport.produce({
@@ -108,7 +113,14 @@ export class Sender {
       // The tracks are the page's own.
       stopTracks: false,
       disableTrackOnPause: false,
+      onRtpSender: (sender) => this.#events.videoSender(sender, this.#videoCodec),
     });
+  }
+
+  /** Of several that both sides speak the first is taken. */
+  get #videoCodec(): string | undefined {
+    const codecs = this.#device.sendRtpCapabilities.codecs ?? [];
+    return codecs.find(({ kind }) => kind === 'video')?.mimeType;
   }
 
   async setVideo(track: MediaStreamTrack): Promise<void> {

@@ -1,25 +1,59 @@
-import type { OverlayMessage } from '#protocol/overlay.ts';
+import type { OverlayMessage, Shape } from '#protocol/overlay.ts';
 import { drawTopics } from './draw.ts';
+import type { FrameTag } from '../frames/tag.ts';
+import { FrameMatch, type MatchFigures, type MatchMethod } from './frame-match.ts';
 import { pictureRect } from './geometry.ts';
 import { ShapeTopics } from './shape-topics.ts';
 
+/** What is known of the frames that the video shows. */
+export interface FrameLookup {
+  tagOf(rtpTimestamp: number | undefined): FrameTag | undefined;
+}
+
+/** What was drawn on a frame of the video. */
+export interface DrawnFrame {
+  /** When the frame came to the screen and what it is, as the browser tells it. */
+  readonly presentedAt: number;
+  readonly mediaTime: number;
+  readonly rtpTimestamp: number | undefined;
+  readonly number: number | undefined;
+  readonly drawn: readonly {
+    readonly topic: string;
+    readonly frameNumber: number | undefined;
+    readonly seq: number;
+    readonly shapes: readonly Shape[];
+  }[];
+}
+
 /**
  * Draws the shapes over the picture, on a canvas that lies over the video with the same CSS box.
- * The video is shown with `object-fit: contain`. Draws only when something has changed.
+ * The video is shown with `object-fit: contain`. Draws only when something has changed. With
+ * `frames` a message that names a frame is drawn when that frame is on the screen, without them at
+ * once.
  */
 export class OverlayLayer {
+  /** Told synchronously after each frame of the video, when what belongs on it has been drawn. */
+  onFrameDrawn: ((frame: DrawnFrame) => void) | undefined;
+
   readonly #canvas: HTMLCanvasElement;
   readonly #video: HTMLVideoElement;
   readonly #context: CanvasRenderingContext2D;
   readonly #topics = new ShapeTopics();
+  readonly #frames: FrameLookup | undefined;
+  readonly #match: FrameMatch | undefined;
   readonly #closing = new AbortController();
   readonly #resizes: ResizeObserver;
   #density: MediaQueryList | undefined;
   #frame: number | undefined;
+  #videoFrame: number | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #visible = true;
 
-  constructor(canvas: HTMLCanvasElement, video: HTMLVideoElement) {
+  constructor(
+    canvas: HTMLCanvasElement,
+    video: HTMLVideoElement,
+    frames?: FrameLookup & { readonly lateness?: (ms: number) => void },
+  ) {
     const context = canvas.getContext('2d');
     if (!context) throw new Error('This browser gives no 2D canvas.');
     this.#canvas = canvas;
@@ -35,6 +69,22 @@ export class OverlayLayer {
     document.addEventListener('fullscreenchange', this.#schedule, { signal });
     this.#watchDensity();
     this.#schedule();
+    // Without the callback nobody knows which frame is on the screen.
+    if (frames && 'requestVideoFrameCallback' in video) {
+      this.#frames = frames;
+      this.#match = new FrameMatch(frames.lateness);
+      this.#awaitFrame();
+    }
+  }
+
+  /** How messages find their frames; undefined where they are drawn at once. */
+  get figures(): MatchFigures | undefined {
+    return this.#match?.figures;
+  }
+
+  /** For measurements: no surer method than this is used. */
+  limitMatch(method: MatchMethod | undefined): void {
+    this.#match?.limit(method);
   }
 
   /** Whether the overlay is shown; messages are followed either way. */
@@ -51,13 +101,18 @@ export class OverlayLayer {
   /** Takes messages of kind `shapes` and ignores the others. */
   apply(message: OverlayMessage): void {
     if (message.kind !== 'shapes' || this.#closing.signal.aborted) return;
-    this.#topics.apply(message, performance.now());
+    const now = performance.now();
+    const due = this.#match?.offer(message, now) ?? true;
+    if (due) {
+      this.#topics.apply(message, now);
+      this.#schedule();
+    }
     this.#awaitExpiry();
-    this.#schedule();
   }
 
   /** A new broadcast: nothing of the old one stays. */
   reset(): void {
+    this.#match?.reset();
     this.#topics.clear();
     this.#awaitExpiry();
     this.#schedule();
@@ -70,8 +125,39 @@ export class OverlayLayer {
     this.#density?.removeEventListener('change', this.#densityChanged);
     clearTimeout(this.#expiry);
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    if (this.#videoFrame !== undefined) this.#video.cancelVideoFrameCallback(this.#videoFrame);
     this.#topics.clear();
     this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+  }
+
+  #awaitFrame(): void {
+    this.#videoFrame = this.#video.requestVideoFrameCallback((now, metadata) => {
+      this.#awaitFrame();
+      this.#frameShown(now, metadata);
+    });
+  }
+
+  /** Runs in the same step of the page's rendering that brings the frame: both appear together. */
+  #frameShown(presentedAt: number, { rtpTimestamp, mediaTime }: VideoFrameCallbackMetadata): void {
+    const now = performance.now();
+    const tag = this.#frames?.tagOf(rtpTimestamp);
+    const due = this.#match?.shown({ rtpTimestamp, tag, guessedAt: undefined }, now) ?? [];
+    for (const message of due) this.#topics.apply(message, now);
+    const expired = this.#topics.expire(now);
+    if (due.length > 0) this.#awaitExpiry();
+    if (due.length > 0 || expired) this.#draw();
+    this.onFrameDrawn?.({
+      presentedAt,
+      mediaTime,
+      rtpTimestamp,
+      number: tag?.number,
+      drawn: this.#topics.shown().map(({ topic, seq, frame, shapes }) => ({
+        topic,
+        seq,
+        frameNumber: frame?.number,
+        shapes,
+      })),
+    });
   }
 
   readonly #schedule = (): void => {
@@ -106,11 +192,17 @@ export class OverlayLayer {
   /** One timer, for whatever ends first. */
   #awaitExpiry(): void {
     clearTimeout(this.#expiry);
-    const next = this.#topics.nextExpiry();
-    if (next === undefined) return;
+    const next = Math.min(
+      this.#topics.nextExpiry() ?? Infinity,
+      this.#match?.nextDue() ?? Infinity,
+    );
+    if (next === Infinity) return;
     this.#expiry = setTimeout(
       () => {
-        if (this.#topics.expire(performance.now())) this.#schedule();
+        const now = performance.now();
+        const overdue = this.#match?.overdue(now) ?? [];
+        for (const message of overdue) this.#topics.apply(message, now);
+        if (this.#topics.expire(now) || overdue.length > 0) this.#schedule();
         this.#awaitExpiry();
       },
       Math.max(1, next - performance.now()),

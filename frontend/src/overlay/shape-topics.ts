@@ -1,4 +1,9 @@
-import { OVERLAY_MAX_TOPICS, type Shape, type ShapesMessage } from '#protocol/overlay.ts';
+import {
+  type FrameName,
+  OVERLAY_MAX_TOPICS,
+  type Shape,
+  type ShapesMessage,
+} from '#protocol/overlay.ts';
 
 export interface ShownTopic {
   readonly topic: string;
@@ -6,27 +11,36 @@ export interface ShownTopic {
 }
 
 interface Entry extends ShownTopic {
+  readonly seq: number;
+  readonly frame: FrameName | undefined;
   readonly receivedAt: number;
   readonly expiresAt: number;
 }
 
 /**
  * Which shapes stand on the picture: the newest list of each topic until it is replaced, cleared or
- * past its `ttlMs`. Times are ms of any clock that never goes back; `ttlMs` counts from the arrival,
- * for the publisher's clock is not this page's.
+ * past its `ttlMs`. Times are ms of any clock that never goes back; `ttlMs` counts from when it is
+ * applied, for the publisher's clock is not this page's.
  */
 export class ShapeTopics {
   /** A topic keeps its place when it is replaced, so that nothing flickers between front and back. */
   readonly #entries = new Map<string, Entry>();
 
   apply(message: ShapesMessage, now: number): void {
-    const { topic, shapes, ttlMs = Infinity } = message;
+    const { topic, shapes, seq, frame, ttlMs = Infinity } = message;
     if (shapes.length === 0) {
       this.#entries.delete(topic);
       return;
     }
     if (!this.#entries.has(topic) && this.#entries.size >= OVERLAY_MAX_TOPICS) this.#dropOldest();
-    this.#entries.set(topic, { topic, shapes, receivedAt: now, expiresAt: now + ttlMs });
+    this.#entries.set(topic, {
+      topic,
+      shapes,
+      seq,
+      frame,
+      receivedAt: now,
+      expiresAt: now + ttlMs,
+    });
   }
 
   /** Drops what is past its time; true where something was. */
@@ -45,7 +59,7 @@ export class ShapeTopics {
   }
 
   /** Back to front. */
-  shown(): readonly ShownTopic[] {
+  shown(): readonly (ShownTopic & Pick<Entry, 'seq' | 'frame'>)[] {
     return [...this.#entries.values()];
   }
 

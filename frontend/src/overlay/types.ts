@@ -1,3 +1,5 @@
+import type { FrameName } from '#protocol/overlay.ts';
+import type { FromSourceWorker } from '../frames/messages.ts';
 import type { OutgoingOverlayMessage } from '../connection/types.ts';
 
 /** One way to make overlay messages on the publish page. Each is a module of its own in sources/. */
@@ -12,8 +14,17 @@ export interface OverlaySource {
 }
 
 export interface OverlaySourceContext {
-  /** The publisher's own preview: its current frame is what goes out. */
-  readonly video: HTMLVideoElement;
+  /**
+   * Shows captured frames to a worker whose script calls `analyseFrames`, at most one in `everyMs`;
+   * what it answers belongs on the frame `name`. Returns what stops it and ends the worker.
+   */
+  analyse(
+    makeWorker: () => Worker,
+    everyMs: number,
+    listener: (answer: FromSourceWorker) => void,
+  ): () => void;
+  /** Tells the name of each captured frame. Returns what stops it. */
+  onFrame(listener: (name: FrameName) => void): () => void;
   send(message: OutgoingOverlayMessage): void;
   /** ms since 1970. */
   now(): number;

@@ -2,6 +2,7 @@ import type { RoomId } from '#protocol/ids.ts';
 import { effect, signal } from '@preact/signals-core';
 import { watchLinkToken } from '../connection/link-token.ts';
 import { createPublisher } from '../connection/publisher.ts';
+import type { PublisherStatus } from '../connection/types.ts';
 import {
   type Devices,
   cameraIsGranted,
@@ -11,6 +12,7 @@ import {
   openMicrophone,
   openScreen,
 } from '../media/capture.ts';
+import { PublisherFrames } from '../frames/publisher-frames.ts';
 import { OverlayLayer } from '../overlay/layer.ts';
 import { overlaySources } from '../overlay/sources/index.ts';
 import { defineElements } from '../ui/define.ts';
@@ -23,6 +25,7 @@ import { BroadcastControl } from './broadcast-control.ts';
 import { bindBroadcast } from './broadcast-view.ts';
 import { CameraControl } from './camera-control.ts';
 import { bindDevicesCard } from './devices-card.ts';
+import { offerFrameDebug } from './frame-debug.ts';
 import { MicrophoneControl } from './microphone-control.ts';
 import { OnAirMemory } from './on-air-memory.ts';
 import { bindOverlayCard } from './overlay-card.ts';
@@ -42,24 +45,34 @@ function publishRoom(room: RoomId): void {
   setText(find('#title', HTMLElement), `Broadcast in room ${room}`);
   const video = find('#preview', HTMLVideoElement);
   const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video);
+  const frames = new PublisherFrames(video);
   const page = readPageConfig();
   const token = watchLinkToken(room, () => {
     const status = connection.status.peek();
     if (status === 'idle' || status === 'failed') location.reload();
   });
   const lacksToken = page.tokens && token.value === undefined;
-  const connection = createPublisher({ room, page, token });
+  const connection = createPublisher({ room, page, token, frames });
   const camera = new CameraControl({ camera: openCamera, screen: openScreen });
   const microphone = new MicrophoneControl(openMicrophone);
   const overlay = new OverlayControl({
     sources: overlaySources,
-    video,
+    frames,
     send: (message) => connection.sendOverlay(message),
     preview: (message) => layer.apply(message),
   });
   const memory = new OnAirMemory(room, sessionStorage);
   const broadcast = new BroadcastControl({ connection, camera, microphone, overlay, memory });
   const devices = followDevices(camera, microphone);
+
+  effect(() => {
+    const picture = camera.picture.value;
+    frames.track = picture.kind === 'on' ? picture.track : undefined;
+  });
+  effect(() => {
+    frames.onAir = isOnAir(connection.status.value);
+  });
+  offerFrameDebug(frames, (message) => connection.sendOverlay(message));
 
   bindPreview(camera, devices);
   bindDevicesCard(camera, microphone, devices);
@@ -77,6 +90,10 @@ function publishRoom(room: RoomId): void {
   const was = memory.read();
   run(was === undefined ? openIfGranted(camera) : broadcast.goOn(was), 'setting up');
   document.documentElement.dataset.ready = 'true';
+}
+
+function isOnAir(status: PublisherStatus): boolean {
+  return status === 'connecting' || status === 'live' || status === 'reconnecting';
 }
 
 async function openIfGranted(camera: CameraControl): Promise<void> {

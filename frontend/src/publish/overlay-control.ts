@@ -1,11 +1,12 @@
 import type { OverlayMessage } from '#protocol/overlay.ts';
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { OutgoingOverlayMessage } from '../connection/types.ts';
+import type { PublisherFrames } from '../frames/publisher-frames.ts';
 import type { OverlaySource, OverlaySourceContext } from '../overlay/types.ts';
 
 export interface OverlayControlOptions {
   readonly sources: readonly OverlaySource[];
-  readonly video: HTMLVideoElement;
+  readonly frames: Pick<PublisherFrames, 'analyse' | 'watch'>;
   /** To the viewers. */
   readonly send: (message: OutgoingOverlayMessage) => void;
   /** To the publisher's own preview. */
@@ -69,7 +70,10 @@ export class OverlayControl {
 
   #context(): OverlaySourceContext {
     return {
-      video: this.#options.video,
+      analyse: (makeWorker, everyMs, listener) =>
+        this.#options.frames.analyse(makeWorker, everyMs, listener),
+      onFrame: (listener) =>
+        this.#options.frames.watch({ frames: false, everyMs: 0 }, (name) => listener(name)),
       send: (message) => this.#send(message),
       now: () => Date.now(),
       onNote: (listener) => this.#note.subscribe(listener),

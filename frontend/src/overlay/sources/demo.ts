@@ -1,10 +1,11 @@
-import type { Shape } from '#protocol/overlay.ts';
+import type { FrameName, Shape } from '#protocol/overlay.ts';
 import type { OverlaySource } from '../types.ts';
 import { clearTopic, once, sendShapes } from './shapes.ts';
 
 const topic = 'demo';
 const intervalMs = 1000;
 const ttlMs = 3000;
+const freshMs = 100;
 const words = ['hello', 'live', 'everywhere', 'in step', 'on air', 'right now'] as const;
 
 /** What one message shows; `tick` counts the seconds. */
@@ -31,13 +32,22 @@ export const demo: OverlaySource = {
   description: 'The time, a word and a box that moves about, once a second.',
   start(context) {
     let tick = 0;
+    let latest: FrameName | undefined;
+    const forget = context.onFrame((name) => {
+      latest = name;
+    });
     const send = () => {
-      sendShapes(context, topic, demoShapes(tick, new Date(context.now())), { ttlMs });
+      const now = context.now();
+      // A shared screen that does not change has no frame of now.
+      const isFresh = latest?.capturedAt !== undefined && now - latest.capturedAt < freshMs;
+      const shapes = demoShapes(tick, new Date(now));
+      sendShapes(context, topic, shapes, { ttlMs, frame: isFresh ? latest : undefined });
       tick += 1;
     };
     send();
     const timer = setInterval(send, intervalMs);
     return once(() => {
+      forget();
       clearInterval(timer);
       clearTopic(context, topic);
     });

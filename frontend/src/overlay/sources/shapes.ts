@@ -1,14 +1,15 @@
-import type { Shape } from '#protocol/overlay.ts';
+import type { FrameName, Shape } from '#protocol/overlay.ts';
 import type { OverlaySourceContext } from '../types.ts';
 
-/** A list of shapes as a message, with the present as its time of capture unless told. */
+/** A list of shapes as a message, of this frame or of the present. */
 export function sendShapes(
   context: OverlaySourceContext,
   topic: string,
   shapes: Shape[],
-  { ttlMs, capturedAt = context.now() }: { ttlMs: number; capturedAt?: number },
+  { ttlMs, frame }: { ttlMs: number; frame?: FrameName | undefined },
 ): void {
-  context.send({ kind: 'shapes', topic, capturedAt, ttlMs, shapes });
+  const capturedAt = frame?.capturedAt ?? context.now();
+  context.send({ kind: 'shapes', topic, capturedAt, ttlMs, shapes, ...(frame && { frame }) });
 }
 
 /** What a source sends last. */

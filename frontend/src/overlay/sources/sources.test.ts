@@ -12,7 +12,8 @@ function harness() {
   const sent: OutgoingOverlayMessage[] = [];
   const listeners = new Set<(text: string) => void>();
   const context = {
-    video: {} as HTMLVideoElement,
+    analyse: () => () => {},
+    onFrame: () => () => {},
     send: (message: OutgoingOverlayMessage) => void sent.push(message),
     now: () => Date.now(),
     onNote(listener: (text: string) => void) {

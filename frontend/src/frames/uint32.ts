@@ -1,0 +1,10 @@
+/** Arithmetic of counters that begin anew after 2^32 - 1: frame numbers and RTP timestamps. */
+export function toUint32(value: number): number {
+  return ((value % 2 ** 32) + 2 ** 32) % 2 ** 32;
+}
+
+/** How far `a` is after `b`: -2^31 to 2^31 - 1, negative where it is before. */
+export function distance(a: number, b: number): number {
+  const ahead = toUint32(a - b);
+  return ahead < 2 ** 31 ? ahead : ahead - 2 ** 32;
+}

@@ -1,0 +1,31 @@
+import type { FrameName } from '#protocol/overlay.ts';
+import type { OutgoingOverlayMessage } from '../connection/types.ts';
+import type { Picture } from '../frames/messages.ts';
+import type { PublisherFrames } from '../frames/publisher-frames.ts';
+
+declare module '../connection/simulate.ts' {
+  interface Debug {
+    /**
+     * Publisher: shows captured frames to `look`, one at a time; it closes the picture. Returns what
+     * stops it.
+     */
+    watchFrames?: (
+      look: (picture: Picture, name: FrameName) => Promise<void> | void,
+      everyMs?: number,
+    ) => () => void;
+    /** Publisher: sends an overlay message; false where it was dropped. */
+    sendOverlay?: (message: OutgoingOverlayMessage) => boolean;
+  }
+}
+
+/** Does nothing on a page without `?debug`. */
+export function offerFrameDebug(
+  frames: PublisherFrames,
+  send: (message: OutgoingOverlayMessage) => boolean,
+): void {
+  const debug = globalThis.onecast;
+  if (!debug) return;
+  debug.watchFrames = (look, everyMs = 0) =>
+    frames.watch({ frames: true, everyMs }, (name, picture) => picture && look(picture, name));
+  debug.sendOverlay = send;
+}
