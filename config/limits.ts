@@ -20,6 +20,11 @@ export const LIMITS = {
   /** Packets of any kind, answers to pings among them: well above what those messages need. */
   packetBurst: 100,
   packetsPerS: 50,
+  /**
+   * What may wait to be sent to a socket before it counts as one that does not read. The largest
+   * answer, to a page that joins with every topic of the overlay full, is 256 KiB.
+   */
+  signalBacklogBytes: 1024 * 1024,
   /** A browser sends a message in one piece, or in a few. */
   messageFragmentsMax: 256,
   /**

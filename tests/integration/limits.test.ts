@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, test } from 'vitest';
 import { LIMITS } from '../../config/limits.ts';
 import { broadcast, join, PROTOCOL } from './support/roles.ts';
-import { OPCODE, RawSocket, rawHttp } from './support/raw-socket.ts';
+import { rawHttp } from './support/raw-http.ts';
+import { OPCODE, RawSocket } from './support/raw-socket.ts';
 import { TestServer } from './support/server.ts';
 import { SignalClient } from './support/signal-client.ts';
 import { until } from './support/until.ts';
@@ -56,10 +57,6 @@ describe('R83 what never becomes a message', () => {
     'answers to pings that nobody sent': (socket) => socket.frame(OPCODE.text, '3'),
     'other namespaces': (socket) => socket.frame(OPCODE.text, '40/admin,'),
     'acks of nothing': (socket) => socket.frame(OPCODE.text, '431[]'),
-    'binary attachments': (socket) => {
-      socket.frame(OPCODE.text, '451-["a",{"_placeholder":true,"num":0}]');
-      socket.frame(OPCODE.binary, 'b');
-    },
     'pings of the websocket': (socket) => socket.frame(OPCODE.ping),
     'pongs of the websocket': (socket) => socket.frame(OPCODE.pong),
   };
@@ -75,7 +72,9 @@ describe('R83 what never becomes a message', () => {
   });
 
   it('a message in thousands of pieces is cut before they add up', async () => {
-    await using server = await TestServer.start({ limits: MESSAGES });
+    // No ping in between: who does not answer one is cut as well.
+    const limits = { ...MESSAGES, pingIntervalMs: 3_600_000 };
+    await using server = await TestServer.start({ limits });
     const [socket, few] = await Promise.all([
       RawSocket.open(server.url),
       RawSocket.open(server.url),
@@ -87,7 +86,7 @@ describe('R83 what never becomes a message', () => {
     few.frame(OPCODE.text, '4', false);
     for (let i = 0; i < 8; i += 1) few.frame(OPCODE.continuation, 'x', false);
     await socket.closed;
-    expect(few.isClosed).toBe(false);
+    expect(few.isOpen).toBe(true);
     few.close();
   });
 });

@@ -3,7 +3,7 @@
  * (rtp-parameters.ts) and objects of our own, and is the only file that calls these methods of
  * mediasoup: door.test.ts holds that. A value that mediasoup does not check can stop a whole worker.
  */
-import type { types } from 'mediasoup';
+import { errors, type types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { RequestOf } from '../protocol/signalling.ts';
@@ -30,7 +30,7 @@ export async function restartIce(transport: types.WebRtcTransport): Promise<type
   return transport.restartIce();
 }
 
-/** @throws OnecastError `bad-request` where the codecs are not of the kind that is named */
+/** @throws OnecastError `bad-request` where the codecs are not of this kind, or not the router's */
 export async function produce(
   transport: types.WebRtcTransport,
   { kind, rtpParameters }: Pick<RequestOf<'produce'>, 'kind' | 'rtpParameters'>,
@@ -39,11 +39,17 @@ export async function produce(
   if (rtpParameters.codecs.some(({ mimeType }) => !mimeType.startsWith(`${kind}/`))) {
     throw new OnecastError('bad-request', 'The codecs are not of this kind.');
   }
-  return transport.produce({
-    kind,
-    rtpParameters: rtpParametersOf(rtpParameters),
-    keyFrameRequestDelay: limits.keyFrameRequestDelayMs,
-  });
+  try {
+    return await transport.produce({
+      kind,
+      rtpParameters: rtpParametersOf(rtpParameters),
+      keyFrameRequestDelay: limits.keyFrameRequestDelayMs,
+    });
+  } catch (error) {
+    // The two kinds of error by which mediasoup says that the parameters are at fault.
+    if (!(error instanceof TypeError || error instanceof errors.UnsupportedError)) throw error;
+    throw new OnecastError('bad-request', 'The router does not take these.', { cause: error });
+  }
 }
 
 export async function produceData(

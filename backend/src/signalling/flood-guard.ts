@@ -7,27 +7,42 @@ import type { Server, Socket } from 'socket.io';
 import type { Limits } from '../../../config/limits.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { ERRORS } from '../protocol/errors.ts';
+import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
 import { TokenBucket } from '../protocol/token-bucket.ts';
+
+/** Engine.IO's own, as its `packet` and `packetCreate` events have it. */
+interface Packet {
+  readonly type: string;
+  readonly data?: unknown;
+}
 
 /** The rawest event of each kind that Socket.IO, Engine.IO and ws let see. */
 export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: Log): void {
-  limitFragments(io, limits);
+  // Engine.IO makes its websocket server anew when the HTTP server begins to listen.
+  io.httpServer.on('listening', () => limitFragments(io, limits));
   io.engine.on('connection', (raw: EngineSocket) => {
     const bucket = new TokenBucket(
       { burst: limits.packetBurst, perS: limits.packetsPerS },
       performance.now(),
     );
-    let cut = false;
-    const count = () => {
-      if (cut || bucket.take(performance.now())) return;
-      cut = true;
-      metrics.refused('too-many');
-      log.info('socket cut: too many packets');
+    let isCut = false;
+    const cut = (code: ErrorCode, why: string) => {
+      if (isCut) return;
+      isCut = true;
+      metrics.refused(code);
+      log.info(`socket cut: ${why}`);
       // A closing handshake would leave the sender half a minute to go on.
       raw.request.socket.destroy();
     };
-    raw.on('packet', count);
+    const count = () => {
+      if (!bucket.take(performance.now())) cut('too-many', 'too many packets');
+    };
+    raw.on('packet', (packet: Packet) => {
+      count();
+      // Attachments would be kept until the last one comes; no request has any.
+      if (isBinary(packet)) cut('bad-request', 'binary');
+    });
+    watchBacklog(raw, limits, () => cut('too-many', 'it does not read'));
     // Without an answer to its closing frame ws would go on listening for half a minute.
     raw.once('close', () => raw.request.socket.destroySoon());
     // ws answers these itself; Engine.IO never hears of them.
@@ -35,6 +50,26 @@ export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: 
     if (!isEmitter(webSocket)) throw new Error('Engine.IO keeps its websocket elsewhere');
     webSocket.on('ping', count);
     webSocket.on('pong', count);
+  });
+}
+
+/** Binary itself, and Socket.IO's events (5) and acks (6) that announce some. */
+function isBinary({ type, data }: Packet): boolean {
+  return type === 'message' && (typeof data !== 'string' || /^[56]/.test(data));
+}
+
+/**
+ * Who asks and never reads leaves the answers with us: with Engine.IO, and with the kernel's socket.
+ * Looked at whenever a further one is sent, before it is added.
+ */
+function watchBacklog(raw: EngineSocket, limits: Limits, tooMuch: () => void): void {
+  let waiting = 0;
+  raw.on('packetCreate', ({ data }: Packet) => {
+    if (waiting + raw.request.socket.writableLength > limits.signalBacklogBytes) tooMuch();
+    if (typeof data === 'string') waiting += data.length;
+  });
+  raw.on('flush', () => {
+    waiting = 0;
   });
 }
 

@@ -71,6 +71,8 @@ export class Gateway {
       socket.on('disconnect', (reason) => {
         socketLog.debug({ reason }, 'socket closed');
         connection.detach();
+        // Who leaves Socket.IO's namespace would keep the connection, and enter it anew.
+        socket.conn.close();
       });
     });
   }

@@ -1,65 +1,207 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { text } from 'node:stream/consumers';
 
-const MASK_BIT = 0x80;
-const FIN_BIT = 0x80;
-export const OPCODE = { continuation: 0, text: 1, binary: 2, ping: 9, pong: 10 } as const;
+/** Only ends a wait that hangs. */
+const GUARD_MS = 30_000;
+export const OPCODE = {
+  continuation: 0,
+  text: 1,
+  binary: 2,
+  unknown: 3,
+  close: 8,
+  ping: 9,
+  pong: 10,
+} as const;
 
-/** A websocket to the server, written by hand: frames that no browser's console can send. */
+/** What a frame may say of itself that is not so. */
+export interface Lies {
+  /** Another length than it has. */
+  readonly length?: number;
+  /** A client's frames have to be masked. */
+  readonly masked?: boolean;
+}
+
+/**
+ * A websocket to the server, down to its frames: what no well-behaved client can send. Speaks Engine.IO
+ * and Socket.IO as far as it is told to.
+ */
 export class RawSocket {
   readonly #socket: Socket;
-  readonly closed: Promise<unknown>;
+  readonly #acks = new Map<number, (text: string) => void>();
+  #buffer = Buffer.alloc(0);
+  #asked = 0;
+  /** Every Engine.IO packet that came, pings left out. */
+  readonly received: string[] = [];
+  /** Resolves when the connection is over, whoever ended it. */
+  readonly closed: Promise<void>;
+  #open = true;
+  /** Between two fragments no other message may stand. */
+  #unfinished = false;
 
+  /** With Socket.IO's own connection made. */
   static async open(url: string): Promise<RawSocket> {
-    const { hostname, port } = new URL(url);
+    const socket = await RawSocket.bare(url);
+    socket.send('40');
+    await socket.heard((packet) => packet.startsWith('40'));
+    return socket;
+  }
+
+  /** The websocket and Engine.IO's greeting, nothing more. */
+  static async bare(url: string): Promise<RawSocket> {
+    const { hostname, port, host } = new URL(url);
     const socket = connect(Number(port), hostname);
-    // It is cut in most tests.
-    socket.on('error', () => undefined);
-    const raw = new RawSocket(socket);
     await once(socket, 'connect');
+    const key = randomBytes(16).toString('base64');
     socket.write(
-      'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n' +
-        'Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+      `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\n` +
+        `Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
     );
-    await once(socket, 'data');
-    socket.resume();
-    raw.frame(OPCODE.text, '40');
+    let head = Buffer.alloc(0);
+    while (!head.includes('\r\n\r\n')) {
+      const [data] = (await once(socket, 'data', { signal: AbortSignal.timeout(GUARD_MS) })) as [
+        Buffer,
+      ];
+      head = Buffer.concat([head, data]);
+    }
+    const accept = createHash('sha1')
+      .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest('base64');
+    if (!head.toString().includes(accept)) {
+      socket.destroy();
+      throw new Error(`refused: ${head.toString().split('\r\n', 1)[0]}`);
+    }
+    const raw = new RawSocket(socket);
+    raw.#read(head.subarray(head.indexOf('\r\n\r\n') + 4));
+    await raw.heard((packet) => packet.startsWith('0'));
     return raw;
   }
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    this.closed = once(socket, 'close');
+    socket.setNoDelay(true);
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => this.#read(data));
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#open = false;
+        for (const ack of this.#acks.values()) ack('');
+        resolve();
+      });
+    });
   }
 
-  get isClosed(): boolean {
-    return this.#socket.closed;
+  get isOpen(): boolean {
+    return this.#open;
   }
 
-  /** At most 125 bytes. */
-  frame(opcode: number, payload = '', last = true): void {
+  /** One whole message. */
+  send(payload: string | Uint8Array): void {
+    this.frame(typeof payload === 'string' ? OPCODE.text : OPCODE.binary, payload);
+  }
+
+  /** `last` false: more fragments of the same message follow. */
+  frame(
+    opcode: number,
+    payload: string | Uint8Array = '',
+    last = true,
+    { length, masked = true }: Lies = {},
+  ): void {
+    if (!this.#open) return;
+    if (opcode <= OPCODE.unknown) this.#unfinished = !last;
     const body = Buffer.from(payload);
+    const told = length ?? body.length;
+    const head = Buffer.alloc(told < 126 ? 2 : told < 65_536 ? 4 : 10);
+    head[0] = (last ? 0x80 : 0) | opcode;
+    head[1] = (masked ? 0x80 : 0) | (told < 126 ? told : told < 65_536 ? 126 : 127);
+    if (head.length === 4) head.writeUInt16BE(told, 2);
+    if (head.length === 10) head.writeBigUInt64BE(BigInt(told), 2);
     // A mask of zeros leaves the payload as it is.
-    const head = [(last ? FIN_BIT : 0) | opcode, MASK_BIT | body.length, 0, 0, 0, 0];
-    if (!this.#socket.destroyed) this.#socket.write(Buffer.concat([Buffer.from(head), body]));
+    this.#socket.write(Buffer.concat([head, Buffer.alloc(masked ? 4 : 0), body]));
+  }
+
+  /** Reads no more: what the server sends stays with it. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
+  /** A request whose payload is any JSON text; its ack, or undefined where the connection ended first. */
+  async request(name: string, payload: string): Promise<unknown> {
+    const id = (this.#asked += 1);
+    const text = await this.#ack(id, () =>
+      this.send(`42${id}[${JSON.stringify(name)},${payload}]`),
+    );
+    if (text === '') return undefined;
+    const [ack] = JSON.parse(text) as unknown[];
+    return ack;
+  }
+
+  async #ack(id: number, send: () => void): Promise<string> {
+    if (!this.#open) return '';
+    return new Promise((resolve, reject) => {
+      const guard = setTimeout(() => reject(new Error(`no ack ${id}`)), GUARD_MS);
+      this.#acks.set(id, (text) => {
+        clearTimeout(guard);
+        this.#acks.delete(id);
+        resolve(text);
+      });
+      send();
+    });
+  }
+
+  /** The first packet that fits, past or to come. @throws where the connection ends first */
+  async heard(fits: (packet: string) => boolean): Promise<string> {
+    const until = performance.now() + GUARD_MS;
+    for (;;) {
+      const found = this.received.find(fits);
+      if (found !== undefined) return found;
+      if (!this.#open) throw new Error('the connection ended');
+      if (performance.now() > until) throw new Error('no such packet came');
+      await Promise.race([once(this.#socket, 'data').catch(() => undefined), this.closed]);
+    }
+  }
+
+  #read(data: Buffer): void {
+    this.#buffer = Buffer.concat([this.#buffer, data]);
+    for (;;) {
+      const frame = this.#nextFrame();
+      if (frame === undefined) return;
+      // Engine.IO's ping.
+      if (frame === '2') {
+        if (!this.#unfinished) this.send('3');
+      } else this.#take(frame);
+    }
+  }
+
+  #take(packet: string): void {
+    const ack = /^43(\d+)(\[.*)$/s.exec(packet);
+    if (ack?.[2] === undefined) this.received.push(packet);
+    else this.#acks.get(Number(ack[1]))?.(ack[2]);
+  }
+
+  /** Text of the next whole frame; what is not text comes as an empty one. */
+  #nextFrame(): string | undefined {
+    if (this.#buffer.length < 2) return undefined;
+    const short = (this.#buffer[1] ?? 0) & 0x7f;
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    if (this.#buffer.length < head) return undefined;
+    const length =
+      short < 126
+        ? short
+        : short === 126
+          ? this.#buffer.readUInt16BE(2)
+          : Number(this.#buffer.readBigUInt64BE(2));
+    if (this.#buffer.length < head + length) return undefined;
+    const opcode = (this.#buffer[0] ?? 0) & 0x0f;
+    // The server waits 30 s for the other half of a goodbye; nobody here needs it.
+    if (opcode === OPCODE.close) this.#socket.destroy();
+    const text =
+      opcode === OPCODE.text ? this.#buffer.subarray(head, head + length).toString() : '';
+    this.#buffer = this.#buffer.subarray(head + length);
+    return text;
   }
 
   close(): void {
     this.#socket.destroy();
   }
-}
-
-/** Writes `parts` over a bare connection and gives back all that comes until the server closes it. */
-export async function rawHttp(url: string, parts: AsyncIterable<string>): Promise<string> {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  socket.on('error', () => undefined);
-  const answer = text(socket).catch(() => '');
-  for await (const part of parts) {
-    if (socket.destroyed || socket.readableEnded) break;
-    socket.write(part);
-  }
-  return answer;
 }

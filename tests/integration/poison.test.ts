@@ -1,0 +1,117 @@
+/** Every field of every request filled with what no page would send, over a real socket, against a real worker. */
+import * as v from 'valibot';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { ResultSchema } from '../../backend/src/protocol/result.ts';
+import { REQUESTS, type RequestName } from '../../backend/src/protocol/signalling.ts';
+import { InnocentPicture } from './support/innocent.ts';
+import { growthPerRound, heapHeld, residentBytes } from './support/memory.ts';
+import { type Case, casesOf } from './support/poison.ts';
+import { TestServer } from './support/server.ts';
+import { Stage } from './support/stage.ts';
+import { until } from './support/until.ts';
+
+const NAMES = Object.keys(REQUESTS) as RequestName[];
+/** Carried out once on a stage; a second time it would be refused for that. */
+const CONSUMED: readonly RequestName[] = [
+  'resume',
+  'connectTransport',
+  'produce',
+  'produceData',
+  'endBroadcast',
+  'leave',
+];
+/** A session costs tens of kilobytes, a transport as much in the worker. */
+const LEAK_BYTES_PER_CASE = 1_000;
+
+let server: TestServer;
+let picture: InnocentPicture;
+let pid: number;
+let requests = 0;
+const worker = () => {
+  const [seat] = server.app.pool.workers;
+  if (!seat) throw new Error('the worker is gone');
+  return seat.worker;
+};
+
+beforeAll(async () => {
+  server = await TestServer.start({
+    limits: { sessionGraceMs: 200, idleRoomMs: 200, interruptedRoomMs: 200 },
+  });
+  ({ pid } = worker());
+  picture = await InnocentPicture.start(worker());
+});
+afterAll(async () => {
+  await picture[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+/** A repeated requestId would get the answer of the first and reach nothing. */
+const withOwnId = (json: string) =>
+  json.replace('"requestId":"poison"', `"requestId":"p${(requests += 1)}"`);
+/** Short enough to stand in a report. */
+const shown = (json: string) =>
+  json.length > 200 ? `${json.slice(0, 200)}… (${json.length})` : json;
+
+/** Sends each case as a request of this name; what went wrong, with the text that did it. */
+async function attack(name: RequestName, cases: readonly Case[]): Promise<string[]> {
+  const faults: string[] = [];
+  let stage = await Stage.for(name, server);
+  for (const make of cases) {
+    const json = withOwnId(make(stage.base));
+    const ack = await stage.socket.request(name, json);
+    if ((await worker().dump()).pid !== pid) faults.push(`the worker died: ${shown(json)}`);
+    if (ack === undefined) faults.push(`the socket was closed: ${shown(json)}`);
+    else if (!v.is(ResultSchema, ack)) faults.push(`${shown(JSON.stringify(ack))}: ${shown(json)}`);
+    else if (!ack.ok && ack.code === 'internal') faults.push(`internal: ${shown(json)}`);
+    const carriedOut = v.is(ResultSchema, ack) && ack.ok;
+    if ((carriedOut && CONSUMED.includes(name)) || !stage.socket.isOpen) {
+      stage.close();
+      stage = await Stage.for(name, server);
+    }
+  }
+  stage.close();
+  return faults;
+}
+
+describe('R70 R72 R107 every field of every request poisoned', () => {
+  test.each(NAMES)('%s', async (name) => {
+    for (const { field, cases } of casesOf(name)) {
+      const faults = await attack(name, cases);
+      expect({ field, faults, lost: await picture.lost() }).toEqual({
+        field,
+        faults: [],
+        lost: [],
+      });
+    }
+    expect('polluted' in {}).toBe(false);
+  });
+
+  it('over and over: memory is flat', async () => {
+    const heap: number[] = [];
+    const resident: number[] = [];
+    let cases = 0;
+    for (let round = 0; round < 6; round += 1) {
+      cases = 0;
+      for (const name of NAMES) {
+        const { socket, base } = await Stage.for(name, server);
+        for (const { cases: some } of casesOf(name)) {
+          cases += some.length;
+          await Promise.all(some.map((make) => socket.request(name, withOwnId(make(base)))));
+        }
+        socket.close();
+      }
+      await until('the sessions are gone', () => server.app.registry.sessionCount === 0);
+      // The first two fill what is kept for good: compiled code, pools, caches.
+      if (round < 2) continue;
+      heap.push(heapHeld());
+      resident.push(residentBytes(pid));
+    }
+    const perCase = (samples: readonly number[]) => Math.round(growthPerRound(samples) / cases);
+    const growth = { heap: perCase(heap), worker: perCase(resident) };
+    console.info(`${cases} cases a round; growth in bytes per case: ${JSON.stringify(growth)}`);
+    expect(growth.heap).toBeLessThan(LEAK_BYTES_PER_CASE);
+    expect(growth.worker).toBeLessThan(LEAK_BYTES_PER_CASE);
+    expect(worker().pid).toBe(pid);
+    expect(await picture.lost()).toEqual([]);
+  });
+});

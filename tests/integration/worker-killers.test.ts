@@ -1,0 +1,140 @@
+/**
+ * What kills a media worker when an application hands a client's values on, shown on a bare router;
+ * and the same values sent to this server. If a part of the first half fails one day, mediasoup has
+ * mended it, and the second half is what matters.
+ */
+import { once } from 'node:events';
+import { createWorker, type types } from 'mediasoup';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { ROUTER_CODECS } from '../../config/media.ts';
+import { broadcast, claim, join, produceVideo } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+
+/** Throws where a number is made of it. */
+const disguised = { valueOf: 1, toString: 1 };
+const layers = `L1T3${'x'.repeat(50_000)}`;
+const endless = { length: -1 };
+
+/** A worker with nothing around it, as an application would have it. */
+class Bare implements AsyncDisposable {
+  readonly worker: types.Worker;
+  readonly transport: types.DirectTransport;
+
+  static async start(): Promise<Bare> {
+    const workerBin = process.env['MEDIASOUP_WORKER_BIN'];
+    const worker = await createWorker({ logLevel: 'none', ...(workerBin && { workerBin }) });
+    const router = await worker.createRouter({ mediaCodecs: ROUTER_CODECS });
+    return new Bare(worker, await router.createDirectTransport());
+  }
+
+  private constructor(worker: types.Worker, transport: types.DirectTransport) {
+    this.worker = worker;
+    this.transport = transport;
+  }
+
+  async produce(encoding: unknown): Promise<types.Producer> {
+    return this.transport.produce({
+      kind: 'video',
+      rtpParameters: {
+        codecs: [{ mimeType: 'video/VP8', payloadType: 96, clockRate: 90_000 }],
+        encodings: [{ ssrc: 1, ...(encoding as types.RtpEncodingParameters) }],
+      },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.worker.died || this.worker.subprocessClosed) return;
+    const gone = once(this.worker, 'subprocessclose');
+    process.kill(this.worker.pid, 'SIGKILL');
+    await gone;
+  }
+}
+
+describe('a bare mediasoup worker', () => {
+  test.each([
+    ['maxBitrate 1.5', { maxBitrate: 1.5 }],
+    ['maxBitrate "x"', { maxBitrate: 'x' }],
+    ['maxBitrate null', { maxBitrate: null }],
+    ['an object for codecPayloadType', { codecPayloadType: disguised }],
+  ])('is of no use any more after %s', async (_what, encoding) => {
+    await using bare = await Bare.start();
+    await expect(bare.produce(encoding)).rejects.toThrow(/./);
+    await expect(bare.worker.dump()).rejects.toThrow('must not be nested');
+    await expect(bare.produce({})).rejects.toThrow('must not be nested');
+    expect(() => bare.worker.close()).toThrow('must not be nested');
+  });
+
+  it('dies of a long scalabilityMode', async () => {
+    await using bare = await Bare.start();
+    const died = once(bare.worker, 'died');
+    bare.produce({ scalabilityMode: layers }).catch(() => undefined);
+    await died;
+    expect(() => process.kill(bare.worker.pid, 0)).toThrow('ESRCH');
+  });
+
+  it('dies of subchannels without end', async () => {
+    await using bare = await Bare.start();
+    const { id } = await bare.transport.produceData();
+    const died = once(bare.worker, 'died');
+    const subchannels = endless as unknown as number[];
+    bare.transport.consumeData({ dataProducerId: id, subchannels }).catch(() => undefined);
+    await died;
+    expect(() => process.kill(bare.worker.pid, 0)).toThrow('ESRCH');
+  });
+});
+
+describe('R70 R105 this server', () => {
+  let server: TestServer;
+  let pid: number | undefined;
+  const worker = () => server.app.pool.workers[0]?.worker;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    pid = worker()?.pid;
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+  /** The same process, and it answers. */
+  const isUnharmed = async () => (await worker()?.dump())?.pid === pid;
+
+  test.each([
+    ['maxBitrate 1.5', { maxBitrate: 1.5 }],
+    ['maxBitrate "x"', { maxBitrate: 'x' }],
+    ['maxBitrate null', { maxBitrate: null }],
+    ['an object for codecPayloadType', { codecPayloadType: disguised }],
+    ['a long scalabilityMode', { scalabilityMode: layers }],
+  ])('refuses %s, and the page goes on air all the same', async (what, encoding) => {
+    const owner = await server.connect();
+    const { transport } = await claim(owner, `killer-${what.replaceAll(/[^a-zA-Z0-9]/g, '-')}`);
+    const rtpParameters = { ...chromium.simulcastVp8, encodings: [{ ssrc: 1, ...encoding }] };
+    const asked = { transportId: transport.id, kind: 'video', rtpParameters };
+    expect(await owner.codeOf('produce', asked)).toBe('bad-request');
+    expect(await isUnharmed()).toBe(true);
+    await produceVideo(owner, transport.id);
+  });
+
+  it('has no field for subchannels: none is taken, and what holds one is refused or stripped', async () => {
+    const room = 'killer-subchannels';
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const { transport } = await broadcast(owner, room);
+    const renewed = await owner.request('renewTransport');
+    const asked = {
+      transportId: renewed.transport.id,
+      sctpStreamParameters: { ...chromium.sctpStreamParameters, subchannels: endless },
+    };
+    expect(await owner.codeOf('produceData', { ...asked, subchannels: endless })).toBe(
+      'bad-request',
+    );
+    expect(await owner.codeOf('produceData', { ...asked, transportId: transport.id })).toBe(
+      'transport-gone',
+    );
+    await owner.request('produceData', asked);
+    await produceVideo(owner, renewed.transport.id);
+    expect((await join(viewer, room)).media.data).not.toBeNull();
+    expect(await viewer.codeOf('resumeConsumers', { consumerIds: endless })).toBe('bad-request');
+    expect(await viewer.codeOf('renewConsumers', { subchannels: endless })).toBe('bad-request');
+    expect(await isUnharmed()).toBe(true);
+  });
+});
