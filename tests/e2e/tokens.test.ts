@@ -141,7 +141,10 @@ describe('with AUTH_SECRET', () => {
     await page.context().close();
   });
 
-  test('R101 nothing of this stands in the server’s log', () => {
+  test('R101 nothing of this stands in the server’s log, not even of a link made wrongly', async () => {
+    await fetch(`${server.url}/join/${room}?token=${await token()}`);
+    await fetch(`${server.url}/nowhere?token=${await token()}`);
+    await expect.poll(() => server.output).toContain('"url":"/nowhere"');
     expect(server.output).toContain('"msg":"request completed"');
     expect(server.output).not.toContain(AUTH_SECRET);
     for (const signed of made) {
