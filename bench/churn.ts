@@ -58,7 +58,7 @@ export async function churn({
   sampleEvery = 500,
   say = () => undefined,
 }: ChurnOptions): Promise<ChurnResult> {
-  const server = await ObservedServer.start(LIMITS);
+  const server = await ObservedServer.start({ limits: LIMITS });
   const errors: string[] = [];
   const samples: MemorySample[] = [];
   const started = performance.now();

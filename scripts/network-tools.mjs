@@ -16,3 +16,10 @@ export async function ensureNetworkTools() {
   const missing = missingPackages(NEEDS, { hasCommand, hasModule: () => false });
   await ensurePackages({ purpose: 'The network faults', missing, otherwise: '' });
 }
+
+/** For the line that a bench puts between two hosts. */
+export async function ensureCompiler() {
+  if (findCommand('cc') !== undefined) return;
+  const otherwise = 'install a C compiler that is called cc';
+  await ensurePackages({ purpose: 'The emulated line', missing: ['g++'], otherwise });
+}

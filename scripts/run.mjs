@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { ensureBenchTools } from './bench-tools.mjs';
-import { ensureBrowser } from './browser.mjs';
+import { ensureBrowser, ensureFirefox } from './browser.mjs';
 import { CACHE } from './cache.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 import { asFailure, Failure } from './failure.mjs';
@@ -11,7 +11,7 @@ import { ensureFrontend } from './frontend.mjs';
 import { inRoot, readJson, ROOT } from './host.mjs';
 import { ensureWorker } from './media-worker.mjs';
 import { say } from './progress.mjs';
-import { ensureNetworkTools } from './network-tools.mjs';
+import { ensureCompiler, ensureNetworkTools } from './network-tools.mjs';
 import { ensureRuntime } from './runtime.mjs';
 import { inOurPlace, passOn } from './shell.mjs';
 import { parseTestArguments, runTests, STATIC_STAGES, stagesFor } from './stages.mjs';
@@ -23,6 +23,8 @@ async function prepare(...wanted) {
   if (wanted.includes('worker')) env.MEDIASOUP_WORKER_BIN = await ensureWorker(node);
   if (wanted.includes('frontend')) await ensureFrontend(node);
   if (wanted.includes('browser')) env.CHROMIUM_PATH = await ensureBrowser();
+  if (wanted.includes('firefox')) env.FIREFOX_PATH = await ensureFirefox();
+  if (wanted.includes('compiler')) await ensureCompiler();
   if (wanted.includes('network')) await ensureNetworkTools();
   if (wanted.includes('peers')) await ensureBenchTools();
   return { node, env };
@@ -89,6 +91,12 @@ const tasks = {
   async 'bench:recovery'(args) {
     const { node, env } = await prepare('worker', 'frontend', 'browser', 'network');
     return inOurPlace(node, ['bench/recovery.ts', ...args], { cwd: ROOT, env });
+  },
+  /** Data drawn on its frame: how many frames off it is, over lines and browsers. */
+  async 'bench:sync'(args) {
+    const needs = ['worker', 'frontend', 'browser', 'firefox', 'network', 'compiler'];
+    const { node, env } = await prepare(...needs);
+    return inOurPlace(node, ['bench/sync.ts', ...args], { cwd: ROOT, env });
   },
   /** Everything any task needs, and no more. */
   async setup() {

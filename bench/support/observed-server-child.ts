@@ -16,6 +16,8 @@ const limits: Limits = { ...LIMITS, ...changed };
 const loop = monitorEventLoopDelay({ resolution: 5 });
 loop.enable();
 
+/** What the pages send of a picture of 960x540 or more. */
+const LAYERS = 3;
 /** The oldest go when nobody asks for them. */
 const STEPS_MAX = 1_000;
 const steps: TransportSteps[] = [];
@@ -30,6 +32,11 @@ observer.on('newworker', (worker) => {
 /** Steps of receiving transports: made, consumer made, DTLS up, first packet on its way. */
 function watch(transport: types.WebRtcTransport): void {
   const own: TransportSteps = { made: performance.now() };
+  transport.observer.on('newconsumer', (consumer) => {
+    if (consumer.type !== 'simulcast') return;
+    layered.add(consumer);
+    consumer.observer.once('close', () => layered.delete(consumer));
+  });
   transport.observer.once('newconsumer', (consumer) => {
     own.consumer = performance.now();
     steps.push(own);
@@ -46,6 +53,17 @@ function watch(transport: types.WebRtcTransport): void {
   transport.observer.on('dtlsstatechange', (state) => {
     if (state === 'connected') own.dtls = performance.now();
   });
+}
+
+const layered = new Set<types.Consumer>();
+let layer = LAYERS - 1;
+
+/** Down from the top, then from the top again: what a line that gets worse and better does. */
+async function switchLayer(): Promise<number> {
+  layer = (layer + LAYERS - 1) % LAYERS;
+  const layers = { spatialLayer: layer, temporalLayer: 2 };
+  await Promise.all([...layered].map((consumer) => consumer.setPreferredLayers(layers)));
+  return layer;
 }
 
 const app = await createApp(config, limits, createLog(config, false));
@@ -69,6 +87,8 @@ async function answer(app: App, ask: Question['ask']): Promise<Answers[typeof as
       loop.reset();
       return { transports: steps.splice(0), eventLoopMaxMs };
     }
+    case 'switchLayer':
+      return switchLayer();
     default:
       return ask satisfies never;
   }

@@ -1,5 +1,5 @@
 /** Starts observed-server-child.ts and asks it. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Limits } from '../../config/limits.ts';
@@ -35,6 +35,8 @@ export interface Answers {
   counts: Counts;
   /** Since they were last asked for. */
   steps: { readonly transports: readonly TransportSteps[]; readonly eventLoopMaxMs: number };
+  /** Every viewer of several layers is put on the next one; which one that is. */
+  switchLayer: number;
 }
 export interface Question {
   readonly ask: keyof Answers;
@@ -42,26 +44,40 @@ export interface Question {
 
 const DEADLINE_MS = 30_000;
 
+export interface ObservedServerOptions {
+  readonly limits?: Partial<Limits>;
+  /** Put before the command, e.g. to run in a network namespace. */
+  readonly prefix?: readonly string[];
+  /** Where pages and media are reached. */
+  readonly address?: string;
+}
+
 export class ObservedServer {
   readonly port: number;
   readonly workerPids: readonly number[];
   readonly #child: ChildProcess;
+  readonly #address: string;
   #asked = 0;
 
-  static async start(limits: Partial<Limits> = {}): Promise<ObservedServer> {
+  static async start({
+    limits = {},
+    prefix = [],
+    address = '127.0.0.1',
+  }: ObservedServerOptions = {}): Promise<ObservedServer> {
     const ports = await freePorts(2);
-    const child = fork(join(import.meta.dirname, 'observed-server-child.ts'), {
-      execArgv: ['--expose-gc'],
+    const program = join(import.meta.dirname, 'observed-server-child.ts');
+    const [command, ...args] = [...prefix, process.execPath, '--expose-gc', program];
+    const child = spawn(command, args, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {
         ...process.env,
-        HOST: '127.0.0.1',
+        HOST: address,
         PORT: '0',
         MEDIA_PORT: String(ports),
         METRICS_PORT: '0',
         ...ONE_ADDRESS_ENV,
-        MEDIA_LISTEN_ADDRESS: '127.0.0.1',
-        ANNOUNCED_ADDRESS: '127.0.0.1',
+        MEDIA_LISTEN_ADDRESS: address,
+        ANNOUNCED_ADDRESS: address,
         WORKERS: '2',
         LOG_LEVEL: 'warn',
         BENCH_LIMITS: JSON.stringify(limits),
@@ -69,21 +85,27 @@ export class ObservedServer {
     });
     try {
       const ready = await answerOf<{ port: number; workers: number[] }>(child, 0);
-      return new ObservedServer(child, ready.port, ready.workers);
+      return new ObservedServer(child, address, ready.port, ready.workers);
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
     }
   }
 
-  private constructor(child: ChildProcess, port: number, workerPids: readonly number[]) {
+  private constructor(
+    child: ChildProcess,
+    address: string,
+    port: number,
+    workerPids: readonly number[],
+  ) {
     this.#child = child;
+    this.#address = address;
     this.port = port;
     this.workerPids = workerPids;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.#address}:${this.port}`;
   }
 
   get pid(): number {

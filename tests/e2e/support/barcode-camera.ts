@@ -10,12 +10,17 @@ import { BARCODE, barcodeCells, barcodeScript } from '../../support/barcode.ts';
 /** As large as three simulcast layers need. */
 export const BARCODE_CAMERA = { width: 960, height: 540, fps: 30 } as const;
 
-const SQUARE = 90;
+export interface CameraSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 const BACKGROUND = 128;
 
-/** The file's path; made once per machine, 140 MB. */
-export function barcodeCameraFile(): string {
-  const { width, height, fps } = BARCODE_CAMERA;
+/** The file's path; made once per machine and size, 140 MB for the usual one. */
+export function barcodeCameraFile({ width, height }: CameraSize = BARCODE_CAMERA): string {
+  const { fps } = BARCODE_CAMERA;
+  const square = Math.round(height / 6);
   const folder = join(tmpdir(), 'onecast-tests');
   const path = join(folder, `barcode-v1-${width}x${height}-${BARCODE.cycle}.y4m`);
   if (existsSync(path)) return path;
@@ -35,14 +40,14 @@ export function barcodeCameraFile(): string {
       rect(
         Math.round((BARCODE.left + (i % BARCODE.columns) * BARCODE.cellWidth) * width),
         Math.round((BARCODE.top + Math.floor(i / BARCODE.columns) * BARCODE.cellHeight) * height),
-        BARCODE.cellWidth * width,
-        BARCODE.cellHeight * height,
+        Math.round(BARCODE.cellWidth * width),
+        Math.round(BARCODE.cellHeight * height),
         isLight ? BARCODE.light : BARCODE.dark,
       );
     });
     // Something that moves smoothly below it, as most of a real picture does.
     const way = Math.abs((number / BARCODE.cycle) * 2 - 1);
-    rect(Math.round(way * (width - SQUARE)), Math.round(height * 0.75), SQUARE, SQUARE, 200);
+    rect(Math.round(way * (width - square)), Math.round(height * 0.75), square, square, 200);
     writeSync(file, 'FRAME\n');
     writeSync(file, frame);
   }
@@ -52,10 +57,11 @@ export function barcodeCameraFile(): string {
 }
 
 /** To be run in a page before its own scripts: cameras it opens are a canvas with the barcode. */
-export function canvasCameraScript(): string {
+export function canvasCameraScript({ width, height }: CameraSize = BARCODE_CAMERA): string {
+  const camera = { width, height, fps: BARCODE_CAMERA.fps };
   return `${barcodeScript()}
   (() => {
-    const { width, height, fps } = ${JSON.stringify(BARCODE_CAMERA)};
+    const { width, height, fps } = ${JSON.stringify(camera)};
     ${openCanvasCamera.toString()}
     const { mediaDevices } = navigator;
     if (!mediaDevices) return;
@@ -87,7 +93,8 @@ function openCanvasCamera(width: number, height: number, fps: number): MediaStre
       barcode.paint(context, number % barcode.cycle);
       const way = Math.abs(((number % barcode.cycle) / barcode.cycle) * 2 - 1);
       context.fillStyle = 'rgb(200 200 200)';
-      context.fillRect(way * (width - 90), height * 0.75, 90, 90);
+      const square = height / 6;
+      context.fillRect(way * (width - square), height * 0.75, square, square);
     }
     setTimeout(paint, Math.max(1, began + ((number + 1) * 1000) / fps - performance.now()));
   };

@@ -40,20 +40,21 @@ export function networkUnavailable(): string | undefined {
 
 /** One host with a browser on it. */
 export class Host {
-  readonly #namespace: string;
+  readonly namespace: string;
+  /** From 1. */
+  readonly index: number;
   readonly #folder: string;
-  readonly #index: number;
 
   constructor(namespace: string, folder: string, index: number) {
-    this.#namespace = namespace;
+    this.namespace = namespace;
+    this.index = index;
     this.#folder = folder;
-    this.#index = index;
   }
 
   /** Path of a command that runs `program` on this host. */
   wrap(program: string): string {
-    const path = join(this.#folder, this.#namespace);
-    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.#namespace} ${program} "$@"\n`);
+    const path = join(this.#folder, this.namespace);
+    writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${this.namespace} ${program} "$@"\n`);
     chmodSync(path, 0o755);
     return path;
   }
@@ -81,8 +82,8 @@ export class Host {
 
   /** From one network to another: the address changes and the old path is gone. */
   changeAddress(): void {
-    const n = this.#index;
-    const ip = (...args: string[]) => run('ip', '-n', this.#namespace, ...args);
+    const n = this.index;
+    const ip = (...args: string[]) => run('ip', '-n', this.namespace, ...args);
     ip('link', 'set', 'main', 'down');
     ip('link', 'set', 'spare', 'up');
     ip('route', 'replace', 'default', 'via', `10.77.${100 + n}.1`);
@@ -90,19 +91,20 @@ export class Host {
 
   /** Back to the first network. */
   changeAddressBack(): void {
-    const ip = (...args: string[]) => run('ip', '-n', this.#namespace, ...args);
+    const ip = (...args: string[]) => run('ip', '-n', this.namespace, ...args);
     ip('link', 'set', 'spare', 'down');
     ip('link', 'set', 'main', 'up');
-    ip('route', 'replace', 'default', 'via', `10.77.${this.#index}.1`);
+    ip('route', 'replace', 'default', 'via', `10.77.${this.index}.1`);
   }
 
   #iptables(...args: string[]): void {
-    run('ip', 'netns', 'exec', this.#namespace, 'iptables', '-w', ...args);
+    run('ip', 'netns', 'exec', this.namespace, 'iptables', '-w', ...args);
   }
 }
 
 export class TestNetwork {
   readonly serverAddress = SERVER_ADDRESS;
+  readonly serverNamespace: string;
   /** Puts the server on its host. */
   readonly serverPrefix: readonly string[];
   readonly hosts: readonly Host[];
@@ -115,6 +117,7 @@ export class TestNetwork {
     const server = name('s');
     this.#add(server);
     run('ip', '-n', server, 'addr', 'add', `${SERVER_ADDRESS}/32`, 'dev', 'lo');
+    this.serverNamespace = server;
     this.serverPrefix = ['ip', 'netns', 'exec', server];
     this.hosts = Array.from({ length: hosts }, (_, i) => {
       const n = i + 1;

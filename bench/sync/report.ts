@@ -1,0 +1,146 @@
+/** What the bench writes: JSON, tables in the README and in docs/benchmarks.md, and the histograms. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fillIn } from '../support/markers.ts';
+import type { CostRow } from './cost.ts';
+import type { SyncFigures } from './figures.ts';
+import { histograms } from './histogram.ts';
+import { METHODS, type Method, PAIRS, rowId, SETTINGS, type Setting } from './rows.ts';
+
+export interface SyncRow extends Setting, SyncFigures {
+  readonly id: string;
+  readonly method: Method;
+  readonly at: string;
+}
+
+/** Analysis that takes its time: of the messages whose frame was shown, how many were on it. */
+export interface LateRow {
+  readonly id: string;
+  readonly inStep: boolean;
+  /** By how much the viewer held the picture back, ms: median. */
+  readonly heldBackMs: number;
+  readonly messages: number;
+  /** %. */
+  readonly onTheirFrame: number;
+  readonly at: string;
+}
+
+export interface Report {
+  readonly cores: number;
+  readonly browsers: readonly string[];
+  readonly rows: readonly SyncRow[];
+  readonly late: readonly LateRow[];
+  readonly cost: readonly CostRow[];
+}
+
+/** Of the frames on which something is drawn, %. */
+export const TARGET_EXACT = 99.5;
+export const TARGET_MAX = 1;
+
+const ROOT = join(import.meta.dirname, '../..');
+const RESULT = join(ROOT, 'bench/results/sync.json');
+const IMAGE = 'docs/images/sync.svg';
+
+export function isMet({ exact, max }: SyncRow): boolean {
+  return exact >= TARGET_EXACT && max <= TARGET_MAX;
+}
+
+export function earlier(): Report | undefined {
+  if (!existsSync(RESULT)) return undefined;
+  return JSON.parse(readFileSync(RESULT, 'utf8')) as Report;
+}
+
+export function writeReport(report: Report): void {
+  mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
+  writeFileSync(RESULT, `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(join(ROOT, IMAGE), histograms(report.rows));
+  fillIn(join(ROOT, 'README.md'), 'sync', summary(report));
+  fillIn(join(ROOT, 'docs/benchmarks.md'), 'sync', details(report));
+}
+
+/** A line per setting, the methods beside each other. */
+function summary(report: Report): string {
+  const lines = SETTINGS.flatMap((setting) => {
+    const cells = METHODS.map((method) => {
+      const row = report.rows.find(({ id }) => id === rowId(setting, method));
+      return row ? `${row.exact} % (${row.max})` : '–';
+    });
+    return cells.every((cell) => cell === '–')
+      ? []
+      : [`| ${pairOf(setting)} | ${lineOf(setting)} | ${setting.layers} | ${cells.join(' | ')} |`];
+  });
+  return [
+    `Frames on which the overlay drawn is exactly the frame’s own, and in brackets how many frames it was off at most. Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${report.browsers.join(', ')}).`,
+    '',
+    '| publisher → viewer | line | layers | newest | RTP | tag |',
+    '| --- | --- | --- | ---: | ---: | ---: |',
+    ...lines,
+    '',
+    `![Error in frames of each method, on either line](${IMAGE})`,
+  ].join('\n');
+}
+
+/** A line per row, with all that was counted. */
+function details(report: Report): string {
+  const lines = report.rows.map(
+    (row) =>
+      `| ${pairOf(row)} | ${lineOf(row)} | ${row.layers} | ${row.method} | ${row.drawn} | ${row.exact} % | ${row.p50} | ${row.p99} | ${row.max} | ${row.withOverlay} % | ${row.ownAtOnce} % | ${row.ownAtLast} % | ${row.unsure + row.unreadable} | ${row.method === 'tag' ? (isMet(row) ? 'yes' : '**no**') : ''} |`,
+  );
+  return [
+    `Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${report.browsers.join(', ')}).`,
+    '',
+    '| publisher → viewer | line | layers | method | drawn | exact | p50 | p99 | max | any overlay | own at once | own at last | left out | met |',
+    '| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
+    ...lines,
+    '',
+    `![Error in frames of each method, on either line](images/sync.svg)`,
+    ...lateTable(report.late),
+    ...costTable(report.cost),
+  ].join('\n');
+}
+
+function lateTable(rows: readonly LateRow[]): string[] {
+  if (rows.length === 0) return [];
+  return [
+    '',
+    'Analysis that takes 150 ± 100 ms, of the messages whose frame the viewer has shown:',
+    '',
+    '| in step | picture held back, ms | messages | drawn on their frame |',
+    '| --- | ---: | ---: | ---: |',
+    ...rows.map(
+      ({ inStep, heldBackMs, messages, onTheirFrame }) =>
+        `| ${inStep ? 'on' : 'off'} | ${heldBackMs} | ${messages} | ${onTheirFrame} % |`,
+    ),
+  ];
+}
+
+function costTable(rows: readonly CostRow[]): string[] {
+  if (rows.length === 0) return [];
+  return [
+    '',
+    'Processor time of all of a browser’s processes, with the tag and without; median of the runs, which took turns:',
+    '',
+    '| who | without, s/s | with, s/s | ratio | runs each |',
+    '| --- | ---: | ---: | ---: | ---: |',
+    ...rows.map(
+      ({ who, without, with: tagged, ratio, runs }) =>
+        `| ${who} | ${without} | ${tagged} | ${ratio} | ${runs} |`,
+    ),
+  ];
+}
+
+function dateOf(rows: readonly SyncRow[]): string {
+  const newest = rows
+    .map(({ at }) => at)
+    .sort()
+    .at(-1);
+  return newest ? ` on ${newest.slice(0, 10)}` : '';
+}
+
+function pairOf({ pair }: Setting): string {
+  return PAIRS[pair].map((name) => (name === 'chromium' ? 'Chromium' : 'Firefox')).join(' → ');
+}
+
+function lineOf({ line }: Setting): string {
+  return line === 'direct' ? 'direct' : '50 ± 20 ms, 2 % loss';
+}
