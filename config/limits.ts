@@ -76,7 +76,7 @@ export const LIMITS = {
   pulseIntervalMs: 500,
   /** Nothing arrived for so long: the publisher is lost. ICE checks alone come every 2.5 s. */
   pulseLostMs: 3_000,
-  /** DTLS that is not up by then never will be. */
+  /** DTLS that is not up by then never will be. Counted from when there is something to send over it. */
   dtlsDeadlineMs: 15_000,
   /** A replaced transport of a viewer lives on so long while the new one comes up. */
   retiringTransportMs: 10_000,
@@ -89,10 +89,33 @@ export const LIMITS = {
   keyFrameRequestDelayMs: 500,
   /** Where the estimate of a viewer's line starts: the middle simulcast layer fits at once. */
   initialOutgoingBitrateBps: 1_500_000,
+  /**
+   * All that a publisher may send of picture and sound; its page's simulcast layers are 2.95 Mbit/s
+   * together, and lost packets are sent again. Its browser is told, and measured.
+   */
+  publisherBitrateMaxBps: 4_000_000,
+  /** Over tolerance so many times in a row is no burst; a gross excess need not be seen twice. */
+  bitrateCheckMs: 2_000,
+  bitrateTolerance: 1.5,
+  bitrateStrikesMax: 3,
+  bitrateGrossFactor: 5,
+  /**
+   * Overlay messages at once, on top of OVERLAY_MAX_PER_S: what a line that stood still for some
+   * seconds delivers in one go. The page keeps to a third of it.
+   */
+  overlayBurst: 180,
+  /**
+   * New transports, producers and consumers of one session: each costs its worker, and a new producer
+   * every viewer of the room. Going on air takes three, a line that is being mended one a second.
+   */
+  mediaChangeBurst: 20,
+  mediaChangesPerS: 1,
   /** The default drops a publisher's packets from some 300 viewers on. */
   socketBufferBytes: 4 * 1024 * 1024,
   /** A viewer that reads no data costs at most this. */
   sctpSendBufferBytes: 256 * 1024,
+  /** What a worker keeps of messages that have not arrived in full; the default is 5 MiB a page. */
+  sctpReceiveWindowBytes: 256 * 1024,
 
   // Workers
   watchdogIntervalMs: 1_500,

@@ -1,6 +1,7 @@
 /** What the routers speak, and the options of workers, WebRtcServers and transports. */
 import { networkInterfaces } from 'node:os';
 import type { types } from 'mediasoup';
+import { OVERLAY_MAX_BYTES } from '../backend/src/protocol/overlay.ts';
 import type { Config } from './env.ts';
 import type { Limits } from './limits.ts';
 
@@ -71,5 +72,8 @@ export function webRtcTransportOptions(limits: Limits) {
     initialAvailableOutgoingBitrate: limits.initialOutgoingBitrateBps,
     sctpSendBufferSize: limits.sctpSendBufferBytes,
     sctpPerStreamSendQueueLimit: limits.sctpSendBufferBytes,
+    sctpMaxReceiverWindowBufferSize: limits.sctpReceiveWindowBytes,
+    // A larger one is dropped in the worker and reaches nobody.
+    maxReceiveMessageSize: OVERLAY_MAX_BYTES,
   } as const;
 }

@@ -20,4 +20,6 @@ export const ONE_ADDRESS_LIMITS = {
   messagesPerS: PLENTY,
   packetBurst: PLENTY,
   packetsPerS: PLENTY,
+  mediaChangeBurst: PLENTY,
+  mediaChangesPerS: PLENTY,
 } as const satisfies Partial<Limits>;

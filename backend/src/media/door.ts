@@ -26,6 +26,14 @@ export async function connect(
   await transport.connect({ dtlsParameters: dtlsParametersOf(dtlsParameters) });
 }
 
+/** A hint to the browser: see BitrateGuard. */
+export async function limitIncoming(
+  transport: types.WebRtcTransport,
+  bitrateBps: number,
+): Promise<void> {
+  await transport.setMaxIncomingBitrate(bitrateBps);
+}
+
 export async function restartIce(transport: types.WebRtcTransport): Promise<types.IceParameters> {
   return transport.restartIce();
 }

@@ -1,6 +1,12 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 
+export interface PulseEvents {
+  changed(beats: boolean): void;
+  /** What its transport has received up to now. */
+  received(stats: types.WebRtcTransportStat): void;
+}
+
 /**
  * Tells whether anything at all arrives on a publisher's transport. Consent checks and RTCP count,
  * so a shared screen that does not change still has a pulse; a line that is cut has none. Much
@@ -9,21 +15,17 @@ import type { Limits } from '../../../config/limits.ts';
 export class Pulse {
   readonly #transport: types.WebRtcTransport;
   readonly #limits: Limits;
-  readonly #onChange: (beats: boolean) => void;
+  readonly #events: PulseEvents;
   readonly #interval: NodeJS.Timeout;
   #bytes = -1;
   #silentSince = 0;
   #beats = true;
   #asking = false;
 
-  constructor(
-    transport: types.WebRtcTransport,
-    limits: Limits,
-    onChange: (beats: boolean) => void,
-  ) {
+  constructor(transport: types.WebRtcTransport, limits: Limits, events: PulseEvents) {
     this.#transport = transport;
     this.#limits = limits;
-    this.#onChange = onChange;
+    this.#events = events;
     this.#silentSince = performance.now();
     this.#interval = setInterval(() => this.#ask(), limits.pulseIntervalMs);
     this.#interval.unref();
@@ -41,7 +43,9 @@ export class Pulse {
     this.#transport.getStats().then(
       ([stats]) => {
         this.#asking = false;
-        this.#saw(stats?.bytesReceived ?? 0);
+        if (!stats || this.#transport.closed) return;
+        this.#saw(stats.bytesReceived);
+        this.#events.received(stats);
       },
       () => {
         this.#asking = false;
@@ -50,7 +54,6 @@ export class Pulse {
   }
 
   #saw(bytes: number): void {
-    if (this.#transport.closed) return;
     const now = performance.now();
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
@@ -59,6 +62,6 @@ export class Pulse {
     const beats = now - this.#silentSince < this.#limits.pulseLostMs;
     if (beats === this.#beats) return;
     this.#beats = beats;
-    this.#onChange(beats);
+    this.#events.changed(beats);
   }
 }

@@ -108,12 +108,12 @@ export class RoomRouter {
   }
 
   /** Hands every message of `dataProducer` to `onMessage` until the producer closes. */
-  async tap(dataProducer: types.DataProducer, onMessage: (text: string) => void): Promise<void> {
+  async tap(dataProducer: types.DataProducer, onMessage: (message: Buffer) => void): Promise<void> {
     this.#tap ??= this.router.createDirectTransport();
     const transport = await this.#tap;
     if (dataProducer.closed) return;
     const consumer = await consumeData(transport, dataProducer);
-    consumer.on('message', (message) => onMessage(message.toString('utf8')));
+    consumer.on('message', (message) => onMessage(message));
   }
 
   /** Never throws, not even on a worker whose channel is broken. */

@@ -54,6 +54,14 @@ export const ERRORS = {
     retry: 'later',
     message: 'There are too many requests or pages from your address just now.',
   },
+  'overlay-flood': {
+    retry: 'never',
+    message: 'This page sent more overlay data than the server takes.',
+  },
+  'bitrate-exceeded': {
+    retry: 'never',
+    message: 'This page sent more video or data than the server takes.',
+  },
   'too-slow': { retry: 'later', message: 'The request took too long to arrive.' },
   internal: { retry: 'later', message: 'Something went wrong on the server.' },
 } as const satisfies Record<string, { retry: Retry; message: string }>;

@@ -5,6 +5,8 @@
 import * as v from 'valibot';
 
 export const OVERLAY_MAX_BYTES = 16 * 1024;
+/** Messages a second, in the long run: one for each frame of a fast camera. */
+export const OVERLAY_MAX_PER_S = 60;
 export const OVERLAY_MAX_TOPICS = 16;
 /** Arrays and objects inside one another. 16 KiB of `[` would overflow the stack of whoever sends it on. */
 export const OVERLAY_MAX_DEPTH = 32;

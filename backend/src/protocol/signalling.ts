@@ -18,6 +18,7 @@ import {
   RtpParametersSchema,
   SctpStreamParametersSchema,
 } from './media-schemas.ts';
+import { type ErrorCode, isErrorCode } from './errors.ts';
 import { OverlayMessageSchema } from './overlay.ts';
 
 const protocol = v.pipe(v.number(), v.safeInteger());
@@ -208,6 +209,8 @@ export const PUSHES = {
   transportGone: v.object({ transportId: MediaIdSchema }),
   /** Publisher: a newer publisher of this room is ready; this page is out. */
   superseded: v.object({ epoch }),
+  /** Publisher: the server has ended its session and the broadcast, and why. */
+  sessionClosed: v.object({ code: v.custom<ErrorCode>(isErrorCode) }),
   /** The server stops soon: reconnect after `retryInMs`. */
   draining: v.object({ retryInMs: v.number() }),
 } as const;

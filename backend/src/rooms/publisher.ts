@@ -1,12 +1,15 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
-import { produce, produceData } from '../media/door.ts';
+import { BitrateGuard } from '../media/bitrate-guard.ts';
+import { limitIncoming, produce, produceData } from '../media/door.ts';
 import { Pulse } from '../media/pulse.ts';
 import type { RoomRouter } from '../media/room-router.ts';
 import { describeTransport } from '../media/transports.ts';
+import { OVERLAY_MAX_PER_S } from '../protocol/overlay.ts';
 import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
+import { TokenBucket } from '../protocol/token-bucket.ts';
 import type { Room } from './room.ts';
-import { Session } from './session.ts';
+import { Session, type Violation } from './session.ts';
 
 /** What one publisher sends now. */
 export interface Broadcast {
@@ -26,6 +29,7 @@ export class Publisher {
   readonly #limits: Limits;
   readonly #producers = new Map<types.MediaKind, types.Producer>();
   #data: types.DataProducer | undefined;
+  readonly #overlayRate: TokenBucket;
   #pulse: Pulse | undefined;
   #router: RoomRouter | undefined;
 
@@ -33,6 +37,8 @@ export class Publisher {
     this.room = room;
     this.epoch = epoch;
     this.#limits = room.limits;
+    const rate = { burst: room.limits.overlayBurst, perS: OVERLAY_MAX_PER_S };
+    this.#overlayRate = new TokenBucket(rate, performance.now());
     this.session = new Session(room.limits, room.log.child({ role: this.role, epoch }), {
       mediaChanged: (up) => {
         if (!up) room.publisherLost(this);
@@ -68,14 +74,25 @@ export class Publisher {
     this.session.setTransport(transport);
     // Producers of a transport before are of no use beside those of the new one.
     this.session.dropRetiring();
-    this.#pulse = new Pulse(transport, this.#limits, (beats) => {
-      if (beats) this.room.publisherReady(this);
-      else this.room.publisherLost(this);
+    // Its page produces at once.
+    this.session.expectDtls(transport);
+    const guard = new BitrateGuard(this.#limits);
+    this.#pulse = new Pulse(transport, this.#limits, {
+      changed: (beats) => {
+        if (beats) this.room.publisherReady(this);
+        else this.room.publisherLost(this);
+      },
+      received: (stats) => {
+        if (guard.saw(stats, performance.now())) this.#violates('bitrate-exceeded');
+      },
     });
+    await limitIncoming(transport, this.#limits.publisherBitrateMaxBps);
+    this.session.keep(transport);
     return transport;
   }
 
   async renewTransport(): Promise<AnswerOf<'renewTransport'>> {
+    this.session.spendMediaChange();
     const transport = await this.openTransport();
     return {
       transport: describeTransport(transport),
@@ -87,6 +104,7 @@ export class Publisher {
 
   async addProducer(request: RequestOf<'produce'>): Promise<AnswerOf<'produce'>> {
     const transport = this.session.transport(request.transportId);
+    this.session.spendMediaChange();
     const { kind } = request;
     const producer = await produce(transport, request, this.#limits);
     this.session.keep(producer);
@@ -102,6 +120,7 @@ export class Publisher {
 
   async addDataProducer(request: RequestOf<'produceData'>): Promise<AnswerOf<'produceData'>> {
     const transport = this.session.transport(request.transportId);
+    this.session.spendMediaChange();
     const producer = await produceData(transport, request.sctpStreamParameters);
     this.session.keep(producer);
     this.#data?.close();
@@ -115,10 +134,27 @@ export class Publisher {
   }
 
   closeProducer(producerId: string): void {
+    this.session.spendMediaChange();
     for (const producer of this.#producers.values()) {
       if (producer.id === producerId) producer.close();
     }
     this.room.broadcastChanged(this);
+  }
+
+  /** Before a message of it is looked at: false where there have been too many, and this is the end. */
+  sendsOverlay(): boolean {
+    if (this.session.ended !== undefined) return false;
+    if (this.#overlayRate.take(performance.now())) return true;
+    this.#violates('overlay-flood');
+    return false;
+  }
+
+  /** Its page is told why; the broadcast is over. */
+  #violates(code: Violation): void {
+    if (this.session.ended !== undefined) return;
+    this.room.metrics.refused(code);
+    this.session.push('sessionClosed', { code });
+    this.session.close(code);
   }
 
   get producerIds(): string[] {

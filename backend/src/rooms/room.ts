@@ -37,6 +37,7 @@ export class Room {
   readonly id: RoomId;
   readonly limits: Limits;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly #context: RoomContext;
   readonly #viewers = new Set<Viewer>();
   readonly #overlay = new RetainedOverlay();
@@ -58,6 +59,7 @@ export class Room {
     this.id = id;
     this.#context = context;
     this.limits = context.limits;
+    this.metrics = context.metrics;
     this.log = context.log.child({ roomId: id });
     this.fanOut = new FanOut(context.pool, this.limits, this.log);
     context.pool.on('workerLost', this.#onWorkerLost);
@@ -160,7 +162,7 @@ export class Room {
     this.#publisher = publisher;
     this.#apply({ type: 'PUBLISHER_READY', epoch: publisher.epoch });
     if (replaced) {
-      this.#context.metrics.recovered('publisher-takeover');
+      this.metrics.recovered('publisher-takeover');
       this.#supersede(replaced);
     }
   }
@@ -181,7 +183,10 @@ export class Room {
     if (this.#claimant === publisher) this.#claimant = undefined;
     if (this.#publisher === publisher) {
       this.#publisher = undefined;
-      if (reason === 'ended') this.#apply({ type: 'PUBLISHER_ENDED', epoch: publisher.epoch });
+      // Whoever is closed for a violation does not come back.
+      const over =
+        reason === 'ended' || reason === 'overlay-flood' || reason === 'bitrate-exceeded';
+      if (over) this.#apply({ type: 'PUBLISHER_ENDED', epoch: publisher.epoch });
       else
         this.#apply({ type: 'PUBLISHER_LOST', epoch: publisher.epoch, deadline: this.#deadline() });
     }
@@ -216,10 +221,11 @@ export class Room {
 
   /** Keeps the overlay's latest state. */
   async tap(publisher: Publisher, dataProducer: types.DataProducer): Promise<void> {
-    await publisher.router?.tap(dataProducer, (text) => {
+    await publisher.router?.tap(dataProducer, (message) => {
+      if (!publisher.sendsOverlay()) return;
       if (publisher === this.#publisher || publisher === this.#claimant) {
-        const taken = this.#overlay.accept(text, performance.now());
-        this.#context.metrics.overlay(taken ? 'taken' : 'dropped', Buffer.byteLength(text));
+        const taken = this.#overlay.accept(message.toString('utf8'), performance.now());
+        this.metrics.overlay(taken ? 'taken' : 'dropped', message.byteLength);
       }
     });
   }

@@ -332,6 +332,43 @@ describe('R35 one transport per session', () => {
     vi.advanceTimersByTime(LIMITS.dtlsDeadlineMs);
     expect(good.closed).toBe(false);
   });
+
+  it('R87 asking for it again does not put the end off', () => {
+    const { session } = newSession();
+    session.attach(new FakeLine());
+    const late = new FakeTransport('late');
+    session.setTransport(late.own);
+    session.expectDtls(late.own);
+    vi.advanceTimersByTime(LIMITS.dtlsDeadlineMs - 1);
+    session.expectDtls(late.own);
+    vi.advanceTimersByTime(1);
+    expect(late.closed).toBe(true);
+  });
+
+  it('R87 a transport with nothing to send over it may wait as long as its session', () => {
+    const { session } = newSession();
+    session.attach(new FakeLine());
+    const idle = new FakeTransport('idle');
+    session.setTransport(idle.own);
+    vi.advanceTimersByTime(3_600_000);
+    expect(idle.closed).toBe(false);
+  });
+
+  it('R87 what is made in a worker for one session is bounded', () => {
+    const { session } = newSession();
+    const made = (times: number) =>
+      Array.from({ length: times }).filter(() => {
+        try {
+          session.spendMediaChange();
+          return true;
+        } catch {
+          return false;
+        }
+      }).length;
+    expect(made(1_000)).toBe(LIMITS.mediaChangeBurst);
+    vi.advanceTimersByTime(5_000);
+    expect(made(1_000)).toBe(5 * LIMITS.mediaChangesPerS);
+  });
 });
 
 describe('the end of a session', () => {

@@ -6,6 +6,7 @@ import type { Log } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { Secret, SessionId } from '../protocol/ids.ts';
 import type { PushName, PushOf, SessionGrant } from '../protocol/signalling.ts';
+import { TokenBucket } from '../protocol/token-bucket.ts';
 import { hashSecret, newSecret, newSessionId, type SecretHash, secretMatches } from '../secrets.ts';
 import { AnswerMemory } from './answer-memory.ts';
 
@@ -31,7 +32,11 @@ export type SessionEnd =
   | 'expired'
   | 'superseded'
   | 'secret-reused'
+  | Violation
   | 'server-closed';
+
+/** What a session is closed for, and its page is told. */
+export type Violation = 'overlay-flood' | 'bitrate-exceeded';
 
 /**
  * What the server remembers of one publisher or viewer. It outlives sockets and transports, and
@@ -45,6 +50,7 @@ export class Session {
   readonly #events: SessionEvents;
   readonly #exclusive = new Exclusive();
   readonly answers: AnswerMemory;
+  readonly #mediaChanges: TokenBucket;
   /** Undefined until it has been granted to a page. */
   #secret: { hash: SecretHash; previous: SecretHash | undefined } | undefined;
   /** Secrets that were good once, the newest last. */
@@ -54,7 +60,9 @@ export class Session {
   #retiring: { transport: types.WebRtcTransport; timer: NodeJS.Timeout } | undefined;
   #mediaUp = false;
   #expiry: NodeJS.Timeout | undefined;
-  #dtlsDeadline: NodeJS.Timeout | undefined;
+  #dtls:
+    | { readonly transport: types.WebRtcTransport; readonly deadline: NodeJS.Timeout }
+    | undefined;
   #ended: SessionEnd | undefined;
 
   constructor(limits: Limits, log: Log, events: SessionEvents) {
@@ -62,6 +70,8 @@ export class Session {
     this.#log = log.child({ sessionId: this.id });
     this.#events = events;
     this.answers = new AnswerMemory(limits.answerMemoryMs, limits.answerMemoryMax);
+    const { mediaChangeBurst: burst, mediaChangesPerS: perS } = limits;
+    this.#mediaChanges = new TokenBucket({ burst, perS }, performance.now());
   }
 
   /** What the page takes the session up with. Told once: only the secret's hash stays here. */
@@ -160,6 +170,11 @@ export class Session {
 
   // --- media
 
+  /** Something is about to be made in a worker. @throws `too-many` where that comes too often */
+  spendMediaChange(): void {
+    if (!this.#mediaChanges.take(performance.now())) throw new OnecastError('too-many');
+  }
+
   /** The session's transport, if it lives. @throws `transport-gone` */
   transport(id?: string): types.WebRtcTransport {
     const transport = this.openTransport;
@@ -176,7 +191,7 @@ export class Session {
   /** Makes `transport` the session's own. The one before lives on for a while where it still works. */
   setTransport(transport: types.WebRtcTransport): void {
     const before = this.openTransport;
-    clearTimeout(this.#dtlsDeadline);
+    this.#forgetDtls();
     this.#transport = transport;
     this.dropRetiring();
     if (before) this.#retire(before);
@@ -196,15 +211,26 @@ export class Session {
     this.#reckonMedia();
   }
 
-  /** DTLS that never connects raises no event of its own. */
+  /**
+   * From here on there is something to send over `transport`, and DTLS that never connects raises no
+   * event of its own. Asking again does not put the end off.
+   */
   expectDtls(transport: types.WebRtcTransport): void {
-    clearTimeout(this.#dtlsDeadline);
-    this.#dtlsDeadline = setTimeout(() => {
+    if (this.#ended !== undefined || this.#dtls?.transport === transport) return;
+    if (transport.dtlsState === 'connected') return;
+    this.#forgetDtls();
+    const deadline = setTimeout(() => {
       if (transport.closed || transport.dtlsState === 'connected') return;
       this.#log.info('DTLS did not come up in time');
       closeTransport(transport);
     }, this.#limits.dtlsDeadlineMs);
-    this.#dtlsDeadline.unref();
+    deadline.unref();
+    this.#dtls = { transport, deadline };
+  }
+
+  #forgetDtls(): void {
+    clearTimeout(this.#dtls?.deadline);
+    this.#dtls = undefined;
   }
 
   /** The page has moved to the new transport. */
@@ -236,7 +262,7 @@ export class Session {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
     clearTimeout(this.#expiry);
-    clearTimeout(this.#dtlsDeadline);
+    this.#forgetDtls();
     this.dropRetiring();
     if (this.openTransport) closeTransport(this.openTransport);
     this.#mediaUp = false;

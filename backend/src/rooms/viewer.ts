@@ -46,6 +46,7 @@ export class Viewer {
   }
 
   async renewTransport(): Promise<AnswerOf<'renewTransport'>> {
+    this.session.spendMediaChange();
     const transport = await this.openTransport();
     return {
       transport: describeTransport(transport),
@@ -97,6 +98,7 @@ export class Viewer {
   }
 
   async renewConsumers(): Promise<ViewerMedia> {
+    this.session.spendMediaChange();
     this.session.transport();
     for (const consumer of this.#consumers.values()) consumer.close();
     this.#consumers.clear();
@@ -118,6 +120,8 @@ export class Viewer {
     const consumer = await consume(transport, producer, rtpCapabilities);
     this.session.keep(consumer);
     this.#consumers.set(producer.id, consumer);
+    // Until now there was nothing to receive, and the page rightly left its side unconnected.
+    this.session.expectDtls(transport);
     beginBelowTheTop(consumer, this.room.limits, this.room.log);
     consumer.observer.once('close', () => {
       if (this.#consumers.get(producer.id) === consumer) this.#consumers.delete(producer.id);

@@ -57,6 +57,8 @@ export class Link {
           if (transportId === role.transportId()) this.send({ type: 'TRANSPORT_GONE' });
         },
         superseded: () => this.send({ type: 'SUPERSEDED' }),
+        sessionClosed: ({ code }) =>
+          this.send({ type: 'REFUSED', code, retry: ERRORS[code].retry }),
         draining: ({ retryInMs }) => this.send({ type: 'SERVER_DRAINING', retryInMs }),
         ...role.push,
       },

@@ -1,6 +1,7 @@
 import { computed, effect, type ReadonlySignal, signal } from '@preact/signals-core';
-import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
+import { OVERLAY_MAX_BYTES, OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
 import type { RoomView } from '#protocol/signalling.ts';
+import { TokenBucket } from '#protocol/token-bucket.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
 import { Sender } from '../media/send.ts';
@@ -81,6 +82,10 @@ class OnAir {
   readonly failure: ReadonlySignal<Failure | undefined>;
   readonly #options: PublisherOptions;
   readonly #sequencer = new OverlaySequencer();
+  readonly #overlayRate = new TokenBucket(
+    { burst: OVERLAY_MAX_PER_S, perS: OVERLAY_MAX_PER_S },
+    performance.now(),
+  );
   readonly #ready: Promise<Sender>;
   readonly #unsupported = signal<Failure | undefined>(undefined);
   readonly #everLive = signal(false);
@@ -180,6 +185,8 @@ class OnAir {
   }
 
   sendOverlay(message: OutgoingOverlayMessage): boolean {
+    // The server ends a broadcast that sends far more; this page never gets there.
+    if (!this.#overlayRate.take(performance.now())) return false;
     const text = JSON.stringify({ ...message, seq: this.#sequencer.next(message.topic) });
     // Only a text near the limit is worth counting byte by byte.
     const large = text.length > OVERLAY_MAX_BYTES / 4;

@@ -29,6 +29,14 @@ describe('publisherWords', () => {
     expect(publisherWords('failed', failure).notice?.action).toBe('new-room');
   });
 
+  it('R88 R89 says that the server has stopped it, where it has', () => {
+    for (const code of ['overlay-flood', 'bitrate-exceeded'] as const) {
+      const { notice } = publisherWords('failed', { code, message: 'Too much.' });
+      expect(notice?.title).toBe('The server has stopped this broadcast');
+      expect(notice).toMatchObject({ detail: 'Too much.', action: 'try-again' });
+    }
+  });
+
   it('says any other failure in its own sentence', () => {
     const failure = { code: 'gave-up', message: 'The server was not reached.' } as const;
     const { notice } = publisherWords('failed', failure);

@@ -73,6 +73,17 @@ function badLink(notice: TokenWords | undefined): PublisherWords {
 function failed(failure: Failure | undefined): PublisherWords {
   const token = tokenWords(failure?.code);
   if (token) return badLink(token);
+  if (failure?.code === 'overlay-flood' || failure?.code === 'bitrate-exceeded') {
+    return {
+      tone: 'trouble',
+      short: 'Stopped',
+      notice: {
+        title: 'The server has stopped this broadcast',
+        detail: failure.message,
+        action: 'try-again',
+      },
+    };
+  }
   const taken = failure?.code === 'room-taken';
   return {
     tone: 'trouble',
