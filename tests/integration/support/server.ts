@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly limits?: Partial<Limits>;
   readonly env?: Readonly<Record<string, string>>;
   readonly metrics?: Metrics;
+  /** Takes each record of the log. */
+  readonly written?: string[];
 }
 
 /**
@@ -30,11 +32,16 @@ export class TestServer implements AsyncDisposable {
   readonly #clients: SignalClient[] = [];
 
   static async start(options: ServerOptions = {}): Promise<TestServer> {
-    const { workers = 1, limits, env, metrics } = options;
+    const { workers = 1, limits, env, metrics, written } = options;
     const mediaPort = await freeMediaPorts(workers);
     const all: Limits = { ...LIMITS, ...ONE_ADDRESS_LIMITS, ...SIGNALLING_ONLY, ...limits };
     const config = readConfig({ ...environment(mediaPort, workers), PORT: '0', ...env });
-    const app = await createApp(config, all, createLog(config, false), metrics);
+    const app = await createApp(
+      config,
+      all,
+      createLog(config, false, written && { write: (record) => written.push(record) }),
+      metrics,
+    );
     return new TestServer(app, all, mediaPort);
   }
 

@@ -1,0 +1,57 @@
+import { expect, it } from 'vitest';
+import { broadcast, join, PROTOCOL, resume } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+import { SignalClient } from './support/signal-client.ts';
+
+const SECRET = 'hunter2-hunter2-hunter2-hunter2-hunter2-xyz';
+const HOSTILE = [
+  'a\n{"level":60,"msg":"forged"}',
+  '\u001b[2J\u009b31m',
+  '\u202e\u2028',
+  '\u0000\r',
+];
+
+it('R91 R74 hostile pages neither forge a line of the log nor find their secrets in it', async () => {
+  const written: string[] = [];
+  await using server = await TestServer.start({ env: { LOG_LEVEL: 'trace' }, written });
+  const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+  const claimed = await broadcast(owner, 'room-a');
+  const joined = await join(viewer, 'room-a');
+  const again = await server.connect();
+  const resumed = await resume(again, joined.session);
+  await again.codeOf('resume', { ...PROTOCOL, ...joined.session });
+  const stranger = await server.connect();
+  await stranger.codeOf('publish', { ...PROTOCOL, room: 'room-a', publisherSecret: SECRET });
+  await stranger.codeOf('join', { ...PROTOCOL, room: 'room-a', token: SECRET });
+  for (const text of HOSTILE) {
+    await stranger.raw('join', text);
+    await stranger.raw('join', { requestId: text, room: text, [text]: text });
+    await stranger.raw('publish', { ...PROTOCOL, requestId: 'a', room: 'b', [text]: 1 });
+    const path = encodeURIComponent(text);
+    await fetch(`${server.url}/join/${path}?token=${SECRET}`, {
+      headers: { authorization: `Bearer ${SECRET}`, cookie: `s=${SECRET}` },
+    });
+  }
+  await SignalClient.connect(server.url, { origin: `https://${SECRET}.example` }).catch(() => 0);
+  await server.app.close();
+
+  const text = written.join('');
+  expect(written.length).toBeGreaterThan(20);
+  for (const record of written) {
+    expect(record).toMatch(/^\{[^\n\r]*\}\n$/);
+    // oxlint-disable-next-line no-control-regex -- they are what is looked for
+    expect(record.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/);
+    expect(JSON.parse(record)).toMatchObject({ level: expect.any(Number) });
+    expect(record).not.toMatch(/"level":60/);
+  }
+  for (const secret of [
+    SECRET,
+    claimed.publisherSecret ?? '',
+    joined.session.resumeSecret,
+    resumed.session.resumeSecret,
+  ]) {
+    expect(secret).not.toBe('');
+    expect(text).not.toContain(secret);
+  }
+  expect(text).toContain(joined.session.sessionId);
+});
