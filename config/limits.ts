@@ -159,6 +159,10 @@ export const LIMITS = {
   /** How often transports are asked for what has flowed, and how many of all at most each time. */
   trafficIntervalMs: 1_000,
   trafficAskedMax: 50,
+  /** File descriptors are counted so often (some milliseconds where there are ten thousand). */
+  descriptorCheckMs: 10_000,
+  /** From this share of what a process may open on it is said in the log. */
+  descriptorAlarmShare: 0.7,
   /** A media worker that has not answered by then is left out of the metrics, not waited for. */
   scrapeDeadlineMs: 1_000,
   /** Who watches the server is a few programs; each asks over one connection. */

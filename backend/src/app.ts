@@ -14,6 +14,7 @@ import { createHttpServer, mountRoutes } from './http/server.ts';
 import { routerCapabilities } from './media/room-router.ts';
 import { Traffic } from './media/traffic.ts';
 import { WorkerPool } from './media/worker-pool.ts';
+import { DescriptorWatch } from './observability/descriptors.ts';
 import type { Log } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
 import { observeServer } from './observability/server-series.ts';
@@ -82,7 +83,13 @@ export async function createApp(
       await gateway.close();
     });
     const sockets = () => gateway.socketCount;
-    const readWorkers = observeServer(metrics, { registry, pool, sockets }, limits);
+    const processes = () => [
+      { name: 'server', pid: process.pid },
+      ...pool.workers.map(({ index, worker }) => ({ name: `worker-${index}`, pid: worker.pid })),
+    ];
+    const descriptors = new DescriptorWatch(processes, limits, log);
+    closers.push(() => descriptors.close());
+    const readWorkers = observeServer(metrics, { registry, pool, sockets, descriptors }, limits);
     const metricsServer =
       config.metrics &&
       (await MetricsServer.listen(

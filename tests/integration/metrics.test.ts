@@ -62,6 +62,20 @@ describe('R80 metrics', () => {
     );
   });
 
+  it.runIf(process.platform === 'linux')(
+    'R90 tell how many files each process has open',
+    async () => {
+      await using server = await TestServer.start();
+      const open = async (name: string) => server.metric(`onecast_open_fds{process="${name}"}`);
+      await until('they were looked at', async () =>
+        (await server.metrics()).includes('onecast_open_fds{process="worker-0"}'),
+      );
+      expect(await open('server')).toBeGreaterThan(3);
+      expect(await open('worker-0')).toBeGreaterThan(3);
+      expect(await server.metric('onecast_max_fds{process="worker-0"}')).toBeGreaterThan(100);
+    },
+  );
+
   it('count requests, refusals and recoveries', async () => {
     await using server = await TestServer.start();
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
@@ -150,7 +164,8 @@ describe('R80 metrics', () => {
     const names = [...text.matchAll(/^# TYPE (onecast_\w+)/gm)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(15);
     expect(names.filter((name) => !manual.includes(`\`${name}\``))).toEqual([]);
-    const documented = [...manual.matchAll(/^\| `(onecast_\w+)`/gm)].map(([, name]) => name);
+    const rows = [...manual.matchAll(/^\| (`onecast_\w+`[^|]*)\|/gm)].map(([, cell]) => cell ?? '');
+    const documented = rows.flatMap((cell) => cell.match(/onecast_\w+/g) ?? []);
     expect(documented.filter((name) => !names.includes(name))).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import type { WorkerPool } from '../media/worker-pool.ts';
 import type { RoomRegistry } from '../rooms/room-registry.ts';
+import type { DescriptorWatch } from './descriptors.ts';
 import type { Metrics, Reading } from './metrics.ts';
 
 export interface Observed {
@@ -11,6 +12,7 @@ export interface Observed {
   readonly pool: WorkerPool;
   /** Open signalling sockets. */
   readonly sockets: () => number;
+  readonly descriptors: Pick<DescriptorWatch, 'latest'>;
 }
 
 const ROOM_STATUSES = ['open', 'live', 'interrupted', 'ended'] as const;
@@ -18,7 +20,7 @@ const ROOM_STATUSES = ['open', 'live', 'interrupted', 'ended'] as const;
 /** Adds the series of `server`. The function it returns reads the workers; call it before each scrape. */
 export function observeServer(
   metrics: Metrics,
-  { registry, pool, sockets }: Observed,
+  { registry, pool, sockets, descriptors }: Observed,
   limits: Pick<Limits, 'scrapeDeadlineMs'>,
 ): () => Promise<void> {
   metrics.series('gauge', 'onecast_rooms', 'Rooms by status.', () => {
@@ -43,6 +45,23 @@ export function observeServer(
   metrics.series('gauge', 'onecast_sockets', 'Open signalling sockets.', () => [[sockets()]]);
   metrics.series('gauge', 'onecast_transports', 'Open WebRTC transports.', () =>
     pool.workers.map(({ index, transports }): Reading => [transports, { worker: index }]),
+  );
+
+  const ofProcesses = (of: 'open' | 'max') => () =>
+    [...descriptors.latest].map(
+      ([process, count]): Reading => [of === 'open' ? count.open : count.max, { process }],
+    );
+  metrics.series(
+    'gauge',
+    'onecast_open_fds',
+    'File descriptors that a process has open (Linux).',
+    ofProcesses('open'),
+  );
+  metrics.series(
+    'gauge',
+    'onecast_max_fds',
+    'File descriptors that a process may have open (Linux).',
+    ofProcesses('max'),
   );
 
   const workers = new Map<number, WorkerReading>();
