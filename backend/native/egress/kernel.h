@@ -1,0 +1,16 @@
+/* The calls that reach the kernel; a test may put others in their place. */
+#ifndef EGRESS_KERNEL_H
+#define EGRESS_KERNEL_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+typedef struct {
+  ssize_t (*sendmsg)(int descriptor, const struct msghdr *message, int flags);
+  int (*sendmmsg)(int descriptor, struct mmsghdr *messages, unsigned count, int flags);
+  uint64_t (*now_us)(void);
+} Kernel;
+
+extern Kernel kernel;
+
+#endif

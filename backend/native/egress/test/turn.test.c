@@ -1,0 +1,98 @@
+/* R131: how long a datagram may wait. */
+#define _GNU_SOURCE
+#include "support.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+static uint64_t clock_us;
+
+static uint64_t our_clock(void) { return clock_us; }
+
+static void a_long_turn(void) {
+  int from = udp(AF_INET), to = udp(AF_INET);
+  Name name = name_of(to);
+  kernel.now_us = our_clock;
+  clock_us = 1000000;
+  for (unsigned n = 0; n < 64; n++) check(say(from, &name, n, 100) == 100);
+  hear_nothing(to);
+  clock_us += TURN_MAX_US + 1;
+  for (unsigned n = 64; n < 128; n++) check(say(from, &name, n, 100) == 100);
+  /* The turn goes on, they have left. */
+  for (unsigned n = 0; n < 128; n++) hear(to, n, 100);
+}
+
+static void without_a_window(void) {
+  int from = udp(AF_INET), to = udp(AF_INET);
+  Name name = name_of(to);
+  check(say(from, &name, 1, 100) == 100);
+  check(egress_turn_ends() == -1);
+  hear(to, 1, 100);
+}
+
+static void with_a_window(void) {
+  check(egress_open((EgressOptions){.window_us = 2500}));
+  kernel.now_us = our_clock;
+  clock_us = 1000000;
+  int from = udp(AF_INET), to = udp(AF_INET);
+  Name name = name_of(to);
+  check(say(from, &name, 1, 100) == 100);
+  check(egress_turn_ends() == 3);
+  clock_us += 1000;
+  check(say(from, &name, 2, 100) == 100);
+  check(egress_turn_ends() == 2);
+  hear_nothing(to);
+  clock_us += 1500;
+  /* The window opened with the first of them. */
+  check(egress_turn_ends() == -1);
+  hear(to, 1, 100);
+  hear(to, 2, 100);
+  check(stats->messages == 1);
+}
+
+static void a_sleeping_loop(void) {
+  check(egress_open((EgressOptions){.window_us = 2000}));
+  int from = udp(AF_INET), to = udp(AF_INET);
+  Name name = name_of(to);
+  check(say(from, &name, 1, 100) == 100);
+  int loop = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event event = {.events = EPOLLIN};
+  check(epoll_ctl(loop, EPOLL_CTL_ADD, to, &event) == 0);
+  /* Nothing else would wake it. */
+  check(epoll_wait(loop, &event, 1, -1) == 1);
+  hear(to, 1, 100);
+}
+
+static void answers_do_not_wait(void) {
+  check(egress_open((EgressOptions){.window_us = 3000}));
+  int from = udp(AF_INET), to = udp(AF_INET);
+  Name name = name_of(to);
+  check(say(from, &name, 1, 100) == 100);
+  /* A STUN answer, and RTCP. */
+  static const unsigned char OTHERS[2][20] = {{0x01, 0x01}, {0x80, 200}};
+  for (int i = 0; i < 2; i++) {
+    check(sendto(from, OTHERS[i], 20, 0, &name.any, length_of(&name)) == 20);
+    check(egress_turn_ends() == -1);
+    if (i == 0) hear(to, 1, 100);
+    unsigned char bytes[20];
+    check(recv(to, bytes, sizeof bytes, 0) == 20 && memcmp(bytes, OTHERS[i], 20) == 0);
+  }
+}
+
+static void window_at_most(void) {
+  check(egress_open((EgressOptions){.window_us = 1000000}));
+  int from = udp(AF_INET), to = udp(AF_INET);
+  Name name = name_of(to);
+  check(say(from, &name, 1, 100) == 100);
+  check(egress_turn_ends() <= WINDOW_MAX_US / 1000);
+}
+
+const Test TURN_TESTS[] = {
+    {"R131 a turn that takes long lets go", a_long_turn},
+    {"R131 without a window all leaves at the end of the turn", without_a_window},
+    {"R131 with a window media waits that long and no longer", with_a_window},
+    {"R131 a loop that sleeps is woken by the window's end", a_sleeping_loop},
+    {"R131 what is no media does not wait", answers_do_not_wait},
+    {"R131 a window is 3 ms at most", window_at_most},
+    {0},
+};
