@@ -11,6 +11,8 @@ describe('R60 configuration comes from the environment, faults are told all at o
       mediaPort: 40_000,
       announcedAddress: undefined,
       logLevel: 'info',
+      egressBatching: 'auto',
+      egressLibrary: undefined,
       dev: false,
     });
     expect(config.trustProxy).toBe(0);
@@ -62,6 +64,7 @@ describe('R60 configuration comes from the environment, faults are told all at o
     try {
       readConfig({
         PORT: '80x',
+        MEDIA_EGRESS_BATCHING: 'on',
         WORKERS: '0',
         ANNOUNCED_ADDRESS: 'a b',
         LOG_LEVEL: 'loud',
@@ -78,6 +81,7 @@ describe('R60 configuration comes from the environment, faults are told all at o
       'PORT',
       'ANNOUNCED_ADDRESS',
       'WORKERS',
+      'MEDIA_EGRESS_BATCHING',
       'LOG_LEVEL',
       'ALLOWED_ORIGINS',
     ]);

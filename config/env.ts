@@ -21,6 +21,10 @@ export interface Config {
   readonly workers: number;
   /** undefined: mediasoup's own place for its binary. */
   readonly workerBin: string | undefined;
+  /** Media workers gather what they send where that is possible, or never. */
+  readonly egressBatching: 'auto' | 'off';
+  /** The library for that; undefined: the set-up has built none. */
+  readonly egressLibrary: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   /** Further origins whose pages may connect, beside the server's own. */
   readonly allowedOrigins: readonly string[];
@@ -75,6 +79,8 @@ const VARIABLES = {
   ),
   WORKERS: v.optional(integer(1, 64), () => String(Math.min(availableParallelism(), 64))),
   MEDIASOUP_WORKER_BIN: v.optional(v.string()),
+  MEDIA_EGRESS_BATCHING: v.optional(v.picklist(['auto', 'off'], 'auto or off'), 'auto'),
+  MEDIA_EGRESS_LIBRARY: v.optional(v.string()),
   LOG_LEVEL: v.optional(v.picklist(LOG_LEVELS, `one of ${LOG_LEVELS.join(', ')}`), 'info'),
   ALLOWED_ORIGINS: v.optional(
     v.pipe(
@@ -155,6 +161,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     announcedAddress: read('ANNOUNCED_ADDRESS', VARIABLES.ANNOUNCED_ADDRESS),
     workers: read('WORKERS', VARIABLES.WORKERS) ?? 0,
     workerBin: read('MEDIASOUP_WORKER_BIN', VARIABLES.MEDIASOUP_WORKER_BIN),
+    egressBatching: read('MEDIA_EGRESS_BATCHING', VARIABLES.MEDIA_EGRESS_BATCHING) ?? 'auto',
+    egressLibrary: read('MEDIA_EGRESS_LIBRARY', VARIABLES.MEDIA_EGRESS_LIBRARY),
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
     embedOrigins: Object.freeze(read('EMBED_ORIGINS', VARIABLES.EMBED_ORIGINS) ?? []),

@@ -149,6 +149,9 @@ export const LIMITS = {
   pipePortMin: 20_000,
   pipePortMax: 29_999,
 
+  /** Whether batched sending works here is known in some ms; the server starts without it else. */
+  egressProbeMs: 5_000,
+
   // Process
   /** What pages are told on SIGTERM: come back after this. */
   drainRetryMs: 500,

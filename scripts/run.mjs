@@ -6,6 +6,7 @@ import { ensureBenchTools } from './bench-tools.mjs';
 import { ensureBrowser, ensureFirefox } from './browser.mjs';
 import { CACHE } from './cache.mjs';
 import { ensureDependencies } from './dependencies.mjs';
+import { ensureEgress } from './egress.mjs';
 import { asFailure, Failure } from './failure.mjs';
 import { ensureFrontend } from './frontend.mjs';
 import { inRoot, readJson, ROOT } from './host.mjs';
@@ -21,6 +22,8 @@ async function prepare(...wanted) {
   await ensureDependencies();
   const env = {};
   if (wanted.includes('worker')) env.MEDIASOUP_WORKER_BIN = await ensureWorker(node);
+  const library = wanted.includes('egress') ? await ensureEgress() : undefined;
+  if (library) env.MEDIA_EGRESS_LIBRARY = library;
   if (wanted.includes('frontend')) await ensureFrontend(node);
   if (wanted.includes('browser')) env.CHROMIUM_PATH = await ensureBrowser();
   if (wanted.includes('firefox')) env.FIREFOX_PATH = await ensureFirefox();
@@ -40,10 +43,10 @@ async function serve({ node, env }, ...options) {
 
 const tasks = {
   async start() {
-    return serve(await prepare('worker', 'frontend'));
+    return serve(await prepare('worker', 'egress', 'frontend'));
   },
   async dev() {
-    const { node, env } = await prepare('worker');
+    const { node, env } = await prepare('worker', 'egress');
     return serve({ node, env: { ...env, ONECAST_DEV: '1' } }, '--watch');
   },
   async check() {
@@ -68,7 +71,7 @@ const tasks = {
   },
   /** The pictures of docs/images. */
   async screenshots() {
-    const { node, env } = await prepare('worker', 'frontend', 'browser');
+    const { node, env } = await prepare('worker', 'egress', 'frontend', 'browser');
     return inOurPlace(node, ['scripts/screenshots.mjs'], { cwd: ROOT, env });
   },
   /** One part of the bench, or all of them in short. */
@@ -84,34 +87,40 @@ const tasks = {
   },
   /** Viewers by the hundred, joins by the thousand. */
   async 'bench:load'(args) {
-    const { node, env } = await prepare('worker', 'frontend', 'browser');
+    const { node, env } = await prepare('worker', 'egress', 'frontend', 'browser');
     return inOurPlace(node, ['bench/load.ts', ...args], { cwd: ROOT, env });
   },
   /** Every fault, over and over, and how long the picture is away. */
   async 'bench:recovery'(args) {
-    const { node, env } = await prepare('worker', 'frontend', 'browser', 'network');
+    const { node, env } = await prepare('worker', 'egress', 'frontend', 'browser', 'network');
     return inOurPlace(node, ['bench/recovery.ts', ...args], { cwd: ROOT, env });
   },
   /** Data drawn on its frame: how many frames off it is, over lines and browsers. */
   async 'bench:sync'(args) {
-    const needs = ['worker', 'frontend', 'browser', 'firefox', 'network', 'compiler'];
+    const needs = ['worker', 'egress', 'frontend', 'browser', 'firefox', 'network', 'compiler'];
     const { node, env } = await prepare(...needs);
     return inOurPlace(node, ['bench/sync.ts', ...args], { cwd: ROOT, env });
   },
   /** Everything any task needs, and no more. */
   async setup() {
-    await prepare('worker', 'frontend', 'browser', 'network');
+    await prepare('worker', 'egress', 'frontend', 'browser', 'network');
     return 0;
   },
   /** What a running server needs. */
   async build() {
-    await prepare('worker', 'frontend');
+    await prepare('worker', 'egress', 'frontend');
     return 0;
   },
   /** The worker alone; its path on stdout. */
   async worker() {
     const { env } = await prepare('worker');
     process.stdout.write(`${env.MEDIASOUP_WORKER_BIN}\n`);
+    return 0;
+  },
+  /** The library for batched sending; its path on stdout, nothing where it cannot be built. */
+  async egress() {
+    const library = await ensureEgress();
+    if (library) process.stdout.write(`${library}\n`);
     return 0;
   },
 };

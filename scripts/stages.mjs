@@ -19,8 +19,8 @@ const STATIC = {
 /** Projects of vitest, and what must be ready for them. */
 const PROJECTS = {
   unit: [],
-  integration: ['worker', 'frontend'],
-  e2e: ['worker', 'frontend', 'browser', 'network'],
+  integration: ['worker', 'egress', 'frontend'],
+  e2e: ['worker', 'egress', 'frontend', 'browser', 'network'],
 };
 
 export const STATIC_STAGES = Object.keys(STATIC);

@@ -4,13 +4,13 @@ import { parseTestArguments, stagesFor } from './stages.mjs';
 test('npm test runs every stage and needs everything', () => {
   expect(stagesFor(undefined)).toEqual({
     stages: ['types', 'lint', 'format', 'unit', 'integration', 'e2e'],
-    wanted: ['worker', 'frontend', 'browser', 'network'],
+    wanted: ['worker', 'egress', 'frontend', 'browser', 'network'],
   });
 });
 
 test('one stage needs no more than it uses', () => {
   expect(stagesFor('unit')).toEqual({ stages: ['unit'], wanted: [] });
-  expect(stagesFor('integration').wanted).toEqual(['worker', 'frontend']);
+  expect(stagesFor('integration').wanted).toEqual(['worker', 'egress', 'frontend']);
 });
 
 test('an unknown stage is refused with the known ones', () => {

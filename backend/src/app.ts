@@ -11,11 +11,13 @@ import { MetricsServer } from './http/metrics.ts';
 import { builtPages, devPages } from './http/pages.ts';
 import { secureEveryAnswer } from './http/security.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
+import { chooseEgress } from './media/egress.ts';
 import { routerCapabilities } from './media/room-router.ts';
 import { Traffic } from './media/traffic.ts';
 import { WorkerPool } from './media/worker-pool.ts';
 import { DescriptorWatch } from './observability/descriptors.ts';
 import type { Log } from './observability/log.ts';
+import { observeEgress, tellEgress } from './observability/egress-series.ts';
 import { Metrics } from './observability/metrics.ts';
 import { observeServer } from './observability/server-series.ts';
 import { PROTOCOL_VERSION } from './protocol/version.ts';
@@ -52,7 +54,9 @@ export async function createApp(
     for (const close of closers.toReversed()) await close();
   });
   try {
-    const pool = await WorkerPool.create(config, limits, log, metrics);
+    const egress = await chooseEgress(config, limits);
+    tellEgress(egress, log);
+    const pool = await WorkerPool.create(config, limits, log, metrics, egress);
     closers.push(() => pool.close());
     const page = {
       protocol: PROTOCOL_VERSION,
@@ -90,6 +94,7 @@ export async function createApp(
     const descriptors = new DescriptorWatch(processes, limits, log);
     closers.push(() => descriptors.close());
     const readWorkers = observeServer(metrics, { registry, pool, sockets, descriptors }, limits);
+    observeEgress(metrics, egress, pool);
     const metricsServer =
       config.metrics &&
       (await MetricsServer.listen(

@@ -5,6 +5,8 @@ import type { Limits } from '../../../config/limits.ts';
 import { listenInfos } from '../../../config/media.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics, WorkerLoss } from '../observability/metrics.ts';
+import type { Egress } from './egress.ts';
+import { EgressStats } from './egress-stats.ts';
 import { Watchdog } from './watchdog.ts';
 import { WorkerLoad } from './worker-load.ts';
 
@@ -14,6 +16,8 @@ export interface MediaWorker {
   readonly index: number;
   readonly worker: types.Worker;
   readonly webRtcServer: types.WebRtcServer;
+  /** Figures of batched sending, where that is on. */
+  readonly egress: EgressStats | undefined;
   /** Transports of publishers and viewers, open or on their way. */
   transports: number;
   readonly load: WorkerLoad;
@@ -35,6 +39,8 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   readonly #limits: Limits;
   readonly #log: Log;
   readonly #metrics: Metrics;
+  /** mediasoup's own where undefined. */
+  readonly #workerBin: string | undefined;
   readonly #seats: (MediaWorker | undefined)[];
   readonly #watchdogs = new Map<types.Worker, Watchdog>();
   readonly #respawns = new Set<NodeJS.Timeout>();
@@ -47,8 +53,9 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     limits: Limits,
     log: Log,
     metrics: Metrics,
+    egress: Egress,
   ): Promise<WorkerPool> {
-    const pool = new WorkerPool(config, limits, log, metrics);
+    const pool = new WorkerPool(config, limits, log, metrics, egress);
     try {
       await Promise.all(pool.#seats.map((_, index) => pool.#spawn(index)));
     } catch (error) {
@@ -58,7 +65,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     return pool;
   }
 
-  private constructor(config: Config, limits: Limits, log: Log, metrics: Metrics) {
+  private constructor(config: Config, limits: Limits, log: Log, metrics: Metrics, egress: Egress) {
     super();
     // Every room listens.
     this.setMaxListeners(0);
@@ -66,6 +73,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     this.#limits = limits;
     this.#log = log;
     this.#metrics = metrics;
+    this.#workerBin = egress.state === 'on' ? egress.workerBin : config.workerBin;
     this.#seats = Array.from({ length: config.workers }, () => undefined);
   }
 
@@ -100,23 +108,22 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     this.#closed = true;
     for (const timer of this.#respawns) clearTimeout(timer);
     for (const watchdog of this.#watchdogs.values()) watchdog.close();
-    for (const { worker } of this.workers) closeWorker(worker, this.#log);
+    for (const { worker, egress } of this.workers) {
+      egress?.close();
+      closeWorker(worker, this.#log);
+    }
     this.removeAllListeners();
   }
 
   async #spawn(index: number): Promise<void> {
     const worker = await createWorker({
       logLevel: 'warn',
-      ...(this.#config.workerBin !== undefined && { workerBin: this.#config.workerBin }),
+      ...(this.#workerBin !== undefined && { workerBin: this.#workerBin }),
     });
     keepSignalsToTheApp(worker);
     const log = this.#log.child({ worker: index, pid: worker.pid });
-    const seat = await worker
+    const webRtcServer = await worker
       .createWebRtcServer({ listenInfos: listenInfos(this.#config, this.#limits, index) })
-      .then((webRtcServer): MediaWorker => {
-        const load = new WorkerLoad(this.#limits);
-        return { index, worker, webRtcServer, transports: 0, load };
-      })
       .catch((error: unknown) => {
         closeWorker(worker, log);
         throw error;
@@ -127,6 +134,9 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
       if (!this.#closed) throw new Error('the media worker died while it started');
       return;
     }
+    const egress = EgressStats.of(worker.pid);
+    const load = new WorkerLoad(this.#limits);
+    const seat: MediaWorker = { index, worker, webRtcServer, egress, transports: 0, load };
     this.#seats[index] = seat;
     let hung = false;
     worker.once('died', (error) => this.#lost(seat, error, hung ? 'hung' : 'died'));
@@ -151,6 +161,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     this.#watchdogs.get(seat.worker)?.close();
     this.#watchdogs.delete(seat.worker);
     this.#seats[seat.index] = undefined;
+    seat.egress?.close();
     if (this.#closed || this.#draining) return;
     this.#metrics.workerLost(reason);
     this.#log.error({ worker: seat.index, pid: seat.worker.pid, err: error }, 'media worker died');

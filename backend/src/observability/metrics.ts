@@ -154,7 +154,7 @@ export class Metrics {
     read: () => Iterable<Reading>,
   ): void {
     const registers = [this.registry];
-    const labelNames = ['worker', 'mode', 'status', 'role', 'process'];
+    const labelNames = ['worker', 'mode', 'status', 'role', 'process', 'state', 'way'];
     if (type === 'gauge') {
       const gauge: Gauge = new Gauge({
         name,
@@ -185,6 +185,8 @@ export class Metrics {
 export type Reading = readonly [
   value: number,
   labels?: Readonly<
-    Partial<Record<'worker' | 'mode' | 'status' | 'role' | 'process', string | number>>
+    Partial<
+      Record<'worker' | 'mode' | 'status' | 'role' | 'process' | 'state' | 'way', string | number>
+    >
   >,
 ];

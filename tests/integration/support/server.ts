@@ -91,7 +91,7 @@ export class TestServer implements AsyncDisposable {
 
 /** For the real app in a process of its own as well. */
 export function environment(mediaPort: number, workers: number): Record<string, string> {
-  const { MEDIASOUP_WORKER_BIN } = process.env;
+  const { MEDIASOUP_WORKER_BIN, MEDIA_EGRESS_LIBRARY, MEDIA_EGRESS_BATCHING } = process.env;
   return {
     HOST: '127.0.0.1',
     MEDIA_LISTEN_ADDRESS: '127.0.0.1',
@@ -101,6 +101,8 @@ export function environment(mediaPort: number, workers: number): Record<string, 
     WORKERS: String(workers),
     LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'fatal',
     ...(MEDIASOUP_WORKER_BIN !== undefined && { MEDIASOUP_WORKER_BIN }),
+    ...(MEDIA_EGRESS_LIBRARY !== undefined && { MEDIA_EGRESS_LIBRARY }),
+    ...(MEDIA_EGRESS_BATCHING !== undefined && { MEDIA_EGRESS_BATCHING }),
   };
 }
 
