@@ -14,17 +14,24 @@ export const LIMITS = {
    */
   messageBurst: 20,
   messagesPerS: 10,
+  /**
+   * Messages of one socket that carry overlay (`setState`, `feed`), apart from the others. Above what
+   * a room takes of programs, so that one that is a little too fast is told and not cut.
+   */
+  overlayRequestBurst: 160,
+  overlayRequestsPerS: 80,
   /** So many refusals within so long and the socket is cut: no page goes on after the first. */
   violationsMax: 3,
   violationWindowMs: 10_000,
   /** Packets of any kind, answers to pings among them: well above what those messages need. */
-  packetBurst: 100,
-  packetsPerS: 50,
+  packetBurst: 300,
+  packetsPerS: 120,
   /**
    * What may wait to be sent to a socket before it counts as one that does not read. The largest
-   * answer, to a page that joins with every topic of the overlay full, is 256 KiB.
+   * answer, to a page that joins with every topic of the overlay and all keys full, is 640 KiB, and
+   * a change of what there is to receive may follow at once with as much.
    */
-  signalBacklogBytes: 1024 * 1024,
+  signalBacklogBytes: 2 * 1024 * 1024,
   /** A browser sends a message in one piece, or in a few. */
   messageFragmentsMax: 256,
   /**
@@ -116,6 +123,20 @@ export const LIMITS = {
   sctpSendBufferBytes: 256 * 1024,
   /** What a worker keeps of messages that have not arrived in full; the default is 5 MiB a page. */
   sctpReceiveWindowBytes: 256 * 1024,
+
+  // Overlay (what one message and a room's state may hold stands in backend/src/protocol)
+  /** What programs send to one room: twice a camera's frames, and a page's own channel. */
+  outsidePerS: 60,
+  /** At once, so that a batch of two seconds fits. Larger batches are refused whole. */
+  outsideBurst: 120,
+  /** One request: four messages of the largest size, or some hundred boxes in many. */
+  outsideRequestMaxBytes: 64 * 1024,
+  /** Fresh beats complete: a lost message is sent to a viewer again for so long, then forgotten. */
+  outsideLifetimeMs: 500,
+  /** After a change of the state word of its number is repeated after so long, then ever later. */
+  stateBeatMinMs: 500,
+  /** The latest that a viewer who has lost the last change hears of it: 20 µs of a worker each. */
+  stateBeatMaxMs: 15_000,
 
   // Workers
   watchdogIntervalMs: 1_500,

@@ -9,6 +9,7 @@ import type { Limits } from '../../config/limits.ts';
 import { Authority } from './auth/authority.ts';
 import { MetricsServer } from './http/metrics.ts';
 import { builtPages, devPages } from './http/pages.ts';
+import { overlayApi } from './http/overlay-api.ts';
 import { secureEveryAnswer } from './http/security.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
 import { chooseEgress } from './media/egress.ts';
@@ -78,7 +79,8 @@ export async function createApp(
       : await builtPages(join(FRONTEND, 'dist'));
     closers.push(() => pages.close());
     const isReady = () => !draining && pool.ready;
-    mountRoutes(app, { log, page, pages, security: config, isReady });
+    const api = overlayApi({ registry, authority, limits, log, metrics });
+    mountRoutes(app, { log, page, pages, api, security: config, isReady });
 
     const gateway = new Gateway(http, registry, authority, config, limits, log, metrics);
     secureEveryAnswer(http, config);

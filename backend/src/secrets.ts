@@ -13,6 +13,11 @@ export function newSessionId(): SessionId {
   return v.parse(SessionIdSchema, randomBytes(12).toString('base64url'));
 }
 
+/** Tells one count of changes from another; no secret. */
+export function newStateId(): string {
+  return randomBytes(12).toString('base64url');
+}
+
 /** A plain SHA-256 is enough: the secrets are 256 random bits, there is nothing to guess. */
 export function hashSecret(secret: Secret): SecretHash {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the brand is given here only

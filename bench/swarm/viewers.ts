@@ -33,7 +33,7 @@ class SwarmViewer {
       },
       ready: (consumerIds) =>
         this.#ask(this.#signalling.request('resumeConsumers', { consumerIds })),
-      overlay: () => undefined,
+      data: () => undefined,
       tracksChanged: () => undefined,
       mayReceive: () => Promise.resolve(),
       receiverMade: () => undefined,

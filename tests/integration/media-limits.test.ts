@@ -79,7 +79,7 @@ describe('R88 overlay messages', () => {
     bystander.send(1);
     await until('the other room’s message is taken', async () => {
       const [other] = [...server.app.registry.rooms()].filter(({ id }) => id === 'room-b');
-      return other?.retained().length === 1;
+      return other?.overlay().page.length === 1;
     });
     expect(bystander.publisher.session.ended).toBeUndefined();
     // The page may start again, as somebody who presses the button would.

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { InnocentPicture } from './support/innocent.ts';
 import { growthPerRound, heapHeld } from './support/memory.ts';
 import { OPCODE, RawSocket } from './support/raw-socket.ts';
-import { join } from './support/roles.ts';
+import { join, PROTOCOL } from './support/roles.ts';
 import { TestServer } from './support/server.ts';
 import type { SignalClient } from './support/signal-client.ts';
 import { until } from './support/until.ts';
 
 const placeholder = '{"_placeholder":true,"num":0}';
-const JOIN = '{"requestId":"a","protocol":1,"room":"wire","rtpCapabilities":{}}';
+const JOIN = JSON.stringify({ requestId: 'a', ...PROTOCOL, room: 'wire', rtpCapabilities: {} });
 
 let server: TestServer;
 let picture: InnocentPicture;

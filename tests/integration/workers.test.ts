@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { MediaWorker } from '../../backend/src/media/worker-pool.ts';
 import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { LIMITS } from '../../config/limits.ts';
-import { broadcast, join, produceVideo } from './support/roles.ts';
+import { broadcast, join, PROTOCOL, produceVideo } from './support/roles.ts';
 import { TestServer } from './support/server.ts';
 import { until } from './support/until.ts';
 
@@ -121,7 +121,7 @@ describe('a worker', () => {
     process.kill(seat.worker.pid, 'SIGKILL');
     await died;
     const early = await (await server.connect()).codeOf('join', {
-      protocol: 1,
+      ...PROTOCOL,
       room: 'main',
       rtpCapabilities: chromium.rtpCapabilities,
     });

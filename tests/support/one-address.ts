@@ -18,6 +18,8 @@ export const ONE_ADDRESS_LIMITS = {
   roomsPerAddressMax: PLENTY,
   messageBurst: PLENTY,
   messagesPerS: PLENTY,
+  overlayRequestBurst: PLENTY,
+  overlayRequestsPerS: PLENTY,
   packetBurst: PLENTY,
   packetsPerS: PLENTY,
   mediaChangeBurst: PLENTY,

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { ErrorRequestHandler, Express } from 'express';
+import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import { pinoHttp } from 'pino-http';
 import type { Limits } from '../../../config/limits.ts';
 import type { Log } from '../observability/log.ts';
@@ -53,6 +53,8 @@ export interface RouteOptions {
   readonly page: PageConfig;
   readonly pages: PageSource;
   readonly security: SecurityOptions;
+  /** What programs talk to. */
+  readonly api: RequestHandler;
   isReady(): boolean;
 }
 
@@ -74,6 +76,7 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
       },
     }),
   );
+  app.use(options.api);
   app.use(pageRoutes(options.pages, options.page, options.security));
   app.use(options.pages.assets);
   app.use((_request, response) => {

@@ -87,12 +87,26 @@ export async function consume(
   return transport.consume({ producerId: producer.id, rtpCapabilities, paused: true });
 }
 
-/** Every field but the producer's id is mediasoup's own default: `subchannels` can stop a worker. */
+/** How a channel of the server's own goes to a viewer. Without it: as its producer sends. */
+export type Delivery =
+  | { readonly ordered: true }
+  | { readonly ordered: false; readonly maxPacketLifeTime: number };
+
+/** `delivery` is never a client's. All else is mediasoup's own default: `subchannels` can stop a worker. */
 export async function consumeData(
   transport: types.WebRtcTransport | types.DirectTransport,
   dataProducer: Pick<types.DataProducer, 'id'>,
+  delivery?: Delivery,
 ): Promise<types.DataConsumer> {
-  return transport.consumeData({ dataProducerId: dataProducer.id });
+  return transport.consumeData({ dataProducerId: dataProducer.id, ...delivery });
+}
+
+/** A channel of the server's own. */
+export async function openChannel(
+  transport: types.DirectTransport,
+  label: string,
+): Promise<types.DataProducer> {
+  return transport.produceData({ label });
 }
 
 /** `spatialLayer` is reckoned from what the consumer has, never taken from a client. */

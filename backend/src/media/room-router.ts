@@ -4,19 +4,19 @@ import type { Limits } from '../../../config/limits.ts';
 import { ROUTER_CODECS } from '../../../config/media.ts';
 import type { Log } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
-import { canConsume, consumeData } from './door.ts';
+import { canConsume, consumeData, openChannel } from './door.ts';
 import { forClientCapabilities, type Rebuilt } from './rtp-parameters.ts';
 import { Pipe } from './pipe.ts';
 import { createTransport } from './transports.ts';
 import type { MediaWorker, WorkerPool } from './worker-pool.ts';
 
-/** A router of one room on one worker, with a DirectTransport that taps the overlay. */
+/** A router of one room on one worker, with a DirectTransport for the server's own part in the overlay. */
 export class RoomRouter {
   readonly mediaWorker: MediaWorker;
   readonly router: types.Router;
   readonly #limits: Limits;
   readonly #pipes = new Map<RoomRouter, Promise<Pipe>>();
-  #tap: Promise<types.DirectTransport> | undefined;
+  #direct: Promise<types.DirectTransport> | undefined;
   #transports = 0;
   #transportsChanged: () => void = () => undefined;
 
@@ -109,11 +109,20 @@ export class RoomRouter {
 
   /** Hands every message of `dataProducer` to `onMessage` until the producer closes. */
   async tap(dataProducer: types.DataProducer, onMessage: (message: Buffer) => void): Promise<void> {
-    this.#tap ??= this.router.createDirectTransport();
-    const transport = await this.#tap;
+    const transport = await this.#directTransport();
     if (dataProducer.closed) return;
     const consumer = await consumeData(transport, dataProducer);
     consumer.on('message', (message) => onMessage(message));
+  }
+
+  /** A channel of the server's own; viewers consume it like the publisher's. */
+  async openChannel(label: string): Promise<types.DataProducer> {
+    return openChannel(await this.#directTransport(), label);
+  }
+
+  #directTransport(): Promise<types.DirectTransport> {
+    this.#direct ??= this.router.createDirectTransport();
+    return this.#direct;
   }
 
   /** Never throws, not even on a worker whose channel is broken. */

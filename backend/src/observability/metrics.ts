@@ -78,7 +78,7 @@ export class Metrics {
     });
     this.#overlay = new Counter({
       name: 'onecast_overlay_messages_total',
-      help: 'Overlay messages of publishers: taken, or dropped by the schema.',
+      help: 'Overlay messages of publishers and their programs: taken, or dropped by the schema.',
       labelNames: ['fate'],
       registers,
     });

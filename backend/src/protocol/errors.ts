@@ -45,6 +45,24 @@ export const ERRORS = {
     retry: 'never',
     message: 'This browser can not play what the publisher sends.',
   },
+  'authority-missing': {
+    retry: 'never',
+    message: 'The publisher’s secret or token is missing: Authorization: Bearer …',
+  },
+  'media-type': {
+    retry: 'never',
+    message: 'Send application/json, or application/x-ndjson with a message a line, uncompressed.',
+  },
+  'room-unknown': { retry: 'never', message: 'Nobody has broadcast in this room yet.' },
+  'not-live': {
+    retry: 'never',
+    message: 'Nothing is on air. Messages with a key are kept even so.',
+  },
+  'message-too-large': { retry: 'never', message: 'One overlay message is too large.' },
+  'state-full': {
+    retry: 'never',
+    message: 'The room keeps no more keys: delete some, or make them smaller.',
+  },
   'session-gone': { retry: 'rejoin', message: 'The server no longer knows this session.' },
   'transport-gone': { retry: 'rebuild', message: 'The media connection no longer exists.' },
   'stale-epoch': { retry: 'rejoin', message: 'The broadcast has changed meanwhile.' },

@@ -20,10 +20,20 @@ import {
 } from './media-schemas.ts';
 import { type ErrorCode, isErrorCode } from './errors.ts';
 import { OverlayMessageSchema } from './overlay.ts';
+import {
+  KeyedMessageSchema,
+  STATE_MAX_BATCH,
+  STATE_MAX_KEYS,
+  StateKeySchema,
+  StateSnapshotSchema,
+} from './overlay-state.ts';
 
 const protocol = v.pipe(v.number(), v.safeInteger());
 const epoch = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const requestId = RequestIdSchema;
+
+/** Messages in one `feed`; how many a second is the server's to say. */
+export const FEED_MAX_MESSAGES = 120;
 
 /** Requests of a page, each answered by an ack with a Result. */
 export const REQUESTS = {
@@ -87,6 +97,29 @@ export const REQUESTS = {
   /** Viewer: new consumers on the same transport. Answer: ViewerMedia. */
   renewConsumers: v.strictObject({ requestId }),
   /**
+   * Publisher, on air: state that survives. With `keys` the page holds these and no others. Answer:
+   * nothing.
+   */
+  setState: v.strictObject({
+    requestId,
+    keys: v.optional(v.pipe(v.array(StateKeySchema), v.maxLength(STATE_MAX_KEYS))),
+    messages: v.pipe(v.array(KeyedMessageSchema), v.maxLength(STATE_MAX_BATCH)),
+  }),
+  /** Viewer: it has lost changes of the state. Answer: StateSnapshot. */
+  stateSnapshot: v.strictObject({ requestId }),
+  /** A program beside the publisher's page: makes the socket one that may `feed`. Answer: RoomView. */
+  attachFeed: v.strictObject({
+    requestId,
+    protocol,
+    room: RoomIdSchema,
+    bearer: v.pipe(v.string(), v.maxLength(4_096)),
+  }),
+  /** Overlay messages of such a program, each parsed by itself. Answer: FeedResult. */
+  feed: v.strictObject({
+    requestId,
+    messages: v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(FEED_MAX_MESSAGES)),
+  }),
+  /**
    * The page goes away. A publisher's broadcast is interrupted by it, not ended: the page may be
    * one that is being reloaded. Answer: nothing.
    */
@@ -124,6 +157,10 @@ const TransportSchema = v.object({
 });
 export type TransportDescription = v.InferOutput<typeof TransportSchema>;
 
+/** `page`: the publisher's own. `state` and `outside`: the server's, made when first needed. */
+const DataChannelNameSchema = v.picklist(['page', 'state', 'outside']);
+export type DataChannelName = v.InferOutput<typeof DataChannelNameSchema>;
+
 export const ViewerMediaSchema = v.object({
   epoch,
   consumers: v.array(
@@ -134,8 +171,9 @@ export const ViewerMediaSchema = v.object({
       rtpParameters: fromServer<types.RtpParameters>(),
     }),
   ),
-  data: v.nullable(
+  data: v.array(
     v.object({
+      channel: DataChannelNameSchema,
       id: MediaIdSchema,
       dataProducerId: MediaIdSchema,
       sctpStreamParameters: fromServer<types.SctpStreamParameters>(),
@@ -147,7 +185,30 @@ export type ViewerMedia = v.InferOutput<typeof ViewerMediaSchema>;
 
 const SessionGrantSchema = v.object({ sessionId: SessionIdSchema, resumeSecret: SecretSchema });
 export type SessionGrant = v.InferOutput<typeof SessionGrantSchema>;
-const RetainedSchema = v.array(OverlayMessageSchema);
+
+const OverlaySnapshotSchema = v.object({
+  /** The newest message of each topic that still stands, of the page's channel. */
+  page: v.array(OverlayMessageSchema),
+  /** The same of programs beside it, numbered by the server. */
+  outside: v.array(OverlayMessageSchema),
+  state: StateSnapshotSchema,
+});
+/** The overlay as it is now. */
+export type OverlaySnapshot = v.InferOutput<typeof OverlaySnapshotSchema>;
+
+const FeedResultSchema = v.object({
+  accepted: v.number(),
+  refused: v.array(
+    v.object({
+      /** From 1, as sent. */
+      line: v.number(),
+      code: v.custom<ErrorCode>(isErrorCode),
+      message: v.string(),
+    }),
+  ),
+});
+/** What became of messages from outside. */
+export type FeedResult = v.InferOutput<typeof FeedResultSchema>;
 
 const nothing = v.nullish(v.null());
 
@@ -157,7 +218,7 @@ export const ANSWERS = {
     room: RoomViewSchema,
     transport: TransportSchema,
     media: ViewerMediaSchema,
-    overlay: RetainedSchema,
+    overlay: OverlaySnapshotSchema,
   }),
   publish: v.object({
     session: SessionGrantSchema,
@@ -177,7 +238,8 @@ export const ANSWERS = {
     media: v.nullable(ViewerMediaSchema),
     /** Publisher: the ids of its producers that still live. */
     producerIds: v.array(MediaIdSchema),
-    overlay: RetainedSchema,
+    /** Viewer's; null for a publisher. */
+    overlay: v.nullable(OverlaySnapshotSchema),
   }),
   connectTransport: nothing,
   restartIce: v.object({ iceParameters: fromServer<types.IceParameters>() }),
@@ -185,7 +247,7 @@ export const ANSWERS = {
     transport: TransportSchema,
     media: v.nullable(ViewerMediaSchema),
     room: RoomViewSchema,
-    overlay: RetainedSchema,
+    overlay: v.nullable(OverlaySnapshotSchema),
   }),
   produce: v.object({ producerId: MediaIdSchema }),
   produceData: v.object({ producerId: MediaIdSchema }),
@@ -194,6 +256,10 @@ export const ANSWERS = {
   resumeConsumers: nothing,
   requestKeyFrame: nothing,
   renewConsumers: ViewerMediaSchema,
+  setState: nothing,
+  stateSnapshot: StateSnapshotSchema,
+  attachFeed: RoomViewSchema,
+  feed: FeedResultSchema,
   leave: nothing,
 } as const satisfies Record<RequestName, v.GenericSchema>;
 
@@ -204,7 +270,12 @@ export const PUSHES = {
   /** The room's status, epoch or number of viewers changed. */
   roomChanged: RoomViewSchema,
   /** Viewer: there is something new to receive. */
-  broadcastChanged: v.object({ room: RoomViewSchema, media: ViewerMediaSchema }),
+  broadcastChanged: v.object({
+    room: RoomViewSchema,
+    media: ViewerMediaSchema,
+    /** Where there is a channel of the server's that was not there before, else null. */
+    overlay: v.nullable(OverlaySnapshotSchema),
+  }),
   /** The session's transport is gone on the server (its worker died, DTLS closed). */
   transportGone: v.object({ transportId: MediaIdSchema }),
   /** Publisher: a newer publisher of this room is ready; this page is out. */

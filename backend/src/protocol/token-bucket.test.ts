@@ -19,3 +19,13 @@ test('R82 what is refused costs nothing, and rest does not save up more than the
   expect(bucket.take(1_000)).toBe(true);
   expect(taken(bucket, Array(10).fill(3_600_000))).toBe(2);
 });
+
+test('R126 all of a batch or none of it, and how long until there is room for it', () => {
+  const bucket = new TokenBucket({ burst: 5, perS: 10 }, 0);
+  expect(bucket.take(0, 4)).toBe(true);
+  expect(bucket.take(0, 3)).toBe(false);
+  expect(bucket.waitMs(3)).toBe(200);
+  expect(bucket.take(0)).toBe(true);
+  expect(bucket.take(300, 3)).toBe(true);
+  expect(bucket.waitMs(0)).toBe(0);
+});

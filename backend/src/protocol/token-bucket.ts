@@ -17,13 +17,18 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** False where there is none left; that costs nothing. */
-  take(now: number): boolean {
+  /** All of `count` or none: false where there are not so many left; that costs nothing. */
+  take(now: number, count = 1): boolean {
     const { burst, perS } = this.#rate;
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1_000) * perS);
     this.#at = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
     return true;
+  }
+
+  /** ms from the last `take` until there are `count`. */
+  waitMs(count: number): number {
+    return Math.max(0, Math.ceil(((count - this.#tokens) / this.#rate.perS) * 1_000));
   }
 }

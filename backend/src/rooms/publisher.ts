@@ -98,7 +98,7 @@ export class Publisher {
       transport: describeTransport(transport),
       media: null,
       room: this.room.view(),
-      overlay: [],
+      overlay: null,
     };
   }
 

@@ -12,8 +12,13 @@ export class RetainedOverlay {
   accept(text: string, now: number): boolean {
     const message = parseOverlayMessage(text);
     if (!message) return false;
+    this.keep(message, now);
+    return true;
+  }
+
+  keep(message: OverlayMessage, now: number): void {
     const held = this.#topics.get(message.topic);
-    if (held && message.seq <= held.message.seq) return true;
+    if (held && message.seq <= held.message.seq) return;
     // Re-inserted, so that the topic that has been silent for longest goes when there are too many.
     this.#topics.delete(message.topic);
     this.#topics.set(message.topic, { message, expiresAt: now + (message.ttlMs ?? Infinity) });
@@ -21,7 +26,6 @@ export class RetainedOverlay {
       const [oldest] = this.#topics.keys();
       if (oldest !== undefined) this.#topics.delete(oldest);
     }
-    return true;
   }
 
   /** What still stands on the picture at `now`. */

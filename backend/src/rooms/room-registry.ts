@@ -76,6 +76,14 @@ export class RoomRegistry {
     return room;
   }
 
+  /** A room that is there already. @throws OnecastError `draining`, `room-unknown` */
+  known(id: RoomId): Room {
+    if (this.#closed) throw new OnecastError('draining');
+    const room = this.#rooms.get(id);
+    if (!room) throw new OnecastError('room-unknown');
+    return room;
+  }
+
   /** @throws OnecastError `draining`, `too-many` */
   addViewer(id: RoomId, rtpCapabilities: Rebuilt<types.RtpCapabilities>, address: string): Viewer {
     return this.#seated(

@@ -7,11 +7,13 @@ import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { RoomId, Secret } from '../protocol/ids.ts';
-import type { OverlayMessage } from '../protocol/overlay.ts';
-import type { RoomView } from '../protocol/signalling.ts';
+import type { KeyedMessage, StateKey } from '../protocol/overlay-state.ts';
+import type { FeedResult, OverlaySnapshot, RoomView } from '../protocol/signalling.ts';
 import { hashSecret, newSecret, type SecretHash, secretMatches } from '../secrets.ts';
+import { OutsideFeed } from './outside-feed.ts';
 import { type Broadcast, Publisher } from './publisher.ts';
-import { RetainedOverlay } from './retained-overlay.ts';
+import type { OpenRelay } from './relay.ts';
+import { RoomOverlay } from './room-overlay.ts';
 import { epochOf, type RoomEvent, type RoomState, stepRoom } from './room-state.ts';
 import type { Session, SessionEnd } from './session.ts';
 import { Viewer } from './viewer.ts';
@@ -40,7 +42,8 @@ export class Room {
   readonly metrics: Metrics;
   readonly #context: RoomContext;
   readonly #viewers = new Set<Viewer>();
-  readonly #overlay = new RetainedOverlay();
+  readonly #overlay: RoomOverlay;
+  readonly #outside: OutsideFeed;
   readonly fanOut: FanOut;
   #state: RoomState = { status: 'open' };
   /** Claims so far; each is the epoch of the broadcast that may come of it. */
@@ -62,6 +65,17 @@ export class Room {
     this.metrics = context.metrics;
     this.log = context.log.child({ roomId: id });
     this.fanOut = new FanOut(context.pool, this.limits, this.log);
+    this.#overlay = new RoomOverlay(
+      {
+        router: () => this.fanOut.openHome,
+        opened: () => {
+          for (const viewer of this.#viewers) viewer.broadcastChanged();
+        },
+      },
+      this.limits,
+      this.log,
+    );
+    this.#outside = new OutsideFeed(this.#overlay, this.limits, context.metrics);
     context.pool.on('workerLost', this.#onWorkerLost);
     this.#reckonIdle();
   }
@@ -104,9 +118,14 @@ export class Room {
     };
   }
 
-  /** The overlay's latest state, for those who join late. */
-  retained(): OverlayMessage[] {
-    return this.broadcast ? this.#overlay.list(performance.now()) : [];
+  /** The overlay as it is now, for those who join late or have lost something. */
+  overlay(): OverlaySnapshot {
+    return this.#overlay.snapshot(this.broadcast !== undefined);
+  }
+
+  /** The server's own channels to viewers, beside what the publisher sends. */
+  get relays(): readonly OpenRelay[] {
+    return this.#overlay.relays;
   }
 
   // --- who comes
@@ -148,6 +167,30 @@ export class Room {
     return viewer;
   }
 
+  /** @throws OnecastError `room-unknown` where nobody has claimed it yet, `room-taken` */
+  assertOwner(shown: Secret): void {
+    if (this.#secretHash === undefined) throw new OnecastError('room-unknown');
+    if (!secretMatches(shown, this.#secretHash)) throw new OnecastError('room-taken');
+  }
+
+  // --- the overlay
+
+  /** @throws OnecastError `stale-epoch` where this publisher is not on air, `state-full` */
+  setState(
+    publisher: Publisher,
+    keys: readonly StateKey[] | undefined,
+    messages: readonly KeyedMessage[],
+  ): void {
+    if (publisher !== this.#publisher) throw new OnecastError('stale-epoch');
+    this.#overlay.setFromPage(keys, messages);
+  }
+
+  /** Messages of a program beside the publisher's page. @throws OnecastError `too-many` */
+  feed(lines: readonly unknown[]): FeedResult {
+    if (this.#state.status === 'closed') throw new OnecastError('room-unknown');
+    return this.#outside.accept(lines, this.broadcast !== undefined);
+  }
+
   // --- what the publisher's side reports
 
   /** Its picture is here: on air. The publisher before it, if any, is out. */
@@ -157,7 +200,7 @@ export class Room {
     const replaced = this.#publisher === publisher ? undefined : this.#publisher;
     if (this.#claimant === publisher) {
       this.#claimant = undefined;
-      this.#overlay.clear();
+      this.#overlay.broadcastBegan();
     }
     this.#publisher = publisher;
     this.#apply({ type: 'PUBLISHER_READY', epoch: publisher.epoch });
@@ -224,7 +267,7 @@ export class Room {
     await publisher.router?.tap(dataProducer, (message) => {
       if (!publisher.sendsOverlay()) return;
       if (publisher === this.#publisher || publisher === this.#claimant) {
-        const taken = this.#overlay.accept(message.toString('utf8'), performance.now());
+        const taken = this.#overlay.passed(message.toString('utf8'));
         this.metrics.overlay(taken ? 'taken' : 'dropped', message.byteLength);
       }
     });
@@ -257,7 +300,7 @@ export class Room {
       );
       this.#graceTimer.unref();
     }
-    if (this.#state.status === 'ended') this.#overlay.clear();
+    if (this.#state.status === 'ended') this.#overlay.broadcastEnded();
     this.#tellAll();
     this.#reckonIdle();
   }
@@ -311,6 +354,7 @@ export class Room {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#countTimer);
+    this.#overlay.close();
     this.#context.pool.off('workerLost', this.#onWorkerLost);
     this.fanOut.close();
     this.log.info('room closed');

@@ -1,15 +1,23 @@
 import type { types } from 'mediasoup';
 import { beginBelowTheTop } from '../media/first-layer.ts';
-import { consume, consumeData } from '../media/door.ts';
+import { consume, consumeData, type Delivery } from '../media/door.ts';
 import type { RoomRouter } from '../media/room-router.ts';
 import { forClient, type Rebuilt } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
 import { runInBackground } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
-import type { AnswerOf, ViewerMedia } from '../protocol/signalling.ts';
+import type { AnswerOf, DataChannelName, ViewerMedia } from '../protocol/signalling.ts';
 import type { Broadcast } from './publisher.ts';
 import type { Room } from './room.ts';
 import { Session } from './session.ts';
+
+/** A data channel of the publisher's or the server's, where it is. */
+interface DataSource {
+  readonly channel: DataChannelName;
+  readonly router: RoomRouter;
+  readonly producer: types.DataProducer;
+  readonly delivery?: Delivery;
+}
 
 /** One viewer: what it receives follows the room's broadcast. */
 export class Viewer {
@@ -19,7 +27,9 @@ export class Viewer {
   readonly #rtpCapabilities: Rebuilt<types.RtpCapabilities>;
   /** By producer id. */
   readonly #consumers = new Map<string, types.Consumer>();
-  #data: types.DataConsumer | undefined;
+  readonly #data = new Map<DataChannelName, types.DataConsumer>();
+  /** The last match has begun to take a relay: what went over it before is not known to the page. */
+  #joinedRelay = false;
   #router: RoomRouter | undefined;
   #changeQueued = false;
 
@@ -40,7 +50,7 @@ export class Viewer {
     this.#router = router;
     // Consumers belong to the transport they were made on; the retiring one keeps its own alive.
     this.#consumers.clear();
-    this.#data = undefined;
+    this.#data.clear();
     this.session.setTransport(transport);
     return transport;
   }
@@ -52,19 +62,24 @@ export class Viewer {
       transport: describeTransport(transport),
       media: await this.matchBroadcast(),
       room: this.room.view(),
-      overlay: this.room.retained(),
+      overlay: this.room.overlay(),
     };
   }
 
   /** Makes the consumers match the room's broadcast and says what they are. Runs exclusively. */
   async matchBroadcast(): Promise<ViewerMedia> {
+    this.#joinedRelay = false;
     const { broadcast } = this.room;
     const transport = this.session.openTransport;
     if (broadcast && transport) {
       for (const producer of broadcast.producers) {
         await this.#consume(transport, broadcast.router, producer);
       }
-      if (broadcast.data) await this.#consumeData(transport, broadcast.router, broadcast.data);
+      const { router, data } = broadcast;
+      if (data) await this.#consumeData(transport, { channel: 'page', router, producer: data });
+      for (const relay of this.room.relays) {
+        if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
+      }
     }
     return this.#describe(broadcast);
   }
@@ -77,7 +92,8 @@ export class Viewer {
       this.#changeQueued = false;
       if (!this.session.openTransport) return;
       const media = await this.matchBroadcast();
-      this.session.push('broadcastChanged', { room: this.room.view(), media });
+      const overlay = this.#joinedRelay ? this.room.overlay() : null;
+      this.session.push('broadcastChanged', { room: this.room.view(), media, overlay });
     });
     runInBackground(this.room.log, 'broadcastChanged', told.catch(ignoreGone));
   }
@@ -128,19 +144,21 @@ export class Viewer {
     });
   }
 
+  /** True where it was not consumed before. */
   async #consumeData(
     transport: types.WebRtcTransport,
-    from: RoomRouter,
-    producer: types.DataProducer,
-  ): Promise<void> {
+    { channel, router: from, producer, delivery }: DataSource,
+  ): Promise<boolean> {
     const router = this.#router;
-    if (!router || producer.closed) return;
-    if (this.#data && !this.#data.closed && this.#data.dataProducerId === producer.id) return;
-    if (!(await from.pipeTo(router, producer))) return;
-    const consumer = await consumeData(transport, producer);
+    const before = this.#data.get(channel);
+    if (!router || producer.closed) return false;
+    if (before && !before.closed && before.dataProducerId === producer.id) return false;
+    if (!(await from.pipeTo(router, producer))) return false;
+    const consumer = await consumeData(transport, producer, delivery);
     this.session.keep(consumer);
-    this.#data?.close();
-    this.#data = consumer;
+    before?.close();
+    this.#data.set(channel, consumer);
+    return true;
   }
 
   /** Only what still lives: an await may have outlasted the broadcast that it was made for. */
@@ -151,16 +169,13 @@ export class Viewer {
       const { id, producerId, kind, rtpParameters } = consumer;
       return [{ id, producerId, kind, rtpParameters: forClient(rtpParameters) }];
     });
-    const data = this.#data;
-    const sctpStreamParameters = data?.sctpStreamParameters;
-    return {
-      epoch: broadcast?.epoch ?? this.room.epoch,
-      consumers,
-      data:
-        data && !data.closed && sctpStreamParameters && data.dataProducerId === broadcast?.data?.id
-          ? { id: data.id, dataProducerId: data.dataProducerId, sctpStreamParameters }
-          : null,
-    };
+    const data = [...this.#data].flatMap(([channel, consumer]) => {
+      const { id, closed, dataProducerId, sctpStreamParameters } = consumer;
+      const stale = channel === 'page' && dataProducerId !== broadcast?.data?.id;
+      if (closed || stale || !sctpStreamParameters) return [];
+      return [{ channel, id, dataProducerId, sctpStreamParameters }];
+    });
+    return { epoch: broadcast?.epoch ?? this.room.epoch, consumers, data };
   }
 }
 

@@ -20,8 +20,8 @@ export type Handlers = {
 export interface BindOptions {
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Where the answer to a request of this name is remembered now. */
-  memory(name: RequestName): AnswerMemory;
+  /** Where the answer to a request of this name is remembered now; undefined: nowhere. */
+  memory(name: RequestName): AnswerMemory | undefined;
 }
 
 type Refused = Extract<Result<unknown>, { ok: false }>;
@@ -74,8 +74,9 @@ export function bind(socket: Socket, handlers: Handlers, options: BindOptions): 
       }
       const request = parsed.output;
       const handle = () => answer(name, async () => handler(request));
+      const memory = options.memory(name);
       // answer() never rejects.
-      void options.memory(name).once(`${name} ${request.requestId}`, handle).then(ack);
+      void (memory ? memory.once(`${name} ${request.requestId}`, handle) : handle()).then(ack);
     };
     socket.on(name, listener);
   }

@@ -5,9 +5,19 @@ import { OnecastError } from '../protocol/errors.ts';
 import type { PushName, PushOf, RequestName } from '../protocol/signalling.ts';
 import { AnswerMemory } from '../rooms/answer-memory.ts';
 import type { Publisher } from '../rooms/publisher.ts';
+import type { Room } from '../rooms/room.ts';
 import type { Member } from '../rooms/room-registry.ts';
 import type { Line } from '../rooms/session.ts';
 import type { Viewer } from '../rooms/viewer.ts';
+
+const ON_SOCKET: ReadonlySet<RequestName> = new Set([
+  'join',
+  'publish',
+  'resume',
+  'setState',
+  'attachFeed',
+  'feed',
+]);
 
 /** One socket and the session that it speaks for, once it has joined, published or resumed. */
 export class Connection implements Line {
@@ -18,6 +28,8 @@ export class Connection implements Line {
   readonly #answers: AnswerMemory;
   readonly #entrance = new Exclusive();
   #member: Member | undefined;
+  /** The room that a program on this socket sends messages to. */
+  #fed: Room | undefined;
 
   constructor(socket: Socket, address: string, limits: Limits) {
     this.#socket = socket;
@@ -50,10 +62,22 @@ export class Connection implements Line {
     this.#member?.session.detach(this);
   }
 
-  /** Entrances are remembered by the socket, everything else by the session. */
-  memory(name: RequestName): AnswerMemory {
-    const isEntrance = name === 'join' || name === 'publish' || name === 'resume';
-    return (isEntrance ? undefined : this.#member?.session.answers) ?? this.#answers;
+  /**
+   * Entrances are remembered by the socket, and so is what comes often enough to crowd out the rest;
+   * everything else by the session. What only reads is carried out anew.
+   */
+  memory(name: RequestName): AnswerMemory | undefined {
+    if (name === 'stateSnapshot') return undefined;
+    return (ON_SOCKET.has(name) ? undefined : this.#member?.session.answers) ?? this.#answers;
+  }
+
+  get fed(): Room {
+    if (!this.#fed) throw new OnecastError('not-allowed', 'First attachFeed, then feed.');
+    return this.#fed;
+  }
+
+  set fed(room: Room) {
+    this.#fed = room;
   }
 
   get member(): Member {

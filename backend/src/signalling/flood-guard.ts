@@ -8,6 +8,7 @@ import type { Limits } from '../../../config/limits.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
+import type { RequestName } from '../protocol/signalling.ts';
 import { TokenBucket } from '../protocol/token-bucket.ts';
 
 /** Engine.IO's own, as its `packet` and `packetCreate` events have it. */
@@ -72,6 +73,7 @@ function watchBacklog(raw: EngineSocket, limits: Limits, tooMuch: () => void): v
     waiting = 0;
   });
 }
+const CARRY_OVERLAY: ReadonlySet<unknown> = new Set<RequestName>(['setState', 'feed']);
 
 /**
  * In front of parsing, for known names and unknown ones, with an ack and without. What is beyond
@@ -79,9 +81,14 @@ function watchBacklog(raw: EngineSocket, limits: Limits, tooMuch: () => void): v
  * waits, so it never gets there.
  */
 export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, log: Log): void {
-  const bucket = new TokenBucket(
+  const begun = performance.now();
+  const messages = new TokenBucket(
     { burst: limits.messageBurst, perS: limits.messagesPerS },
-    performance.now(),
+    begun,
+  );
+  const overlays = new TokenBucket(
+    { burst: limits.overlayRequestBurst, perS: limits.overlayRequestsPerS },
+    begun,
   );
   const violations: number[] = [];
   let cut = false;
@@ -89,7 +96,7 @@ export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, 
     // What came in the same breath is still handed on.
     if (cut) return;
     const now = performance.now();
-    if (bucket.take(now)) {
+    if ((CARRY_OVERLAY.has(event[0]) ? overlays : messages).take(now)) {
       next();
       return;
     }

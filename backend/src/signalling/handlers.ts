@@ -5,6 +5,7 @@ import { describeTransport } from '../media/transports.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
+import { roomToFeed } from '../rooms/feed-access.ts';
 import type { Member, RoomRegistry } from '../rooms/room-registry.ts';
 import type { Handlers } from './bind.ts';
 import type { Connection } from './connection.ts';
@@ -64,6 +65,12 @@ export function createHandlers(
         return null;
       }),
 
+    setState: async ({ keys, messages }) =>
+      asPublisher(async (publisher) => {
+        publisher.room.setState(publisher, keys, messages);
+        return null;
+      }),
+
     resumeConsumers: async ({ consumerIds }) =>
       asViewer(async (viewer) => {
         await viewer.resumeConsumers(consumerIds);
@@ -75,6 +82,14 @@ export function createHandlers(
         return null;
       }),
     renewConsumers: async () => asViewer((viewer) => viewer.renewConsumers()),
+    stateSnapshot: async () => connection.viewer.room.overlay().state,
+
+    attachFeed: async ({ protocol, room, bearer }) => {
+      assertProtocol(protocol);
+      connection.fed = await roomToFeed(registry, authority, room, bearer);
+      return connection.fed.view();
+    },
+    feed: async ({ messages }) => connection.fed.feed(messages),
   };
 }
 
@@ -98,7 +113,7 @@ async function join(
       room: viewer.room.view(),
       transport: describeTransport(transport),
       media,
-      overlay: viewer.room.retained(),
+      overlay: viewer.room.overlay(),
     };
   });
 }
@@ -149,7 +164,7 @@ async function resume(
       media: viewer && transport ? await viewer.matchBroadcast() : null,
       producerIds: member.role === 'publisher' ? member.producerIds : [],
       room: member.room.view(),
-      overlay: viewer ? member.room.retained() : [],
+      overlay: viewer ? viewer.room.overlay() : null,
     };
   });
 }

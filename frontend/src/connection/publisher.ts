@@ -1,5 +1,6 @@
 import { computed, effect, type ReadonlySignal, signal } from '@preact/signals-core';
 import { OVERLAY_MAX_BYTES, OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
+import type { KeyedMessage } from '#protocol/overlay-state.ts';
 import type { RoomView } from '#protocol/signalling.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
@@ -8,7 +9,8 @@ import { Sender } from '../media/send.ts';
 import { OverlaySequencer } from '../overlay/sequence.ts';
 import { type Entered, Link } from './link.ts';
 import { readPublisherSecret, storePublisherSecret } from './publisher-secret.ts';
-import { type Faults, offerFaults } from './simulate.ts';
+import { type Faults, offerFaults, offerOverlayState } from './simulate.ts';
+import { StateSender } from './state-sender.ts';
 import type {
   Failure,
   OutgoingOverlayMessage,
@@ -33,6 +35,8 @@ class Publisher implements PublisherConnection {
   readonly #options: PublisherOptions;
   /** The broadcast under way, or the one that was taken over or failed. */
   readonly #air = signal<OnAir | undefined>(undefined);
+  /** Outlives broadcasts: what a source has set holds until it deletes it. */
+  readonly #state = new StateSender();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -40,11 +44,12 @@ class Publisher implements PublisherConnection {
     this.failure = computed(() => this.#air.value?.failure.value);
     this.room = computed(() => this.#air.value?.link.room.value);
     offerFaults(() => this.#air.value?.faults ?? {});
+    offerOverlayState(() => this.#state.entries());
   }
 
   start(media: PublisherMedia): void {
     this.#air.value?.close();
-    this.#air.value = new OnAir(this.#options, media);
+    this.#air.value = new OnAir(this.#options, media, this.#state);
   }
 
   setVideo(track: MediaStreamTrack): void {
@@ -57,6 +62,10 @@ class Publisher implements PublisherConnection {
 
   sendOverlay(message: OutgoingOverlayMessage): boolean {
     return this.#air.value?.sendOverlay(message) ?? false;
+  }
+
+  setOverlayState(message: KeyedMessage): boolean {
+    return this.#state.set(message);
   }
 
   async stop(): Promise<void> {
@@ -96,7 +105,7 @@ class OnAir {
   /** All that should be sent on the present transport is. */
   #produced = false;
 
-  constructor(options: PublisherOptions, media: PublisherMedia) {
+  constructor(options: PublisherOptions, media: PublisherMedia, state: StateSender) {
     this.#options = options;
     this.#media = media;
     this.#ready = loadDevice(options.page).then((device) => {
@@ -156,7 +165,10 @@ class OnAir {
     this.failure = computed(() => this.#unsupported.value ?? this.link.failure);
     this.status = computed(() => this.#reckonStatus());
     this.#forget = effect(() => {
-      if (this.status.value === 'live') this.#everLive.value = true;
+      if (this.status.value !== 'live') return undefined;
+      this.#everLive.value = true;
+      state.onAir((batch) => this.link.signalling.request('setState', batch));
+      return () => state.offAir();
     });
     this.link.send({ type: 'START' });
   }

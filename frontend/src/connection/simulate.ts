@@ -2,12 +2,16 @@
  * Faults on purpose: a page opened with `?debug` offers `onecast.simulate('socket-drop')` and the
  * rest in its console, and `onecast.faults` lists them. What each one does is in docs/behaviour.md.
  */
+import type { KeyedMessage } from '#protocol/overlay-state.ts';
+
 export type Faults = Readonly<Record<string, () => void>>;
 
 /** What a page with `?debug` lets its console and the tests do. */
 export interface Debug {
   readonly faults: readonly string[];
   simulate(fault: string): void;
+  /** All keyed state as this page knows it. */
+  overlayState?: () => readonly KeyedMessage[];
 }
 
 declare global {
@@ -28,4 +32,9 @@ export function offerFaults(faults: () => Faults): void {
       run();
     },
   };
+}
+
+/** For tests to compare. Does nothing on a page without `?debug`. */
+export function offerOverlayState(state: () => readonly KeyedMessage[]): void {
+  if (globalThis.onecast) globalThis.onecast.overlayState = state;
 }

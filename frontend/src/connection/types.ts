@@ -2,6 +2,7 @@
 import type { ErrorCode } from '#protocol/errors.ts';
 import type { RoomId } from '#protocol/ids.ts';
 import type { OverlayMessage } from '#protocol/overlay.ts';
+import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import type { PageConfig, RoomView } from '#protocol/signalling.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
 import type { LinkToken } from './link-token.ts';
@@ -46,7 +47,9 @@ export interface ViewerConnection {
   readonly hasAudio: ReadonlySignal<boolean>;
   /** Retained and new messages, already parsed; stale ones (seq) are dropped before. Returns the unsubscriber. */
   onOverlay(listener: (message: OverlayMessage) => void): () => void;
-  /** A new broadcast began: forget every topic. */
+  /** One key of the state was set or, with `null` in the place of its content, deleted. In order. Returns the unsubscriber. */
+  onOverlayState(listener: (entry: StateEntry) => void): () => void;
+  /** A new broadcast began: forget every topic and every key; the keys that stay are told anew. */
   onOverlayReset(listener: () => void): () => void;
   /** Nothing is received before `frames` has started. To be called before the first await. */
   useFrames(frames: ReceivedFrames): void;
@@ -98,6 +101,8 @@ export interface PublisherConnection {
   setAudio(track: MediaStreamTrack | undefined): void;
   /** Sends one message if the channel can take it now; false where it was dropped (fresh beats complete). Throws RangeError above OVERLAY_MAX_BYTES. `seq` is filled in here. */
   sendOverlay(message: OutgoingOverlayMessage): boolean;
+  /** Sets or deletes one key of the state, on air or not: every viewer ends with it. False where the state is full. Throws RangeError above OVERLAY_MAX_BYTES. */
+  setOverlayState(message: KeyedMessage): boolean;
   /** Ends the broadcast for everybody. Resolves when the server knows, or at once when it can't be told. */
   stop(): Promise<void>;
   getStats(): Promise<RTCStatsReport | undefined>;

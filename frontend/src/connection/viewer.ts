@@ -1,13 +1,13 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals-core';
-import { type OverlayMessage, parseOverlayMessage } from '#protocol/overlay.ts';
+import type { OverlayMessage } from '#protocol/overlay.ts';
+import type { StateEntry } from '#protocol/overlay-state.ts';
 import type { AnswerOf, ViewerMedia } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
 import { flowSampleOf } from '../media/flow.ts';
 import { Receiver } from '../media/receive.ts';
-import { OverlaySequence } from '../overlay/sequence.ts';
 import { type Entered, Link } from './link.ts';
-import { offerFaults } from './simulate.ts';
+import { offerFaults, offerOverlayState } from './simulate.ts';
 import { beginStall, isFlowing, type Remedy, type StallState, stepStall } from './stall.ts';
 import type {
   Failure,
@@ -16,6 +16,7 @@ import type {
   ViewerOptions,
   ViewerStatus,
 } from './types.ts';
+import { ViewerOverlay } from './viewer-overlay.ts';
 import { viewerStatus } from './viewer-status.ts';
 
 const SAMPLE_MS = 250;
@@ -39,9 +40,7 @@ class Viewer implements ViewerConnection {
   /** The picture moves now. */
   readonly #flowing = signal(false);
   readonly #everLive = signal(false);
-  readonly #sequence = new OverlaySequence();
-  readonly #overlayListeners = new Set<(message: OverlayMessage) => void>();
-  readonly #resetListeners = new Set<() => void>();
+  readonly #overlay = new ViewerOverlay(() => this.#link.signalling.request('stateSnapshot', {}));
   readonly #sampler: ReturnType<typeof setInterval>;
   #open: Receiver | undefined;
   #frames: ReceivedFrames | undefined;
@@ -58,7 +57,7 @@ class Viewer implements ViewerConnection {
         connect: (transportId, dtls) => this.#link.connectTransport(transportId, dtls),
         stateChanged: (state) => this.#link.transportState(state),
         ready: (consumerIds) => this.#resume(consumerIds),
-        overlay: (text) => this.#sawOverlay(text),
+        data: (channel, text) => this.#overlay.receive(channel, text),
         mayReceive: async () => this.#frames?.started,
         receiverMade: (receiver, kind) => {
           this.#frames?.attach(receiver, kind);
@@ -80,9 +79,10 @@ class Viewer implements ViewerConnection {
     this.#link = new Link({
       patienceMs: Number.POSITIVE_INFINITY,
       push: {
-        broadcastChanged: ({ room, media }) => {
+        broadcastChanged: ({ room, media, overlay }) => {
           this.#link.sawRoom(room);
           this.#match(media);
+          if (overlay) this.#overlay.take(overlay);
         },
       },
       enter: () => this.#join(),
@@ -90,7 +90,7 @@ class Viewer implements ViewerConnection {
       renewed: (answer) => {
         this.#open?.open(answer.transport);
         if (answer.media) this.#match(answer.media);
-        this.#retained(answer.overlay);
+        if (answer.overlay) this.#overlay.take(answer.overlay);
       },
       restartIce: async (iceParameters, abort) => this.#open?.restartIce(iceParameters, abort),
       requestKeyFrame: () => this.#requestKeyFrame(),
@@ -111,10 +111,12 @@ class Viewer implements ViewerConnection {
     this.#sampler = setInterval(() => void this.#sample(), SAMPLE_MS);
     offerFaults(() => ({
       ...this.#link.faults,
+      ...this.#overlay.faults,
       stall: () => {
         this.#blind = true;
       },
     }));
+    offerOverlayState(() => this.#overlay.state());
     this.#link.send({ type: 'START' });
   }
 
@@ -123,13 +125,15 @@ class Viewer implements ViewerConnection {
   }
 
   onOverlay(listener: (message: OverlayMessage) => void): () => void {
-    this.#overlayListeners.add(listener);
-    return () => this.#overlayListeners.delete(listener);
+    return this.#overlay.onMessage(listener);
+  }
+
+  onOverlayState(listener: (entry: StateEntry) => void): () => void {
+    return this.#overlay.onState(listener);
   }
 
   onOverlayReset(listener: () => void): () => void {
-    this.#resetListeners.add(listener);
-    return () => this.#resetListeners.delete(listener);
+    return this.#overlay.onReset(listener);
   }
 
   useFrames(frames: ReceivedFrames): void {
@@ -154,6 +158,7 @@ class Viewer implements ViewerConnection {
     clearInterval(this.#sampler);
     this.#link.close();
     this.#open?.close();
+    this.#overlay.close();
   }
 
   // --- signalling
@@ -174,7 +179,7 @@ class Viewer implements ViewerConnection {
         // A server that was started anew counts its epochs anew.
         this.#newEpoch(answer.media.epoch);
         this.#match(answer.media);
-        this.#retained(answer.overlay);
+        this.#overlay.take(answer.overlay);
       },
     };
   }
@@ -185,7 +190,7 @@ class Viewer implements ViewerConnection {
     this.#match(media);
     // The request that resumed them may have been lost with the socket.
     this.#resume(media.consumers.map(({ id }) => id));
-    this.#retained(answer.overlay);
+    if (answer.overlay) this.#overlay.take(answer.overlay);
   }
 
   #resume(consumerIds: string[]): void {
@@ -219,26 +224,9 @@ class Viewer implements ViewerConnection {
     );
   }
 
-  // --- overlay
-
   #newEpoch(epoch: number): void {
     this.#epoch = epoch;
-    this.#sequence.reset();
-    for (const listener of this.#resetListeners) listener();
-  }
-
-  #sawOverlay(text: string): void {
-    const message = parseOverlayMessage(text);
-    if (message) this.#tell(message);
-  }
-
-  #retained(messages: readonly OverlayMessage[]): void {
-    for (const message of messages) this.#tell(message);
-  }
-
-  #tell(message: OverlayMessage): void {
-    if (!this.#sequence.accept(message)) return;
-    for (const listener of this.#overlayListeners) listener(message);
+    this.#overlay.newBroadcast();
   }
 
   // --- the picture

@@ -44,24 +44,24 @@ export class DataPanel {
     this.#empty.hidden = topics.length > 0;
     this.#dropMissing(topics);
     const now = Date.now();
-    for (const { topic, json, receivedAt } of topics) {
-      const view = this.#view(topic);
+    for (const { slot, name, json, receivedAt } of topics) {
+      const view = this.#view(slot, name);
       setText(view.json, json);
       setText(view.age, age(now - receivedAt));
     }
   }
 
   #dropMissing(topics: Topics): void {
-    const present = new Set(topics.map(({ topic }) => topic));
-    for (const [topic, view] of this.#views) {
-      if (present.has(topic)) continue;
+    const present = new Set(topics.map(({ slot }) => slot));
+    for (const [slot, view] of this.#views) {
+      if (present.has(slot)) continue;
       view.root.remove();
-      this.#views.delete(topic);
+      this.#views.delete(slot);
     }
   }
 
-  #view(topic: string): TopicView {
-    const known = this.#views.get(topic);
+  #view(slot: string, name: string): TopicView {
+    const known = this.#views.get(slot);
     if (known) return known;
     const head = make('div', { className: 'topic-head' });
     const view: TopicView = {
@@ -71,12 +71,12 @@ export class DataPanel {
     };
     // A long payload scrolls, so the keyboard must be able to reach it.
     view.json.tabIndex = 0;
-    view.json.setAttribute('aria-label', `Newest data of ${topic}`);
+    view.json.setAttribute('aria-label', `Newest data of ${name}`);
     view.json.setAttribute('role', 'region');
-    head.append(make('h3', { text: topic }), view.age);
+    head.append(make('h3', { text: name }), view.age);
     view.root.append(head, view.json);
     this.#list.append(view.root);
-    this.#views.set(topic, view);
+    this.#views.set(slot, view);
     return view;
   }
 }

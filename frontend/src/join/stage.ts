@@ -51,6 +51,10 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
     layer.apply(message);
     latest.apply(message);
   });
+  connection.onOverlayState((entry) => {
+    layer.set(entry);
+    latest.set(entry);
+  });
   connection.onOverlayReset(() => {
     frames.reset();
     layer.reset();

@@ -1,5 +1,5 @@
 import type { Device, types } from 'mediasoup-client';
-import type { TransportDescription, ViewerMedia } from '#protocol/signalling.ts';
+import type { DataChannelName, TransportDescription, ViewerMedia } from '#protocol/signalling.ts';
 import { pathProven } from './path-proof.ts';
 
 export interface ReceiverEvents {
@@ -8,7 +8,7 @@ export interface ReceiverEvents {
   stateChanged(state: types.ConnectionState): void;
   /** These consumers have their page side: the server may send. */
   ready(consumerIds: string[]): void;
-  overlay(text: string): void;
+  data(channel: DataChannelName, text: string): void;
   tracksChanged(): void;
   /** Nothing is received before this resolves. */
   mayReceive(): Promise<void>;
@@ -20,7 +20,7 @@ export interface ReceiverEvents {
 interface Side {
   readonly transport: types.Transport;
   readonly consumers: Map<string, types.Consumer>;
-  data: types.DataConsumer | undefined;
+  readonly data: Map<DataChannelName, types.DataConsumer>;
 }
 
 /** How long a new track may wait for its first packet before it takes the old one's place. */
@@ -68,7 +68,7 @@ export class Receiver {
     this.#previous = this.#side;
     this.#swaps = 0;
     const transport = this.device.createRecvTransport(description);
-    const side: Side = { transport, consumers: new Map(), data: undefined };
+    const side: Side = { transport, consumers: new Map(), data: new Map() };
     this.#side = side;
     transport.on('connect', ({ dtlsParameters }, done) => {
       this.#events.connect(transport.id, dtlsParameters);
@@ -103,18 +103,19 @@ export class Receiver {
       side.consumers.set(id, consumer);
       fresh.push(consumer);
     }
-    const { data } = media;
-    if (data && side.data?.id !== data.id) {
-      side.data?.close();
+    for (const { channel, id, dataProducerId, sctpStreamParameters } of media.data) {
+      const before = side.data.get(channel);
+      if (before?.id === id) continue;
+      before?.close();
       const consumer = await side.transport.consumeData({
-        id: data.id,
-        dataProducerId: data.dataProducerId,
-        sctpStreamParameters: data.sctpStreamParameters,
+        id,
+        dataProducerId,
+        sctpStreamParameters,
       });
       consumer.on('message', (message: unknown) => {
-        if (typeof message === 'string') this.#events.overlay(message);
+        if (typeof message === 'string') this.#events.data(channel, message);
       });
-      side.data = consumer;
+      side.data.set(channel, consumer);
     }
     if (fresh.length > 0) this.#events.ready(fresh.map(({ id }) => id));
     await Promise.all(fresh.map((consumer) => this.#swapIn(consumer)));

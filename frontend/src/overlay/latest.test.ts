@@ -22,8 +22,14 @@ describe('LatestData', () => {
     latest.apply(data('a', 1));
     latest.apply(data('b', { a: [2] }));
     expect(latest.topics.value).toEqual([
-      { topic: 'a', json: '1', receivedAt: 1001 },
-      { topic: 'b', json: '{\n  "a": [\n    2\n  ]\n}', receivedAt: 1002 },
+      { slot: 'a', name: 'a', kept: false, json: '1', receivedAt: 1001 },
+      {
+        slot: 'b',
+        name: 'b',
+        kept: false,
+        json: '{\n  "a": [\n    2\n  ]\n}',
+        receivedAt: 1002,
+      },
     ]);
   });
 
@@ -41,11 +47,29 @@ describe('LatestData', () => {
     for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) latest.apply(data(`t${i}`, i));
     latest.apply(data('t0', 'again'));
     latest.apply(data('new', 1));
-    const topics = latest.topics.value.map(({ topic }) => topic);
+    const topics = latest.topics.value.map(({ name }) => name);
     expect(topics).toHaveLength(OVERLAY_MAX_TOPICS);
     expect(topics).toContain('t0');
     expect(topics).toContain('new');
     expect(topics).not.toContain('t1');
+  });
+
+  it('R120 shows each key of the state until it is deleted, however many topics pass by', () => {
+    const latest = withClock();
+    const set = (key: string, value: unknown, from: 'page' | 'outside' = 'page') =>
+      latest.set({ kind: 'data', topic: 'match', key, capturedAt: 0, data: value, from });
+    set('home', 1);
+    set('home', 2);
+    set('home', 3, 'outside');
+    set('away', 4);
+    for (let i = 0; i < 2 * OVERLAY_MAX_TOPICS; i += 1) latest.apply(data(`t${i}`, i));
+    set('away', null);
+    const kept = latest.topics.value.filter((topic) => topic.kept);
+    expect(kept.map(({ name, json }) => [name, json])).toEqual([
+      ['match / home', '2'],
+      ['match / home', '3'],
+    ]);
+    expect(latest.topics.value).toHaveLength(OVERLAY_MAX_TOPICS + 2);
   });
 
   it('forgets everything on reset', () => {

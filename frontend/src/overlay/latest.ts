@@ -4,10 +4,16 @@ import {
   type DataMessage,
   type OverlayMessage,
 } from '#protocol/overlay.ts';
+import { slotOf, type StateEntry } from '#protocol/overlay-state.ts';
 import { signal, type ReadonlySignal } from '@preact/signals-core';
 
 export interface TopicData {
-  readonly topic: string;
+  /** Tells one from the other. */
+  readonly slot: string;
+  /** What people read: the topic, and the key where there is one. */
+  readonly name: string;
+  /** State of a key: it stands, however old it is. */
+  readonly kept: boolean;
   /** For people: indented, unless that would blow it up. */
   readonly json: string;
   /** ms since 1970, this page's clock. */
@@ -17,7 +23,7 @@ export interface TopicData {
 /** A long list deep inside would be mostly indentation. */
 const maxJsonLength = 4 * OVERLAY_MAX_BYTES;
 
-/** The newest JSON of each topic that is not drawn, for the panel beside the picture. */
+/** The newest JSON of each topic and key that is not drawn, for the panel beside the picture. */
 export class LatestData {
   readonly #topics = signal<readonly TopicData[]>([]);
   readonly #now: () => number;
@@ -34,21 +40,40 @@ export class LatestData {
   /** Takes messages of kind `data` and ignores the others. */
   apply(message: OverlayMessage): void {
     if (message.kind !== 'data') return;
-    const entry: TopicData = {
-      topic: message.topic,
-      json: readableJson(message.data),
-      receivedAt: this.#now(),
-    };
-    let others = this.#topics.value.filter(({ topic }) => topic !== entry.topic);
-    if (others.length >= OVERLAY_MAX_TOPICS) {
-      const oldest = others.reduce((a, b) => (b.receivedAt < a.receivedAt ? b : a));
+    const { topic } = message;
+    let others = this.#others(topic);
+    const passing = others.filter(({ kept }) => !kept);
+    if (passing.length >= OVERLAY_MAX_TOPICS) {
+      const oldest = passing.reduce((a, b) => (b.receivedAt < a.receivedAt ? b : a));
       others = others.filter((other) => other !== oldest);
     }
-    this.#topics.value = [...others, entry].sort((a, b) => (a.topic < b.topic ? -1 : 1));
+    this.#show([...others, this.#entry(topic, topic, message.data, false)]);
+  }
+
+  /** One key of the state; of kind `data`, others are ignored. */
+  set(entry: StateEntry): void {
+    if (entry.kind !== 'data') return;
+    const slot = slotOf(entry);
+    const others = this.#others(slot);
+    if (entry.data === null) this.#show(others);
+    else
+      this.#show([...others, this.#entry(slot, `${entry.topic} / ${entry.key}`, entry.data, true)]);
   }
 
   reset(): void {
     if (this.#topics.value.length > 0) this.#topics.value = [];
+  }
+
+  #others(slot: string): TopicData[] {
+    return this.#topics.value.filter((other) => other.slot !== slot);
+  }
+
+  #entry(slot: string, name: string, data: unknown, kept: boolean): TopicData {
+    return { slot, name, kept, json: readableJson(data), receivedAt: this.#now() };
+  }
+
+  #show(topics: TopicData[]): void {
+    this.#topics.value = topics.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 }
 

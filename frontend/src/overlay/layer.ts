@@ -1,4 +1,5 @@
 import type { OverlayMessage, Shape } from '#protocol/overlay.ts';
+import type { StateEntry } from '#protocol/overlay-state.ts';
 import { drawTopics } from './draw.ts';
 import type { FrameTag } from '../frames/tag.ts';
 import { FrameMatch, type MatchFigures, type MatchMethod } from './frame-match.ts';
@@ -108,6 +109,13 @@ export class OverlayLayer {
       this.#schedule();
     }
     this.#awaitExpiry();
+  }
+
+  /** One key of the state; of kind `shapes`, others are ignored. */
+  set(entry: StateEntry): void {
+    if (entry.kind !== 'shapes' || this.#closing.signal.aborted) return;
+    this.#topics.set(entry, performance.now());
+    this.#schedule();
   }
 
   /** A new broadcast: nothing of the old one stays. */

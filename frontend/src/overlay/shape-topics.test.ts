@@ -38,6 +38,20 @@ describe('ShapeTopics', () => {
     expect(names(topics)).toEqual(['stays']);
   });
 
+  it('R120 a key of the state stands until it is deleted, however many topics pass by', () => {
+    const topics = new ShapeTopics();
+    const set = (key: string, shapes: Shape[] | null) =>
+      topics.set({ kind: 'shapes', topic: 'a', key, capturedAt: 0, shapes, from: 'page' }, 0);
+    set('one', [dot]);
+    set('two', [dot]);
+    set('one', [dot, dot]);
+    for (let i = 0; i < 2 * OVERLAY_MAX_TOPICS; i += 1) topics.apply(message(`t${i}`, 10), i);
+    expect(topics.shown()).toHaveLength(OVERLAY_MAX_TOPICS + 2);
+    set('two', null);
+    topics.expire(1_000_000_000);
+    expect(topics.shown()).toEqual([expect.objectContaining({ shapes: [dot, dot] })]);
+  });
+
   it('is bounded and drops the topic heard of least lately', () => {
     const topics = new ShapeTopics();
     for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) topics.apply(message(`t${i}`), i);

@@ -4,13 +4,17 @@ import {
   type Shape,
   type ShapesMessage,
 } from '#protocol/overlay.ts';
+import { slotOf, type StateEntry } from '#protocol/overlay-state.ts';
 
 export interface ShownTopic {
+  /** Names what is drawn; of a keyed message it holds the key too. */
   readonly topic: string;
   readonly shapes: readonly Shape[];
 }
 
 interface Entry extends ShownTopic {
+  /** State of a key: bounded by the server, never dropped for want of room. */
+  readonly kept: boolean;
   readonly seq: number;
   readonly frame: FrameName | undefined;
   readonly receivedAt: number;
@@ -32,14 +36,34 @@ export class ShapeTopics {
       this.#entries.delete(topic);
       return;
     }
-    if (!this.#entries.has(topic) && this.#entries.size >= OVERLAY_MAX_TOPICS) this.#dropOldest();
+    if (!this.#entries.has(topic)) this.#makeRoom();
     this.#entries.set(topic, {
       topic,
       shapes,
+      kept: false,
       seq,
       frame,
       receivedAt: now,
       expiresAt: now + ttlMs,
+    });
+  }
+
+  /** Sets or deletes one key of the state; it stands until its key is set or deleted again. */
+  set(entry: StateEntry, now: number): void {
+    if (entry.kind !== 'shapes') return;
+    const slot = slotOf(entry);
+    if (entry.shapes === null) {
+      this.#entries.delete(slot);
+      return;
+    }
+    this.#entries.set(slot, {
+      topic: slot,
+      shapes: entry.shapes,
+      kept: true,
+      seq: 0,
+      frame: undefined,
+      receivedAt: now,
+      expiresAt: Infinity,
     });
   }
 
@@ -67,11 +91,10 @@ export class ShapeTopics {
     this.#entries.clear();
   }
 
-  #dropOldest(): void {
-    let oldest: Entry | undefined;
-    for (const entry of this.#entries.values()) {
-      if (!oldest || entry.receivedAt < oldest.receivedAt) oldest = entry;
-    }
-    if (oldest) this.#entries.delete(oldest.topic);
+  #makeRoom(): void {
+    const passing = [...this.#entries.values()].filter(({ kept }) => !kept);
+    if (passing.length < OVERLAY_MAX_TOPICS) return;
+    const oldest = passing.reduce((a, b) => (b.receivedAt < a.receivedAt ? b : a));
+    this.#entries.delete(oldest.topic);
   }
 }

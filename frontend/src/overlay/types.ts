@@ -1,5 +1,6 @@
 import type { FrameName } from '#protocol/overlay.ts';
 import type { FromSourceWorker } from '../frames/messages.ts';
+import type { KeyedMessage } from '#protocol/overlay-state.ts';
 import type { OutgoingOverlayMessage } from '../connection/types.ts';
 
 /** One way to make overlay messages on the publish page. Each is a module of its own in sources/. */
@@ -26,6 +27,8 @@ export interface OverlaySourceContext {
   /** Tells the name of each captured frame. Returns what stops it. */
   onFrame(listener: (name: FrameName) => void): () => void;
   send(message: OutgoingOverlayMessage): void;
+  /** Sets one key of the state, which every viewer ends with, whoever loses a line or comes late; `null` for its content deletes. */
+  setState(message: KeyedMessage): void;
   /** ms since 1970. */
   now(): number;
   /** The line the publisher types (note source); calls the listener with the current text at once and on each change. */

@@ -59,7 +59,9 @@ function publishRoom(room: RoomId): void {
     sources: overlaySources,
     frames,
     send: (message) => connection.sendOverlay(message),
+    setState: (message) => connection.setOverlayState(message),
     preview: (message) => layer.apply(message),
+    previewState: (entry) => layer.set(entry),
   });
   const memory = new OnAirMemory(room, sessionStorage);
   const broadcast = new BroadcastControl({ connection, camera, microphone, overlay, memory });

@@ -1,4 +1,5 @@
 import type { OverlayMessage } from '#protocol/overlay.ts';
+import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { OutgoingOverlayMessage } from '../connection/types.ts';
 import type { PublisherFrames } from '../frames/publisher-frames.ts';
@@ -9,8 +10,11 @@ export interface OverlayControlOptions {
   readonly frames: Pick<PublisherFrames, 'analyse' | 'watch'>;
   /** To the viewers. */
   readonly send: (message: OutgoingOverlayMessage) => void;
+  /** To the viewers, and kept for those who come. */
+  readonly setState: (message: KeyedMessage) => void;
   /** To the publisher's own preview. */
   readonly preview: (message: OverlayMessage) => void;
+  readonly previewState: (entry: StateEntry) => void;
 }
 
 /** Runs the chosen overlay source and hands each message to the viewers and to the preview. */
@@ -75,6 +79,10 @@ export class OverlayControl {
       onFrame: (listener) =>
         this.#options.frames.watch({ frames: false, everyMs: 0 }, (name) => listener(name)),
       send: (message) => this.#send(message),
+      setState: (message) => {
+        this.#options.previewState({ ...message, from: 'page' });
+        this.#options.setState(message);
+      },
       now: () => Date.now(),
       onNote: (listener) => this.#note.subscribe(listener),
     };

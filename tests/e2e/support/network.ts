@@ -64,6 +64,12 @@ export class Host {
     for (const chain of ['INPUT', 'OUTPUT']) this.#iptables('-A', chain, '-p', 'udp', '-j', 'DROP');
   }
 
+  /** Of what arrives by UDP this share is lost at random. */
+  loseUdp(share: number): void {
+    const random = ['-m', 'statistic', '--mode', 'random', '--probability', String(share)];
+    this.#iptables('-A', 'INPUT', '-p', 'udp', ...random, '-j', 'DROP');
+  }
+
   /** Nothing at all leaves or arrives. */
   cut(): void {
     this.#iptables('-A', 'INPUT', '!', '-i', 'lo', '-j', 'DROP');

@@ -32,10 +32,13 @@ function* walk(schema: v.GenericSchema, path: Path): Generator<Field> {
     wrapped: v.GenericSchema;
     item: v.GenericSchema;
     value: v.GenericSchema;
+    items: v.GenericSchema[];
+    options: v.GenericSchema[];
     entries: Record<string, v.GenericSchema>;
   };
   switch (known.type) {
     case 'optional':
+    case 'nullable':
       yield* walk(known.wrapped, path);
       return;
     case 'object':
@@ -47,6 +50,13 @@ function* walk(schema: v.GenericSchema, path: Path): Generator<Field> {
       yield { path, isObject: false };
       yield* walk(known.item, [...path, 0]);
       return;
+    case 'tuple':
+      yield { path, isObject: false };
+      for (const [i, item] of known.items.entries()) yield* walk(item, [...path, i]);
+      return;
+    case 'variant':
+      for (const option of known.options) yield* walk(option, path);
+      return;
     case 'record':
       yield { path, isObject: true };
       yield* walk(known.value, [...path, 'apt']);
@@ -55,6 +65,8 @@ function* walk(schema: v.GenericSchema, path: Path): Generator<Field> {
     case 'number':
     case 'boolean':
     case 'picklist':
+    case 'literal':
+    case 'unknown':
     case 'union':
       yield { path, isObject: false };
       return;

@@ -15,13 +15,24 @@ const PUBLISHING: readonly RequestName[] = [
   'produceData',
   'closeProducer',
   'endBroadcast',
+  'setState',
 ];
 const WATCHING: readonly RequestName[] = [
   'resumeConsumers',
   'requestKeyFrame',
   'renewConsumers',
+  'stateSnapshot',
   'leave',
 ];
+const FEEDING: readonly RequestName[] = ['attachFeed', 'feed'];
+
+const KEYED = {
+  kind: 'shapes',
+  topic: 'match',
+  key: 'home',
+  capturedAt: 1,
+  shapes: [{ type: 'box', x: 0, y: 0, width: 1, height: 1, label: 'a', color: '#fff', id: '1' }],
+};
 
 let stages = 0;
 
@@ -42,7 +53,17 @@ export class Stage {
     };
     if (PUBLISHING.includes(name)) {
       const { transport, epoch } = await enter('publish', {});
-      return new Stage(socket, baseOf(name, room, { transportId: transport.id, epoch }));
+      const base = baseOf(name, room, { transportId: transport.id, epoch });
+      if (name === 'setState') {
+        const video = baseOf('produce', room, { transportId: transport.id });
+        await socket.request('produce', JSON.stringify({ ...video, requestId: 'video' }));
+      }
+      return new Stage(socket, base);
+    }
+    if (FEEDING.includes(name)) {
+      const { publisherSecret } = await enter('publish', {});
+      await enter('attachFeed', { bearer: publisherSecret });
+      return new Stage(socket, baseOf(name, room, { bearer: publisherSecret }));
     }
     if (WATCHING.includes(name)) {
       const owner = await server.connect();
@@ -73,6 +94,7 @@ interface Entered {
   readonly transport: { readonly id: string };
   readonly session: { readonly sessionId: string; readonly resumeSecret: string };
   readonly epoch?: number;
+  readonly publisherSecret?: string;
   readonly media?: { readonly consumers: readonly { readonly id: string }[] };
 }
 
@@ -82,10 +104,11 @@ interface Known {
   readonly consumerIds?: readonly string[];
   readonly sessionId?: string;
   readonly resumeSecret?: string;
+  readonly bearer?: string | undefined;
 }
 
 function baseOf(name: RequestName, room: string, known: Known): object {
-  const { transportId, epoch, consumerIds, sessionId, resumeSecret } = known;
+  const { transportId, epoch, consumerIds, sessionId, resumeSecret, bearer } = known;
   const entering = { protocol: PROTOCOL_VERSION, room };
   const { rtpCapabilities, dtlsParameters, sctpStreamParameters, simulcastVp8 } = chromium;
   const fields: Record<RequestName, object> = {
@@ -102,6 +125,10 @@ function baseOf(name: RequestName, room: string, known: Known): object {
     resumeConsumers: { consumerIds },
     requestKeyFrame: {},
     renewConsumers: {},
+    setState: { keys: [['match', 'home']], messages: [KEYED] },
+    stateSnapshot: {},
+    attachFeed: { ...entering, bearer },
+    feed: { messages: [KEYED] },
     leave: {},
   };
   return { requestId: 'poison', ...fields[name] };

@@ -1,11 +1,7 @@
 import type { OverlaySource } from '../types.ts';
-import { clearTopic, once, sendShapes } from './shapes.ts';
+import { once } from './shapes.ts';
 
-const topic = 'note';
-/** A lost message is made good by the next. */
-const repeatMs = 2000;
-/** Longer than a few repeats, for a hidden tab's timers come late. */
-const ttlMs = 10_000;
+const key = { topic: 'note', key: 'line' } as const;
 const maxLength = 300;
 
 export const note: OverlaySource = {
@@ -14,28 +10,23 @@ export const note: OverlaySource = {
   description: 'A line of text that you type, near the lower edge of the picture.',
   start(context) {
     let text = '';
-    const send = () => {
-      sendShapes(
-        context,
-        topic,
-        [{ type: 'text', x: 0.5, y: 0.88, size: 0.06, align: 'center', text }],
-        { ttlMs },
-      );
-    };
-    const timer = setInterval(() => {
-      if (text !== '') send();
-    }, repeatMs);
-    const forget = context.onNote((typed) => {
-      const next = typed.trim().slice(0, maxLength);
+    const set = (next: string) => {
       if (next === text) return;
       text = next;
-      if (text === '') clearTopic(context, topic);
-      else send();
-    });
+      context.setState({
+        kind: 'shapes',
+        ...key,
+        capturedAt: context.now(),
+        shapes:
+          text === ''
+            ? null
+            : [{ type: 'text', x: 0.5, y: 0.88, size: 0.06, align: 'center', text }],
+      });
+    };
+    const forget = context.onNote((typed) => set(typed.trim().slice(0, maxLength)));
     return once(() => {
       forget();
-      clearInterval(timer);
-      clearTopic(context, topic);
+      set('');
     });
   },
 };

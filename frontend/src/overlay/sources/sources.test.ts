@@ -1,3 +1,4 @@
+import { type KeyedMessage, KeyedMessageSchema } from '#protocol/overlay-state.ts';
 import { ShapesMessageSchema, type Shape } from '#protocol/overlay.ts';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -10,11 +11,13 @@ const start = 1_795_000_000_000;
 
 function harness() {
   const sent: OutgoingOverlayMessage[] = [];
+  const state: KeyedMessage[] = [];
   const listeners = new Set<(text: string) => void>();
   const context = {
     analyse: () => () => {},
     onFrame: () => () => {},
     send: (message: OutgoingOverlayMessage) => void sent.push(message),
+    setState: (message: KeyedMessage) => void state.push(message),
     now: () => Date.now(),
     onNote(listener: (text: string) => void) {
       listeners.add(listener);
@@ -25,7 +28,7 @@ function harness() {
   const type = (text: string) => listeners.forEach((listener) => listener(text));
   const shapes = (): Shape[][] =>
     sent.map((message) => (message.kind === 'shapes' ? message.shapes : []));
-  return { sent, listeners, context, type, shapes };
+  return { sent, state, listeners, context, type, shapes };
 }
 
 beforeEach(() => {
@@ -79,38 +82,38 @@ describe('demo', () => {
 });
 
 describe('note', () => {
-  it('sends the line at once, repeats it every 2 s, and clears it when it is empty', () => {
-    const { context, type, shapes } = harness();
+  const texts = (state: readonly KeyedMessage[]) =>
+    state.map((message) => {
+      const [shape] = message.kind === 'shapes' ? (message.shapes ?? []) : [];
+      return shape?.type === 'text' ? shape.text : null;
+    });
+
+  it('is state: set when it changes, deleted when it is empty', () => {
+    const { context, type, state, sent } = harness();
     const stop = note.start(context);
-    vi.advanceTimersByTime(4000);
-    expect(shapes()).toEqual([]);
-    type('hello');
-    vi.advanceTimersByTime(4000);
-    const texts = shapes().map(([shape]) => shape?.type === 'text' && shape.text);
-    expect(texts).toEqual(['hello', 'hello', 'hello']);
-    type('  ');
-    vi.advanceTimersByTime(4000);
-    expect(shapes().slice(3)).toEqual([[]]);
+    for (const typed of ['', 'hello', 'hello ', 'hello you', '  ', '']) type(typed);
+    expect(texts(state)).toEqual(['hello', 'hello you', null]);
     stop();
+    expect(state).toHaveLength(3);
+    expect(sent).toEqual([]);
   });
 
   it('cuts a long line to what the protocol takes', () => {
-    const { context, type, sent } = harness();
+    const { context, type, state } = harness();
     const stop = note.start(context);
     type('long '.repeat(1000));
     stop();
-    expect(sent.every((m, i) => v.is(ShapesMessageSchema, { ...m, seq: i + 1 }))).toBe(true);
+    expect(state.every((message) => v.is(KeyedMessageSchema, message))).toBe(true);
   });
 
-  it('leaves no timer and no listener', () => {
-    const { context, listeners, sent, type } = harness();
+  it('deletes its line once when it is stopped, and leaves no timer and no listener', () => {
+    const { context, listeners, state, type } = harness();
     const stop = note.start(context);
     type('hello');
     stop();
     stop();
     expect(listeners.size).toBe(0);
     expect(vi.getTimerCount()).toBe(0);
-    expect(sent).toHaveLength(2);
-    expect(sent.at(-1)).toMatchObject({ topic: 'note', shapes: [] });
+    expect(texts(state)).toEqual(['hello', null]);
   });
 });

@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { KeyedMessage, StateSnapshot } from '../../backend/src/protocol/overlay-state.ts';
+import { STATE_MAX_KEYS } from '../../backend/src/protocol/overlay-state.ts';
+import { hearRelay } from './support/relays.ts';
+import { broadcast, claim, join, produceVideo, resume } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+import type { SignalClient } from './support/signal-client.ts';
+import { until } from './support/until.ts';
+
+let server: TestServer;
+let rooms = 0;
+const newRoom = () => `room-${(rooms += 1)}`;
+
+beforeAll(async () => {
+  server = await TestServer.start({ limits: { stateBeatMinMs: 20, stateBeatMaxMs: 80 } });
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+const data = (key: string, value: unknown): KeyedMessage => ({
+  kind: 'data',
+  topic: 'match',
+  key,
+  capturedAt: 1,
+  data: value,
+});
+const set = (client: SignalClient, ...messages: KeyedMessage[]) =>
+  client.request('setState', { messages });
+const held = ({ entries }: StateSnapshot) =>
+  Object.fromEntries(entries.map(({ from, key, ...entry }) => [`${from} ${key}`, entry]));
+
+describe('R120 the server keeps the newest of each key', () => {
+  it('who joins late has it in the answer, and so has who resumes or renews', async () => {
+    const room = newRoom();
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    await broadcast(owner, room);
+    await set(owner, data('home', 1), data('away', 0), data('gone', 1));
+    await set(owner, data('home', 2), data('gone', null));
+    const joined = await join(viewer, room);
+    const expected = {
+      'page home': expect.objectContaining({ topic: 'match', data: 2 }),
+      'page away': expect.objectContaining({ data: 0 }),
+    };
+    expect(held(joined.overlay.state)).toEqual(expected);
+    expect(joined.overlay.state.rev).toBe(5);
+    const again = await server.connect();
+    const resumed = await resume(again, joined.session);
+    expect(resumed.overlay?.state).toEqual(joined.overlay.state);
+    expect((await again.request('renewTransport')).overlay?.state).toEqual(joined.overlay.state);
+    expect(await again.request('stateSnapshot')).toEqual(joined.overlay.state);
+  });
+
+  it('a request that is repeated with its requestId is carried out once', async () => {
+    const room = newRoom();
+    const owner = await server.connect();
+    await broadcast(owner, room);
+    const first = { requestId: 'same', messages: [data('home', 1)] };
+    expect(await owner.raw('setState', first)).toEqual({ ok: true, value: null });
+    await set(owner, data('home', 2));
+    expect(await owner.raw('setState', first)).toEqual({ ok: true, value: null });
+    const { overlay } = await join(await server.connect(), room);
+    expect(overlay.state.entries).toEqual([{ ...data('home', 2), from: 'page' }]);
+  });
+
+  it('only the publisher on air may set it, only a viewer asks for a snapshot', async () => {
+    const room = newRoom();
+    const [owner, second, viewer] = await Promise.all([
+      server.connect(),
+      server.connect(),
+      server.connect(),
+    ]);
+    const { publisherSecret } = await broadcast(owner, room);
+    await join(viewer, room);
+    const request = { messages: [data('home', 1)] };
+    expect(await viewer.codeOf('setState', request)).toBe('not-allowed');
+    expect(await owner.codeOf('stateSnapshot')).toBe('not-allowed');
+    const claimed = await claim(second, room, publisherSecret);
+    expect(await second.codeOf('setState', request)).toBe('stale-epoch');
+    await produceVideo(second, claimed.transport.id);
+    await owner.push('superseded');
+    expect(await owner.codeOf('setState', request)).toBe('superseded');
+    expect(await second.codeOf('setState', request)).toBeUndefined();
+  });
+
+  it('R123 what is too much or out of form is refused, and leaves the rest as it was', async () => {
+    const room = newRoom();
+    const owner = await server.connect();
+    await broadcast(owner, room);
+    const refused = (...messages: unknown[]) => owner.codeOf('setState', { messages });
+    expect(await refused({ ...data('a b', 1) })).toBe('bad-request');
+    expect(await refused({ ...data('home', 1), ttlMs: 1_000 })).toBe('bad-request');
+    expect(await refused({ ...data('home', 1), seq: 1 })).toBe('bad-request');
+    expect(await refused({ ...data('home', 1), kind: 'shapes' })).toBe('bad-request');
+    expect(await refused(...Array.from({ length: 65 }, (_, i) => data(`k${i}`, i)))).toBe(
+      'bad-request',
+    );
+    expect(await refused(data('home', 'x'.repeat(17_000)))).toBe('message-too-large');
+    for (let i = 0; i < STATE_MAX_KEYS; i += 64) {
+      await set(owner, ...Array.from({ length: 64 }, (_, n) => data(`k${i + n}`, i)));
+    }
+    expect(await refused(data('more', 1))).toBe('state-full');
+    const { overlay } = await join(await server.connect(), room);
+    expect(overlay.state.entries).toHaveLength(STATE_MAX_KEYS);
+  });
+});
+
+describe('R121 changes reach the viewers in order, through the worker', () => {
+  it('the channel is made with the first change, and brings what came before it', async () => {
+    const room = newRoom();
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    await broadcast(owner, room);
+    const joined = await join(viewer, room);
+    expect(joined.media.data.map(({ channel }) => channel)).toEqual(['page']);
+    await set(owner, data('home', 1));
+    const { media, overlay } = await viewer.push('broadcastChanged', (push) =>
+      push.media.data.some(({ channel }) => channel === 'state'),
+    );
+    expect(overlay && held(overlay.state)).toHaveProperty('page home');
+    const channel = media.data.find((each) => each.channel === 'state');
+    expect(channel?.sctpStreamParameters).toMatchObject({ ordered: true });
+    expect(channel?.sctpStreamParameters).not.toHaveProperty('maxPacketLifeTime');
+
+    const heard = await hearRelay(server, room, 'state');
+    for (let n = 2; n <= 50; n += 1) await set(owner, data('home', n));
+    const isChange = (message: unknown) => Object.hasOwn(message as object, 'entry');
+    await until('all changes are heard', () => heard.filter(isChange).length === 49);
+    expect(heard.filter(isChange)).toEqual(
+      Array.from({ length: 49 }, (_, i) => ({
+        stateId: joined.overlay.state.stateId,
+        rev: i + 2,
+        entry: { ...data('home', i + 2), from: 'page' },
+      })),
+    );
+    // Word of the last one is repeated, for who has lost it.
+    const beat = { stateId: joined.overlay.state.stateId, rev: 50 };
+    const beats = () => heard.filter((message) => JSON.stringify(message) === JSON.stringify(beat));
+    await until('beats are heard', () => beats().length >= 3);
+  });
+
+  it('a worker dies: who renews has all of it, and the next change comes on the new one', async () => {
+    const room = newRoom();
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const claimed = await broadcast(owner, room);
+    const { overlay, transport } = await join(viewer, room);
+    await set(owner, data('home', 1));
+    await viewer.push('broadcastChanged', (push) => push.overlay !== null);
+    process.kill(server.app.pool.workers[0]?.worker.pid ?? 0, 'SIGKILL');
+    await owner.push('transportGone', ({ transportId }) => transportId === claimed.transport.id);
+    await viewer.push('transportGone', ({ transportId }) => transportId === transport.id);
+    const renewed = await owner.request('renewTransport');
+    await produceVideo(owner, renewed.transport.id);
+    const viewed = await viewer.request('renewTransport');
+    expect(viewed.overlay && held(viewed.overlay.state)).toHaveProperty('page home');
+    await set(owner, data('home', 2));
+    const heard = await hearRelay(server, room, 'state');
+    await set(owner, data('home', 3));
+    await until('the change is heard', () =>
+      heard.some((message) => (message as { rev: number }).rev === 3),
+    );
+    expect((await viewer.request('stateSnapshot')).stateId).toBe(overlay.state.stateId);
+  });
+});
+
+describe('R122 whose state it is, and how long it stays', () => {
+  it('a page that is reloaded tells its keys anew: what it does not name is deleted', async () => {
+    const room = newRoom();
+    const [first, second, viewer] = await Promise.all([
+      server.connect(),
+      server.connect(),
+      server.connect(),
+    ]);
+    const { publisherSecret } = await broadcast(first, room);
+    await set(first, data('kept', 1), data('old', 1));
+    await broadcast(second, room, publisherSecret);
+    const { overlay } = await join(viewer, room);
+    expect(Object.keys(held(overlay.state))).toEqual(['page kept', 'page old']);
+    await second.request('setState', {
+      keys: [
+        ['match', 'kept'],
+        ['match', 'new'],
+      ],
+      messages: [data('kept', 1), data('new', 1)],
+    });
+    const after = await viewer.request('stateSnapshot');
+    expect(Object.keys(held(after))).toEqual(['page kept', 'page new']);
+    // The one that was as before is no change.
+    expect(after.rev).toBe(overlay.state.rev + 2);
+  });
+
+  it('the end of a broadcast takes the page’s keys with it', async () => {
+    const room = newRoom();
+    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const { epoch } = await broadcast(owner, room);
+    await join(viewer, room);
+    await set(owner, data('home', 1));
+    await owner.request('endBroadcast', { epoch });
+    await viewer.push('roomChanged', ({ status }) => status === 'ended');
+    expect((await viewer.request('stateSnapshot')).entries).toEqual([]);
+  });
+});

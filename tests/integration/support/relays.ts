@@ -1,0 +1,22 @@
+import { isRoomId } from '../../../backend/src/protocol/ids.ts';
+import type { DataChannelName } from '../../../backend/src/protocol/signalling.ts';
+import type { TestServer } from './server.ts';
+import { until } from './until.ts';
+
+/** What goes over one of the server's own channels of a room, heard through the real worker. */
+export async function hearRelay(
+  server: TestServer,
+  name: string,
+  channel: DataChannelName,
+): Promise<unknown[]> {
+  if (!isRoomId(name)) throw new Error('no room');
+  const room = server.app.registry.known(name);
+  const open = () => room.relays.find((relay) => relay.channel === channel);
+  await until(`channel ${channel} is open`, () => open() !== undefined);
+  const heard: unknown[] = [];
+  const relay = open();
+  await relay?.router.tap(relay.producer, (message) =>
+    heard.push(JSON.parse(message.toString('utf8')) as unknown),
+  );
+  return heard;
+}
