@@ -101,6 +101,11 @@ const tasks = {
     const { node, env } = await prepare(...needs);
     return inOurPlace(node, ['bench/sync.ts', ...args], { cwd: ROOT, env });
   },
+  /** Random commands against a real server, for as long as one likes. */
+  async fuzz(args) {
+    const { node, env } = await prepare('worker', 'frontend');
+    return inOurPlace(node, ['tests/fuzz/main.ts', ...args], { cwd: ROOT, env });
+  },
   /** Everything any task needs, and no more. */
   async setup() {
     await prepare('worker', 'egress', 'frontend', 'browser', 'network');

@@ -19,6 +19,8 @@ export class InnocentPicture implements AsyncDisposable {
   readonly #port: number;
   readonly #timer: NodeJS.Timeout;
   readonly #arrived = new Set<number>();
+  readonly #lost: number[] = [];
+  #looked = 0;
   #sent = 0;
 
   static async start(worker: types.Worker): Promise<InnocentPicture> {
@@ -58,14 +60,18 @@ export class InnocentPicture implements AsyncDisposable {
     return this.#sent;
   }
 
-  /** Numbers of packets that were sent so far and never arrived. */
-  async lost(): Promise<number[]> {
+  /** Numbers of packets that were sent and never arrived, up to now. */
+  async lost(): Promise<readonly number[]> {
     const upTo = this.#sent;
     // Whatever was on its way has come when what was sent later has.
     await until('the innocent picture goes on', () =>
       [...this.#arrived].some((number) => number > upTo + 5),
     );
-    return Array.from({ length: upTo }, (_, i) => i + 1).filter((n) => !this.#arrived.has(n));
+    for (; this.#looked < upTo; this.#looked += 1) {
+      const number = this.#looked + 1;
+      if (!this.#arrived.delete(number)) this.#lost.push(number);
+    }
+    return this.#lost;
   }
 
   #send(): void {

@@ -6,6 +6,7 @@ import { PROTOCOL_VERSION } from '../../../backend/src/protocol/version.ts';
 import { broadcast, join } from './roles.ts';
 import { RawSocket } from './raw-socket.ts';
 import type { TestServer } from './server.ts';
+import { SignalClient } from './signal-client.ts';
 
 const PUBLISHING: readonly RequestName[] = [
   'connectTransport',
@@ -66,7 +67,7 @@ export class Stage {
       return new Stage(socket, baseOf(name, room, { bearer: publisherSecret }));
     }
     if (WATCHING.includes(name)) {
-      const owner = await server.connect();
+      const owner = await SignalClient.connect(server.url);
       await broadcast(owner, room);
       const { rtpCapabilities } = chromium;
       const { media, session } = await enter('join', { rtpCapabilities });
@@ -74,7 +75,7 @@ export class Stage {
       const consumerIds = media?.consumers.map(({ id }) => id) ?? [];
       return new Stage(socket, baseOf(name, room, { consumerIds, ...session }));
     }
-    const client = await server.connect();
+    const client = await SignalClient.connect(server.url);
     const { session } = await join(client, room);
     client.close();
     return new Stage(socket, baseOf(name, room, session));

@@ -1,0 +1,135 @@
+/** Random scripts against a real server with a real worker, and what is kept of one that fails. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import * as v from 'valibot';
+import { InnocentPicture } from '../integration/support/innocent.ts';
+import { TestServer } from '../integration/support/server.ts';
+import { ACTORS, type Command, OPS, PICKS, ROOMS, World } from './world.ts';
+
+const FAILURES = join(import.meta.dirname, '../corpus/failures');
+
+const HOURS = 3_600_000;
+/**
+ * Nothing runs out while a script is carried out: time is not what is tested here. Answers are kept
+ * long enough for a repeated request, and not so long that they look like a leak.
+ */
+const TIMELESS = {
+  sessionGraceMs: HOURS,
+  idleRoomMs: HOURS,
+  idleUnusedRoomMs: HOURS,
+  interruptedRoomMs: HOURS,
+  answerMemoryMs: 10_000,
+};
+
+const script: fc.Arbitrary<Command[]> = fc.array(
+  fc.record({
+    op: fc.oneof(
+      { weight: 4, arbitrary: fc.constantFrom(...OPS) },
+      // Without somebody on air the rest is refusals.
+      { weight: 1, arbitrary: fc.constantFrom('publish', 'produceVideo', 'join') },
+    ),
+    actor: fc.nat({ max: ACTORS - 1 }),
+    room: fc.nat({ max: ROOMS - 1 }),
+    pick: fc.nat({ max: PICKS - 1 }),
+  }),
+  { minLength: 5, maxLength: 60 },
+);
+
+const ScriptSchema = v.array(
+  v.object({ op: v.picklist(OPS), actor: v.number(), room: v.number(), pick: v.number() }),
+);
+
+export class Fuzz implements AsyncDisposable {
+  readonly server: TestServer;
+  readonly #picture: InnocentPicture;
+  readonly #pid: number;
+  /** Commands carried out so far. */
+  commands = 0;
+
+  static async start(): Promise<Fuzz> {
+    const server = await TestServer.start({ limits: TIMELESS });
+    const [seat] = server.app.pool.workers;
+    if (!seat) throw new Error('there is a worker');
+    return new Fuzz(server, await InnocentPicture.start(seat.worker), seat.worker.pid);
+  }
+
+  private constructor(server: TestServer, picture: InnocentPicture, pid: number) {
+    this.server = server;
+    this.#picture = picture;
+    this.#pid = pid;
+  }
+
+  get workerPid(): number {
+    return this.#pid;
+  }
+
+  /** @throws where the server did not do what the model says, or anybody else was hurt */
+  async play(commands: readonly Command[]): Promise<void> {
+    const world = await World.open(this.server);
+    try {
+      for (const [i, command] of commands.entries()) {
+        try {
+          await world.run(command);
+        } catch (error) {
+          const told = `command ${i}, ${JSON.stringify(command)}: ${String(error)}`;
+          throw new Error(told, { cause: error });
+        }
+        this.commands += 1;
+      }
+    } finally {
+      world.close();
+    }
+    const [seat] = this.server.app.pool.workers;
+    if ((await seat?.worker.dump())?.pid !== this.#pid) throw new Error('the worker died');
+    const lost = await this.#picture.lost();
+    if (lost.length > 0) throw new Error(`somebody else lost packets: ${lost.join()}`);
+  }
+
+  /** Random scripts from one seed; the shortest one that fails, and why. */
+  async search(seed: number, runs: number): Promise<Failure | undefined> {
+    const property = fc.asyncProperty(script, async (commands) => this.play(commands));
+    const found = await fc.check(property, { seed, numRuns: runs });
+    if (!found.failed) return undefined;
+    const [commands = []] = found.counterexample ?? [];
+    return { seed, commands, why: String(found.errorInstance) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#picture[Symbol.asyncDispose]();
+    await this.server[Symbol.asyncDispose]();
+  }
+}
+
+export interface Failure {
+  readonly seed: number;
+  readonly commands: readonly Command[];
+  readonly why: string;
+}
+
+/** Keeps it for every later test run; gives back where. */
+export function keep({ seed, commands, why }: Failure): string {
+  mkdirSync(FAILURES, { recursive: true });
+  const path = join(FAILURES, `seed-${seed}.json`);
+  writeFileSync(path, `${JSON.stringify({ why, commands }, null, 2)}\n`);
+  return path;
+}
+
+/** Scripts that failed once. */
+export function kept(): { name: string; commands: Command[] }[] {
+  const names = readdirSync(FAILURES).filter((name) => name.endsWith('.json'));
+  return names.map((name) => {
+    const { commands } = JSON.parse(readFileSync(join(FAILURES, name), 'utf8')) as {
+      commands: unknown;
+    };
+    return { name, commands: v.parse(ScriptSchema, commands) };
+  });
+}
+
+/** FUZZ_SEED, or another one each time. */
+export function seedOf(env: Readonly<Record<string, string | undefined>>): number {
+  const given = env['FUZZ_SEED'];
+  if (given === undefined || given === '') return Math.floor(Math.random() * 2 ** 31);
+  if (/^\d{1,10}$/.test(given)) return Number(given);
+  throw new Error(`FUZZ_SEED is "${given}" and must be a whole number`);
+}

@@ -1,0 +1,425 @@
+/** Carries out a script of commands on a real server, and on the model beside it. */
+import { isDeepStrictEqual } from 'node:util';
+import * as v from 'valibot';
+import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
+import type { ErrorCode } from '../../backend/src/protocol/errors.ts';
+import { ResultSchema } from '../../backend/src/protocol/result.ts';
+import {
+  ANSWERS,
+  type AnswerOf,
+  REQUESTS,
+  type RequestName,
+} from '../../backend/src/protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '../../backend/src/protocol/version.ts';
+import { casesOf } from '../integration/support/poison.ts';
+import type { TestServer } from '../integration/support/server.ts';
+import { SignalClient } from '../integration/support/signal-client.ts';
+import { Stage } from '../integration/support/stage.ts';
+import {
+  claimed,
+  claimRefused,
+  end,
+  type Kind,
+  type ModelRoom,
+  type ModelSession,
+  newRoom,
+  pictureCame,
+  producersSeen,
+  refusalOf,
+  resumed,
+  resumeOf,
+} from './model.ts';
+
+export const ACTORS = 4;
+export const ROOMS = 2;
+export const PICKS = 12;
+
+export const OPS = [
+  'join',
+  'publish',
+  'resume',
+  'connectTransport',
+  'restartIce',
+  'renewTransport',
+  'produceVideo',
+  'produceAudio',
+  'produceData',
+  'closeProducer',
+  'endBroadcast',
+  'resumeConsumers',
+  'requestKeyFrame',
+  'renewConsumers',
+  'leave',
+  'repeat',
+  'cut',
+  'poison',
+] as const;
+
+/** One command, as plain JSON: a script that fails is kept as it is. */
+export interface Command {
+  readonly op: (typeof OPS)[number];
+  readonly actor: number;
+  readonly room: number;
+  /** Which of the possible ids, secrets or values it uses: own ones, others', made-up ones. */
+  readonly pick: number;
+}
+
+const MADE_UP_ID = '00000000-0000-4000-8000-000000000000';
+const MADE_UP_SECRET = 'A'.repeat(43);
+const NAMES = Object.keys(REQUESTS) as RequestName[];
+let worlds = 0;
+let requests = 0;
+
+interface Actor {
+  client: SignalClient;
+  session: ModelSession | undefined;
+  last:
+    | { name: RequestName; payload: object; ack: unknown; by: ModelSession | undefined }
+    | undefined;
+}
+
+export class World {
+  readonly #server: TestServer;
+  readonly #actors: Actor[];
+  readonly #rooms: ModelRoom[];
+  readonly #sessions: ModelSession[] = [];
+
+  static async open(server: TestServer): Promise<World> {
+    const actors = Array.from({ length: ACTORS }, async () =>
+      newActor(await SignalClient.connect(server.url)),
+    );
+    return new World(server, await Promise.all(actors));
+  }
+
+  private constructor(server: TestServer, actors: Actor[]) {
+    this.#server = server;
+    this.#actors = actors;
+    worlds += 1;
+    this.#rooms = Array.from({ length: ROOMS }, (_, i) => newRoom(`fuzz-${worlds}-${i}`));
+  }
+
+  /** @throws where the server did not do what the model says */
+  async run({ op, actor: who, room: where, pick }: Command): Promise<void> {
+    const actor = this.#actors[who % ACTORS];
+    const room = this.#rooms[where % ROOMS];
+    if (!actor || !room) throw new Error('there are actors and rooms');
+    switch (op) {
+      case 'join':
+        return this.#join(actor, room);
+      case 'publish':
+        return this.#publish(actor, room, pick);
+      case 'resume':
+        return this.#resume(actor, pick);
+      case 'connectTransport':
+        return this.#connectTransport(actor, pick);
+      case 'restartIce':
+        return this.#restartIce(actor, pick);
+      case 'renewTransport':
+        return this.#renewTransport(actor);
+      case 'produceVideo':
+        return this.#produce(actor, 'video', pick);
+      case 'produceAudio':
+        return this.#produce(actor, 'audio', pick);
+      case 'produceData':
+        return this.#produceData(actor, pick);
+      case 'closeProducer':
+        return this.#closeProducer(actor, pick);
+      case 'endBroadcast':
+        return this.#endBroadcast(actor, pick);
+      case 'resumeConsumers':
+        return this.#resumeConsumers(actor, pick);
+      case 'requestKeyFrame':
+        await this.#ask(actor, 'requestKeyFrame', {}, refusalOf(actor.session, 'viewer'));
+        return;
+      case 'renewConsumers':
+        return this.#renewConsumers(actor);
+      case 'leave':
+        return this.#leave(actor);
+      case 'repeat':
+        return this.#repeat(actor);
+      case 'cut':
+        return this.#cut(actor);
+      case 'poison':
+        return this.#poison(pick * 31 + who * 7 + where);
+      default:
+        return op satisfies never;
+    }
+  }
+
+  close(): void {
+    for (const { client } of this.#actors) client.close();
+    // Those of the poisoned requests as well: nothing else runs on this server.
+    for (const room of this.#server.app.registry.rooms()) room.close();
+  }
+
+  // --- who comes
+
+  async #join(actor: Actor, room: ModelRoom): Promise<void> {
+    const { rtpCapabilities } = chromium;
+    const payload = { protocol: PROTOCOL_VERSION, room: room.id, rtpCapabilities };
+    const answer = await this.#ask(actor, 'join', payload, undefined);
+    if (!answer) return;
+    const { session, transport, media } = answer;
+    same('what a viewer receives', idsOf(media), producersSeen(room));
+    this.#enters(actor, sessionOf('viewer', room, session, transport.id, 0));
+  }
+
+  async #publish(actor: Actor, room: ModelRoom, pick: number): Promise<void> {
+    const shown = [undefined, MADE_UP_SECRET, room.ownerSecret, room.ownerSecret][pick % 4];
+    const payload = {
+      protocol: PROTOCOL_VERSION,
+      room: room.id,
+      ...(shown !== undefined && { publisherSecret: shown }),
+    };
+    const expected = claimRefused(room, shown) ? 'room-taken' : undefined;
+    const answer = await this.#ask(actor, 'publish', payload, expected);
+    if (!answer) return;
+    room.claims += 1;
+    same('the epoch of a claim', answer.epoch, room.claims);
+    room.ownerSecret ??= answer.publisherSecret;
+    same('the secret of the room', answer.publisherSecret, room.ownerSecret);
+    const { session, transport, epoch } = answer;
+    const made = sessionOf('publisher', room, session, transport.id, epoch);
+    claimed(room, made);
+    this.#enters(actor, made);
+  }
+
+  async #resume(actor: Actor, pick: number): Promise<void> {
+    const session = this.#sessions[pick % Math.max(1, this.#sessions.length)];
+    const stranger = this.#sessions[(pick + 1) % Math.max(1, this.#sessions.length)];
+    const sessionId = session?.sessionId ?? 'A'.repeat(16);
+    const secrets = [
+      session?.current,
+      session?.previous,
+      session?.spent.at(-1),
+      stranger?.current,
+      session?.current,
+    ];
+    const resumeSecret = secrets[pick % secrets.length] ?? MADE_UP_SECRET;
+    const outcome = session ? resumeOf(session, resumeSecret) : 'refused';
+    const payload = { protocol: PROTOCOL_VERSION, sessionId, resumeSecret };
+    const expected = outcome === 'taken' ? undefined : 'session-gone';
+    const answer = await this.#ask(actor, 'resume', payload, expected);
+    if (session && outcome === 'ends it') end(session, 'session-gone');
+    if (!session || !answer) return;
+    resumed(session, resumeSecret, answer.session.resumeSecret);
+    same('the transport', answer.transportId, session.transportId);
+    if (session.role === 'viewer') {
+      same('what a viewer receives', idsOf(answer.media), producersSeen(session.room));
+    } else {
+      const own = [...session.producers.values(), session.dataProducerId ?? []].flat();
+      same('producers', answer.producerIds.toSorted(), own.toSorted());
+    }
+    // R32: the socket that spoke for it is dropped.
+    for (const other of this.#actors) {
+      if (other !== actor && other.session === session) await this.#cut(other);
+    }
+    this.#speaksFor(actor, session);
+  }
+
+  #enters(actor: Actor, session: ModelSession): void {
+    this.#sessions.push(session);
+    this.#speaksFor(actor, session);
+  }
+
+  /** R86: a viewer that enters anew on the same socket leaves no session behind. */
+  #speaksFor(actor: Actor, session: ModelSession): void {
+    const before = actor.session;
+    if (before?.role === 'viewer' && before !== session) end(before, 'session-gone');
+    actor.session = session;
+  }
+
+  // --- transports
+
+  async #connectTransport(actor: Actor, pick: number): Promise<void> {
+    const { session } = actor;
+    const { transportId, isOwn } = this.#transport(actor, pick);
+    // mediasoup refuses a second time and does not say whose fault it is.
+    const second = session?.connected ? 'internal' : undefined;
+    const expected = refusalOf(session) ?? (isOwn ? second : 'transport-gone');
+    const { dtlsParameters } = chromium;
+    await this.#ask(actor, 'connectTransport', { transportId, dtlsParameters }, expected);
+    if (session && expected === undefined) session.connected = true;
+  }
+
+  async #restartIce(actor: Actor, pick: number): Promise<void> {
+    const { transportId, isOwn } = this.#transport(actor, pick);
+    const expected = refusalOf(actor.session) ?? (isOwn ? undefined : 'transport-gone');
+    await this.#ask(actor, 'restartIce', { transportId }, expected);
+  }
+
+  async #renewTransport(actor: Actor): Promise<void> {
+    const { session } = actor;
+    const answer = await this.#ask(actor, 'renewTransport', {}, refusalOf(session));
+    if (!session || !answer) return;
+    session.transportId = answer.transport.id;
+    session.connected = false;
+    session.producers.clear();
+    session.dataProducerId = undefined;
+    if (session.role === 'viewer') {
+      same('what a viewer receives', idsOf(answer.media), producersSeen(session.room));
+    }
+  }
+
+  /** Mostly the actor's own, sometimes somebody else's, sometimes none at all. */
+  #transport({ session }: Actor, pick: number): { transportId: string; isOwn: boolean } {
+    const foreign = this.#sessions.find((other) => other !== session)?.transportId;
+    const transportId =
+      (pick % 6 === 4 ? foreign : pick % 6 === 5 ? MADE_UP_ID : session?.transportId) ?? MADE_UP_ID;
+    return { transportId, isOwn: transportId === session?.transportId };
+  }
+
+  // --- what a publisher does
+
+  async #produce(actor: Actor, kind: Kind, pick: number): Promise<void> {
+    const { session } = actor;
+    const { transportId, isOwn } = this.#transport(actor, pick);
+    const twice = session?.producers.has(kind) ? 'internal' : undefined;
+    const expected = refusalOf(session, 'publisher') ?? (isOwn ? twice : 'transport-gone');
+    const rtpParameters = kind === 'video' ? chromium.simulcastVp8 : chromium.opus;
+    const payload = { transportId, kind, rtpParameters };
+    const answer = await this.#ask(actor, 'produce', payload, expected);
+    if (!session || !answer) return;
+    session.producers.set(kind, answer.producerId);
+    if (kind === 'video') pictureCame(session);
+  }
+
+  async #produceData(actor: Actor, pick: number): Promise<void> {
+    const { session } = actor;
+    const { transportId, isOwn } = this.#transport(actor, pick);
+    const twice = session?.dataProducerId === undefined ? undefined : 'internal';
+    const expected = refusalOf(session, 'publisher') ?? (isOwn ? twice : 'transport-gone');
+    const { sctpStreamParameters } = chromium;
+    const payload = { transportId, sctpStreamParameters };
+    const answer = await this.#ask(actor, 'produceData', payload, expected);
+    if (session && answer) session.dataProducerId = answer.producerId;
+  }
+
+  async #closeProducer(actor: Actor, pick: number): Promise<void> {
+    const { session } = actor;
+    const all = this.#sessions.flatMap(({ producers }) => [...producers.values()]);
+    const own = [...(session?.producers.values() ?? [])];
+    const producerId = [...own, ...own, ...all, MADE_UP_ID][pick] ?? MADE_UP_ID;
+    const expected = refusalOf(session, 'publisher');
+    await this.#ask(actor, 'closeProducer', { producerId }, expected);
+    if (expected !== undefined) return;
+    for (const [kind, id] of session?.producers ?? []) {
+      if (id === producerId) session?.producers.delete(kind);
+    }
+  }
+
+  async #endBroadcast(actor: Actor, pick: number): Promise<void> {
+    const { session } = actor;
+    const epoch = (session?.epoch ?? 0) + (pick % 3 === 2 ? 1 : 0);
+    const stale = epoch === session?.epoch ? undefined : 'stale-epoch';
+    const expected = refusalOf(session, 'publisher') ?? stale;
+    await this.#ask(actor, 'endBroadcast', { epoch }, expected);
+    if (session && expected === undefined) end(session, 'session-gone');
+  }
+
+  // --- what a viewer does
+
+  async #resumeConsumers(actor: Actor, pick: number): Promise<void> {
+    const consumerIds = Array.from({ length: pick % 9 }, () => MADE_UP_ID);
+    const expected = refusalOf(actor.session, 'viewer');
+    await this.#ask(actor, 'resumeConsumers', { consumerIds }, expected);
+  }
+
+  async #renewConsumers(actor: Actor): Promise<void> {
+    const { session } = actor;
+    const answer = await this.#ask(actor, 'renewConsumers', {}, refusalOf(session, 'viewer'));
+    if (session && answer) {
+      same('what a viewer receives', idsOf(answer), producersSeen(session.room));
+    }
+  }
+
+  // --- anybody
+
+  async #leave(actor: Actor): Promise<void> {
+    const expected = refusalOf(actor.session);
+    await this.#ask(actor, 'leave', {}, expected);
+    if (actor.session && expected === undefined) end(actor.session, 'session-gone');
+  }
+
+  /** R33: the same answer, and nothing done again. */
+  async #repeat(actor: Actor): Promise<void> {
+    const { last } = actor;
+    if (!last || last.by !== actor.session) return;
+    same(`a repeated ${last.name}`, await actor.client.raw(last.name, last.payload), last.ack);
+  }
+
+  async #cut(actor: Actor): Promise<void> {
+    actor.client.close();
+    actor.client = await SignalClient.connect(this.#server.url);
+    actor.session = undefined;
+    actor.last = undefined;
+  }
+
+  /** A stranger with a room of its own sends what no page would. */
+  async #poison(seed: number): Promise<void> {
+    const name = NAMES[seed % NAMES.length] ?? 'join';
+    const fields = [...casesOf(name)];
+    const cases = fields[seed % fields.length]?.cases ?? [];
+    const make = cases[(seed * 17) % cases.length];
+    const stage = await Stage.for(name, this.#server);
+    try {
+      const ack = await stage.socket.request(name, make?.(stage.base) ?? 'null');
+      if (!v.is(ResultSchema, ack)) throw new Error(`poisoned ${name}: no answer`);
+      if (!ack.ok && ack.code === 'internal') throw new Error(`poisoned ${name}: internal`);
+    } finally {
+      stage.close();
+    }
+  }
+
+  /** The answer, or undefined where it was refused as expected. @throws where it was not as expected */
+  async #ask<N extends RequestName>(
+    actor: Actor,
+    name: N,
+    fields: object,
+    expected: ErrorCode | undefined,
+  ): Promise<AnswerOf<N> | undefined> {
+    const payload = { requestId: `f${(requests += 1)}`, ...fields };
+    const ack = await actor.client.raw(name, payload);
+    const result = v.parse(ResultSchema, ack);
+    same(name, result.ok ? undefined : result.code, expected);
+    actor.last = { name, payload, ack, by: actor.session };
+    if (!result.ok) return undefined;
+    return v.parse(ANSWERS[name], result.value) as AnswerOf<N>;
+  }
+}
+
+function newActor(client: SignalClient): Actor {
+  return { client, session: undefined, last: undefined };
+}
+
+function sessionOf(
+  role: ModelSession['role'],
+  room: ModelRoom,
+  grant: { sessionId: string; resumeSecret: string },
+  transportId: string,
+  epoch: number,
+): ModelSession {
+  return {
+    role,
+    room,
+    sessionId: grant.sessionId,
+    current: grant.resumeSecret,
+    previous: undefined,
+    spent: [],
+    ended: undefined,
+    transportId,
+    connected: false,
+    producers: new Map(),
+    dataProducerId: undefined,
+    epoch,
+  };
+}
+
+function idsOf(media: { consumers: readonly { producerId: string }[] } | null): string[] {
+  return (media?.consumers ?? []).map(({ producerId }) => producerId).toSorted();
+}
+
+function same(what: string, given: unknown, expected: unknown): void {
+  if (isDeepStrictEqual(given, expected)) return;
+  throw new Error(`${what}: ${JSON.stringify(given)}, and not ${JSON.stringify(expected)}`);
+}
