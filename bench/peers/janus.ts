@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePorts } from '../../tests/support/ports.ts';
 import {
   type Broadcaster,
   type Contender,

@@ -8,7 +8,7 @@ import type { AnswerOf } from '../../backend/src/protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '../../backend/src/protocol/version.ts';
 import { type Feedback, type Generator, pinned, type Stream } from '../loadgen/generator.ts';
 import { Caller } from '../support/caller.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePorts } from '../../tests/support/ports.ts';
 import {
   type Broadcaster,
   type Contender,

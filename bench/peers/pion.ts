@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
-import { freePorts } from '../support/ports.ts';
+import { freePorts } from '../../tests/support/ports.ts';
 import {
   type Broadcaster,
   type Contender,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Limits } from '../../config/limits.ts';
 import { ONE_ADDRESS_ENV } from '../../tests/support/one-address.ts';
-import { freePorts } from './ports.ts';
+import { freePorts } from '../../tests/support/ports.ts';
 
 export interface Counts {
   readonly sessions: number;

@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { Browser, Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser, openPage } from './support/browser.ts';
-import { freePort, TestServer } from './support/server.ts';
+import { freePorts } from '../support/ports.ts';
+import { TestServer } from './support/server.ts';
 import { statusIs } from './support/picture.ts';
 
 /** Somebody else's site: a page of another origin that shows the room in a frame. */
@@ -26,7 +27,7 @@ describe('R103 a room in somebody else’s page', () => {
   let stranger = '';
 
   beforeAll(async () => {
-    const [allowedPort, strangerPort] = [await freePort(), await freePort()];
+    const [allowedPort, strangerPort] = [await freePorts(), await freePorts()];
     allowed = `http://127.0.0.1:${allowedPort}`;
     stranger = `http://127.0.0.1:${strangerPort}`;
     server = await TestServer.start({ env: { EMBED_ORIGINS: allowed } });

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { join as joinPath } from 'node:path';
 import { expect, it } from 'vitest';
 import { broadcast, join, PROTOCOL } from './support/roles.ts';
-import { environment, freeMediaPorts, TestServer } from './support/server.ts';
+import { freePorts } from '../support/ports.ts';
+import { environment, TestServer } from './support/server.ts';
 import { SignalClient } from './support/signal-client.ts';
 import { until } from './support/until.ts';
 
@@ -51,7 +52,7 @@ it('R62 R61 while it drains: not ready, pages told, workers alive, nobody new', 
 it.each(['SIGTERM', 'SIGINT'] as const)(
   'R62 %s: pages are told, exit code 0, no worker stays',
   async (signal) => {
-    const mediaPort = await freeMediaPorts(2);
+    const mediaPort = await freePorts(2);
     const child = spawn(process.execPath, [MAIN], {
       env: {
         ...process.env,

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePorts } from '../../support/ports.ts';
 import { ONE_ADDRESS_ENV } from '../../support/one-address.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -27,7 +27,7 @@ export class TestServer {
   output = '';
 
   static async start(options: ServerOptions = {}): Promise<TestServer> {
-    const server = new TestServer(await freePort(), await freeMediaPort(), options);
+    const server = new TestServer(await freePorts(), await freePorts(2), options);
     await server.start();
     return server;
   }
@@ -111,32 +111,4 @@ export class TestServer {
     await exited;
     return child.exitCode;
   }
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-/** Below the ephemeral range, so that no other socket of this machine takes it by chance. */
-async function freeMediaPort(): Promise<number> {
-  for (let port = 20_000; port < 30_000; port += 10) {
-    const probe = createServer();
-    try {
-      probe.listen(port, '127.0.0.1');
-      await once(probe, 'listening');
-      return port;
-    } catch {
-      // Taken: the next one.
-    } finally {
-      probe.close();
-    }
-  }
-  throw new Error('no free media port');
 }

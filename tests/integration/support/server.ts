@@ -1,12 +1,10 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { type App, createApp } from '../../../backend/src/app.ts';
 import { createLog } from '../../../backend/src/observability/log.ts';
 import type { Metrics } from '../../../backend/src/observability/metrics.ts';
 import { readConfig } from '../../../config/env.ts';
 import { LIMITS, type Limits } from '../../../config/limits.ts';
 import { ONE_ADDRESS_LIMITS } from '../../support/one-address.ts';
+import { freePorts } from '../../support/ports.ts';
 import { SignalClient } from './signal-client.ts';
 
 export interface ServerOptions {
@@ -33,7 +31,7 @@ export class TestServer implements AsyncDisposable {
 
   static async start(options: ServerOptions = {}): Promise<TestServer> {
     const { workers = 1, limits, env, metrics, written } = options;
-    const mediaPort = await freeMediaPorts(workers);
+    const mediaPort = await freePorts(workers);
     const all: Limits = { ...LIMITS, ...ONE_ADDRESS_LIMITS, ...SIGNALLING_ONLY, ...limits };
     const config = readConfig({ ...environment(mediaPort, workers), PORT: '0', ...env });
     const app = await createApp(
@@ -104,30 +102,4 @@ export function environment(mediaPort: number, workers: number): Record<string, 
     ...(MEDIA_EGRESS_LIBRARY !== undefined && { MEDIA_EGRESS_LIBRARY }),
     ...(MEDIA_EGRESS_BATCHING !== undefined && { MEDIA_EGRESS_BATCHING }),
   };
-}
-
-/** The first of `count` ports in a row that are free for UDP and TCP. */
-export async function freeMediaPorts(count: number): Promise<number> {
-  for (let first = 42_000; first < 44_000; first += count) {
-    const ports = Array.from({ length: count }, (_, i) => first + i);
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
-  }
-  throw new Error('no free media ports');
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const tcp = createServer();
-  const udp = createSocket('udp4');
-  try {
-    tcp.listen(port, '127.0.0.1');
-    await once(tcp, 'listening');
-    udp.bind(port, '127.0.0.1');
-    await once(udp, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    tcp.close();
-    udp.close();
-  }
 }
