@@ -1,8 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { types } from 'mediasoup';
 import { chooseEgress } from '../../backend/src/media/egress.ts';
@@ -178,17 +175,17 @@ describe('R134 whether sending is batched is told', () => {
     expect(server.app.pool.ready).toBe(true);
   });
 
-  it.skipIf(process.platform !== 'linux')(
-    'unsupported where the library does not load',
-    async () => {
-      const library = join(tmpdir(), `onecast-no-library-${process.pid}.so`);
-      writeFileSync(library, 'no library');
-      vi.stubEnv('MEDIA_EGRESS_LIBRARY', library);
-      const config = readConfig({ ...AUTO, MEDIA_EGRESS_LIBRARY: library });
-      expect(await chooseEgress(config, LIMITS)).toEqual({
-        state: 'unsupported',
-        reason: expect.stringContaining('cannot be preloaded'),
-      });
-    },
-  );
+  it.skipIf(process.platform !== 'linux').each([
+    [{ MEDIA_EGRESS_LIBRARY: import.meta.filename }, 'cannot be preloaded'],
+    [{ MEDIASOUP_WORKER_BIN: '' }, 'MEDIASOUP_WORKER_BIN: is not set'],
+    // A library, but not ours.
+    [{ MEDIA_EGRESS_LIBRARY: 'libm.so.6' }, 'the worker does not load it'],
+  ])('unsupported with the reason where the worker would not have it: %j', async (env, reason) => {
+    const library = { MEDIA_EGRESS_LIBRARY: '/nowhere/egress.so' };
+    for (const [name, value] of Object.entries({ ...library, ...env })) vi.stubEnv(name, value);
+    expect(await chooseEgress(readConfig({ ...AUTO, ...library, ...env }), LIMITS)).toEqual({
+      state: 'unsupported',
+      reason: expect.stringContaining(reason),
+    });
+  });
 });

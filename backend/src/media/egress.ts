@@ -37,10 +37,12 @@ function probe(timeoutMs: number): Promise<{ said: string; complaint: string }> 
   const env = { ...process.env, EGRESS_PROBE: '1' };
   return new Promise((resolve) => {
     execFile(LAUNCHER, { env, timeout: timeoutMs }, (error, stdout, stderr) => {
-      // A worker that starts without the library ends by itself: mediasoup has not called it. What
-      // the loader has to say comes first.
-      const complaint = stderr.trim().split('\n')[0] || (error?.message ?? 'it does not load');
-      resolve({ said: stdout.trim(), complaint });
+      // Of the loader or of the launcher. A worker that starts without the library, being linked
+      // statically, ends by itself with a complaint that says nothing here.
+      const told = stderr.split('\n').find((line) => /LD_PRELOAD|is not set/.test(line));
+      const failed =
+        typeof error?.code === 'string' ? error.message : 'the worker does not load it';
+      resolve({ said: stdout.trim(), complaint: told?.trim() ?? failed });
     });
   });
 }

@@ -39,8 +39,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   readonly #limits: Limits;
   readonly #log: Log;
   readonly #metrics: Metrics;
-  /** mediasoup's own where undefined. */
-  readonly #workerBin: string | undefined;
+  readonly #egress: Egress;
   readonly #seats: (MediaWorker | undefined)[];
   readonly #watchdogs = new Map<types.Worker, Watchdog>();
   readonly #respawns = new Set<NodeJS.Timeout>();
@@ -73,7 +72,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     this.#limits = limits;
     this.#log = log;
     this.#metrics = metrics;
-    this.#workerBin = egress.state === 'on' ? egress.workerBin : config.workerBin;
+    this.#egress = egress;
     this.#seats = Array.from({ length: config.workers }, () => undefined);
   }
 
@@ -116,9 +115,11 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   }
 
   async #spawn(index: number): Promise<void> {
+    // mediasoup's own where undefined.
+    const { workerBin } = this.#egress.state === 'on' ? this.#egress : this.#config;
     const worker = await createWorker({
       logLevel: 'warn',
-      ...(this.#workerBin !== undefined && { workerBin: this.#workerBin }),
+      ...(workerBin !== undefined && { workerBin }),
     });
     keepSignalsToTheApp(worker);
     const log = this.#log.child({ worker: index, pid: worker.pid });
@@ -135,6 +136,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
       return;
     }
     const egress = EgressStats.of(worker.pid);
+    if (this.#egress.state === 'on' && !egress) log.warn('batched sending is not in this worker');
     const load = new WorkerLoad(this.#limits);
     const seat: MediaWorker = { index, worker, webRtcServer, egress, transports: 0, load };
     this.#seats[index] = seat;

@@ -23,9 +23,11 @@ export function tellEgress(egress: Egress, log: Log): void {
 }
 
 export function observeEgress(metrics: Metrics, egress: Egress, pool: WorkerPool): void {
-  metrics.series('gauge', 'onecast_egress_batching', 'Batched sending: 1 for its state.', () =>
-    STATES.map((state): Reading => [state === egress.state ? 1 : 0, { state }]),
-  );
+  metrics.series('gauge', 'onecast_egress_batching', 'Batched sending: 1 for its state.', () => {
+    const missing = egress.state === 'on' && pool.workers.some((worker) => !worker.egress);
+    const now = missing ? 'unsupported' : egress.state;
+    return STATES.map((state): Reading => [state === now ? 1 : 0, { state }]);
+  });
   const ofWorkers = (of: (figures: EgressFigures) => Reading[]) => () =>
     pool.workers.flatMap(({ index, egress: stats }) =>
       stats
