@@ -56,6 +56,7 @@ describe.each([
     found['publish, off air'] = await seriousFaults(publish.page);
     await publish.page.click('#start');
     await statusIs(publish.page, 'live');
+    await publish.page.click('#program summary');
     found['publish, on air'] = await seriousFaults(publish.page);
     await statusIs(waiting.page, 'live');
     found['join, live'] = await seriousFaults(waiting.page);

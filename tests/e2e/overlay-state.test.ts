@@ -12,6 +12,8 @@ import { TestServer } from './support/server.ts';
 const BOXES = join(import.meta.dirname, '../../docs/examples/boxes.py');
 const python = spawnSync('python3', ['--version']).status === 0;
 if (!python) console.warn('SKIPPED: the Python example. There is no python3 on this machine.');
+const curl = spawnSync('curl', ['--version']).status === 0;
+if (!curl) console.warn('SKIPPED: the command for a terminal. There is no curl on this machine.');
 const unavailable = networkUnavailable();
 if (unavailable) console.warn(`SKIPPED: state over a line that loses. ${unavailable}`);
 
@@ -65,6 +67,7 @@ describe('state that survives, and data from a program', () => {
   let browser: Browser;
   let publisher: Watched;
   let viewer: Watched;
+  let command = '';
 
   const openViewer = async () =>
     openPage(await browser.newContext(), `${server.url}/join/${ROOM}?debug`);
@@ -178,6 +181,36 @@ describe('state that survives, and data from a program', () => {
     expect(none.output).toContain('set ONECAST_SECRET');
   });
 
+  test('R128 the publisher’s page gives a command that works, and hides the secret until asked', async () => {
+    const { page } = publisher;
+    const secret = await secretOf(page, ROOM);
+    const shown = () => page.inputValue('#program-command');
+    // With the keyboard alone.
+    await page.focus('#program summary');
+    await page.keyboard.press('Enter');
+    expect(await shown()).not.toContain(secret);
+    await page.focus('#show-secret');
+    await page.keyboard.press('Enter');
+    expect(await shown()).toContain(secret);
+    await page.keyboard.press('Enter');
+    expect(await shown()).not.toContain(secret);
+    await page.click('#copy-program');
+    command = await pasted(page);
+    expect(command).toContain(secret);
+    expect(page.url()).not.toContain(secret);
+    await page.click('#show-secret');
+    await page.click('#program summary');
+    expect(await shown()).not.toContain(secret);
+  });
+
+  test.skipIf(!curl)('R128 the command draws on every viewer’s screen', async () => {
+    const { stdout } = spawnSync('sh', ['-c', command]);
+    expect(stdout.toString()).toBe('{"accepted":1,"refused":[]}');
+    await expect
+      .poll(() => viewer.page.evaluate(inkOnOverlay), { timeout: 30_000, interval: 50 })
+      .toBeGreaterThan(0);
+  });
+
   test('no page has raised an error or been held back by the security policy', () => {
     expect([...publisher.faults, ...viewer.faults]).toEqual([]);
   });
@@ -249,6 +282,26 @@ describe.skipIf(unavailable !== undefined)('state over a line that loses', () =>
     expect([...publisher.faults, ...viewer.faults, ...late.faults]).toEqual([]);
   });
 });
+
+/** What is on the clipboard. A page of ours may not read it, so a person's way is taken. */
+async function pasted(page: Page): Promise<string> {
+  const other = await page.context().newPage();
+  await other.setContent('<textarea></textarea>');
+  await other.focus('textarea');
+  await other.keyboard.press('Control+V');
+  const text = await other.inputValue('textarea');
+  await other.close();
+  return text;
+}
+
+/** Runs in the page: how much of the overlay's canvas is drawn on. */
+function inkOnOverlay(): number {
+  const canvas = document.querySelector<HTMLCanvasElement>('#overlay');
+  const context = canvas?.getContext('2d');
+  if (!canvas || !context || canvas.width === 0) return 0;
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((value, i) => i % 4 === 3 && value > 0).length;
+}
 
 /** The Python example as a process. */
 class Boxes {

@@ -31,6 +31,7 @@ import { OnAirMemory } from './on-air-memory.ts';
 import { bindOverlayCard } from './overlay-card.ts';
 import { OverlayControl } from './overlay-control.ts';
 import { bindPreview } from './preview.ts';
+import { bindProgramCard } from './program-card.ts';
 import { bindShareCard } from './share-card.ts';
 
 defineElements();
@@ -80,6 +81,7 @@ function publishRoom(room: RoomId): void {
   bindDevicesCard(camera, microphone, devices);
   bindOverlayCard(overlay, overlaySources);
   bindShareCard(room, page, lacksToken);
+  bindProgramCard({ room, connection, token: page.tokens ? token.value : null });
   bindBroadcast({
     room,
     connection,

@@ -1,6 +1,6 @@
 import type { RoomId } from '#protocol/ids.ts';
 import type { PageConfig } from '#protocol/signalling.ts';
-import { copyOnClick } from '../ui/copy-button.ts';
+import { copyOnClick, textOf } from '../ui/copy-button.ts';
 import { find, setText } from '../ui/elements.ts';
 import { QrCode } from '../ui/qr-code.ts';
 import { embedCode, isLoopbackHost, joinUrl } from '../ui/room-link.ts';
@@ -35,5 +35,5 @@ function bindField(input: string, button: string, text: string): void {
   const field = find(input, HTMLInputElement);
   field.value = text;
   field.addEventListener('focus', () => field.select());
-  copyOnClick(find(button, HTMLButtonElement), field);
+  copyOnClick(find(button, HTMLButtonElement), textOf(field));
 }

@@ -1,10 +1,27 @@
 const SAID_MS = 2000;
 
+/** What a button copies. */
+export interface Copied {
+  text(): string;
+  /** Makes the text ready for the person's own copy command. */
+  select(): void;
+}
+
+export function textOf(field: HTMLInputElement): Copied {
+  return {
+    text: () => field.value,
+    select: () => {
+      field.focus();
+      field.select();
+    },
+  };
+}
+
 /**
- * Makes a button copy what stands in `field`, and say so for a moment. Where the clipboard is closed to this page
- * (plain http), the field is selected instead, ready for the person's own copy command.
+ * Makes a button copy, and say so for a moment. Where the clipboard is closed to this page (plain
+ * http), the text is selected instead.
  */
-export function copyOnClick(button: HTMLButtonElement, field: HTMLInputElement): void {
+export function copyOnClick(button: HTMLButtonElement, copied: Copied): void {
   const label = button.textContent;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const say = (words: string) => {
@@ -15,8 +32,7 @@ export function copyOnClick(button: HTMLButtonElement, field: HTMLInputElement):
     }, SAID_MS);
   };
   const selectInstead = () => {
-    field.focus();
-    field.select();
+    copied.select();
     say('Selected');
   };
   button.addEventListener('click', () => {
@@ -26,6 +42,6 @@ export function copyOnClick(button: HTMLButtonElement, field: HTMLInputElement):
       selectInstead();
       return;
     }
-    clipboard.writeText(field.value).then(() => say('Copied'), selectInstead);
+    clipboard.writeText(copied.text()).then(() => say('Copied'), selectInstead);
   });
 }
