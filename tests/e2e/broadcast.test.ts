@@ -82,6 +82,24 @@ describe('one publisher, three viewers', () => {
     }
   });
 
+  test('R80 R89 the metrics count what flows, and no honest page is refused', async () => {
+    const flowed = async (direction: string) =>
+      server.metric(`onecast_media_bytes_total{direction="${direction}"}`);
+    for (const direction of ['in', 'out']) {
+      await expect
+        .poll(async () => flowed(direction), { timeout: 60_000, interval: 100 })
+        .toBeGreaterThan(100_000);
+    }
+    expect(await server.metric('onecast_viewers')).toBe(3);
+    expect(await server.metric('onecast_overlay_messages_total{fate="taken"}')).toBeGreaterThan(0);
+    for (const code of ['too-many', 'bitrate-exceeded', 'overlay-flood', 'bad-request']) {
+      expect([code, await server.metric(`onecast_refused_total{code="${code}"}`)]).toEqual([
+        code,
+        0,
+      ]);
+    }
+  });
+
   test('R1 the decoded pixels are the publisher’s', async () => {
     for (const { page } of viewers) {
       const colours = await quarterColours(page);

@@ -42,6 +42,14 @@ export class TestServer {
     return `http://${this.#options.address ?? '127.0.0.1'}:${this.port}`;
   }
 
+  /** One series as `/metrics` has it; 0 where it is missing. */
+  async metric(series: string): Promise<number> {
+    const port = /"metricsPort":(\d+)/.exec(this.output)?.[1];
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+    return Number(line?.slice(series.length) ?? 0);
+  }
+
   get pid(): number {
     const pid = this.#process?.pid;
     if (pid === undefined) throw new Error('the server is not running');
