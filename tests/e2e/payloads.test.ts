@@ -1,0 +1,215 @@
+/** Script wherever a page shows what somebody else wrote: none of it runs, all of it is text. */
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import payloads from '../corpus/payloads.json' with { type: 'json' };
+import { launchBrowser, openPage, type Watched } from './support/browser.ts';
+import { framesAdvance, statusIs } from './support/picture.ts';
+import { TestServer } from './support/server.ts';
+
+/** What a page has noticed; `channel` is the publisher's own way to its viewers. */
+interface Trap {
+  ran: string[];
+  violations: string[];
+  channel?: RTCDataChannel;
+}
+declare global {
+  var trap: Trap;
+}
+
+/** Before any page of the context is opened. */
+async function setTrap(context: BrowserContext): Promise<void> {
+  await context.addInitScript((labels) => {
+    const seen: Trap = { ran: [], violations: [] };
+    globalThis.trap = seen;
+    const run = (what: unknown) => seen.ran.push(String(what));
+    Object.assign(globalThis, { pwned: run, alert: run, confirm: run, prompt: run });
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+      seen.violations.push(`${violatedDirective} ${blockedURI}`);
+    });
+    const { prototype } = RTCPeerConnection;
+    // oxlint-disable-next-line typescript/unbound-method -- called with its own object below
+    const { createDataChannel } = prototype;
+    prototype.createDataChannel = function channel(...args) {
+      const made = createDataChannel.apply(this, args);
+      seen.channel = made;
+      return made;
+    };
+    // Devices whose makers mean harm.
+    const { mediaDevices } = navigator;
+    if (!mediaDevices) return;
+    const enumerateDevices = mediaDevices.enumerateDevices.bind(mediaDevices);
+    mediaDevices.enumerateDevices = async () => {
+      const devices = await enumerateDevices();
+      return devices.flatMap((device) =>
+        labels.map((label) => ({ ...device.toJSON(), kind: device.kind, label })),
+      );
+    };
+  }, payloads);
+}
+
+describe('R75 foreign text in a real browser', () => {
+  let server: TestServer;
+  let browser: Browser;
+  let context: BrowserContext;
+  let publisher: Watched;
+  let viewer: Watched;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    browser = await launchBrowser();
+    context = await browser.newContext();
+    await setTrap(context);
+    publisher = await openPage(context, `${server.url}/publish/payloads`);
+    await publisher.page.click('#start');
+    await statusIs(publisher.page, 'live');
+    viewer = await openPage(context, `${server.url}/join/payloads`);
+    await statusIs(viewer.page, 'live');
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+  afterEach(async () => {
+    for (const { page, faults } of [publisher, viewer]) await expectNothingRan(page, faults);
+    await framesAdvance(viewer.page, 5);
+  });
+
+  async function expectNothingRan(page: Page, faults: readonly string[]): Promise<void> {
+    const seen = await page.evaluate(() => ({
+      ran: trap.ran,
+      violations: trap.violations,
+      elements: [...document.querySelectorAll('.poison')].map(({ outerHTML }) => outerHTML),
+      polluted: 'polluted' in {},
+    }));
+    expect(seen).toEqual({ ran: [], violations: [], elements: [], polluted: false });
+    expect(faults).toEqual([]);
+  }
+
+  /** What the viewer's page says after so many further frames. */
+  async function picture(frames: number): Promise<string | null> {
+    await framesAdvance(viewer.page, frames);
+    return viewer.page.getAttribute('#status', 'data-status');
+  }
+
+  /** Straight onto the publisher's data channel, past its page. */
+  async function sendOverlay(messages: readonly unknown[]): Promise<void> {
+    await publisher.page.evaluate(
+      (texts) => {
+        const { channel } = trap;
+        if (!channel) throw new Error('the publisher has no data channel');
+        for (const text of texts) channel.send(text);
+      },
+      messages.map((message) => JSON.stringify(message)),
+    );
+  }
+
+  test('the trap sees what would run, and what the policy holds back', async () => {
+    const { page } = await openPage(context, `${server.url}/`);
+    await page.evaluate(() => {
+      const { pwned } = globalThis as unknown as { pwned: (what: string) => void };
+      pwned('trap');
+      const image = document.createElement('img');
+      image.className = 'poison';
+      image.src = 'https://evil.example/x.png';
+      document.body.append(image);
+    });
+    await page.waitForFunction(() => trap.violations.length > 0);
+    await expect(expectNothingRan(page, [])).rejects.toThrow('trap');
+    await page.close();
+  });
+
+  test('data under topics of its own is shown to the letter', async () => {
+    await viewer.page.click('#data-toggle');
+    await sendOverlay([
+      { kind: 'data', topic: 'payloads', seq: 1_000, capturedAt: 0, data: payloads },
+      {
+        kind: 'data',
+        topic: 'names',
+        seq: 1_000,
+        capturedAt: 0,
+        data: Object.fromEntries(payloads.map((payload) => [payload, payload])),
+      },
+      // Topics that are names of every object.
+      { kind: 'data', topic: 'constructor', seq: 1_000, capturedAt: 0, data: 'a' },
+      { kind: 'data', topic: '__proto__', seq: 1_000, capturedAt: 0, data: { polluted: 1 } },
+    ]);
+    const shown = viewer.page.locator('#topics');
+    await expect.poll(() => shown.textContent(), { timeout: 30_000 }).toContain('__proto__');
+    const text = (await shown.textContent()) ?? '';
+    const [first = ''] = payloads;
+    expect(text).toContain(JSON.stringify(first).slice(1, -1));
+  });
+
+  test('labels and text are drawn, in whatever shape they come', async () => {
+    await sendOverlay(
+      payloads.flatMap((payload, i) => {
+        const word = payload.slice(0, 200);
+        const common = { kind: 'shapes', capturedAt: 0, seq: 2_000 + i };
+        const at = { x: 0.1, y: (i % 10) / 10 };
+        return [
+          { ...common, topic: 'a', shapes: [{ type: 'label', ...at, text: word }] },
+          { ...common, topic: 'b', shapes: [{ type: 'text', ...at, text: payload, size: 0.05 }] },
+          {
+            ...common,
+            topic: 'c',
+            shapes: [{ type: 'box', ...at, width: 0.2, height: 0.1, label: word }],
+          },
+          // What is no colour, no track, no topic never reaches the canvas.
+          { ...common, topic: 'd', shapes: [{ type: 'label', ...at, text: 'x', color: payload }] },
+          { ...common, topic: payload, shapes: [] },
+        ];
+      }),
+    );
+    expect(await picture(30)).toBe('live');
+  });
+
+  test('what is no message at all', async () => {
+    await publisher.page.evaluate((texts) => {
+      for (const text of texts) trap.channel?.send(text);
+      trap.channel?.send(new Uint8Array([0, 159, 146, 150]));
+      trap.channel?.send('{"__proto__":{"polluted":1},"kind":"shapes"}');
+      trap.channel?.send(
+        '{"kind":"data","topic":"p","seq":9000,"capturedAt":0,"data":{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}}',
+      );
+    }, payloads);
+    expect(await picture(10)).toBe('live');
+  });
+
+  test('the publisher’s note, on its own page and on the viewers’', async () => {
+    await publisher.page.selectOption('#overlay-source', 'note');
+    for (const payload of payloads) {
+      await publisher.page.fill('#note', payload.replaceAll('\0', '').slice(0, 200));
+      expect(await picture(2)).toBe('live');
+    }
+  });
+
+  test('labels of cameras and microphones', async () => {
+    const options = publisher.page.locator('#camera option');
+    const labels = await options.allTextContents();
+    for (const payload of payloads.slice(0, 4)) expect(labels).toContain(payload);
+  });
+
+  test.each(['join', 'publish', 'embed'])('names of rooms that are none: /%s/…', async (where) => {
+    const page = await context.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', ({ message }) => faults.push(message));
+    for (const payload of payloads) {
+      // A half of a pair is no part of an address.
+      const name = encodeURIComponent(payload.toWellFormed());
+      const address = `${server.url}/${where}/${name}`;
+      const response = await page.goto(address);
+      const isRoom = /^[A-Za-z0-9_-]{3,64}$/.test(payload);
+      expect([payload, response?.status()]).toEqual([payload, isRoom ? 200 : 404]);
+      // The page that says so does not say it back.
+      expect(isRoom || !(await (await fetch(address)).text()).includes(payload)).toBe(true);
+      await expectNothingRan(page, faults);
+    }
+    // Behind the address, where only the page itself looks.
+    await page.goto(
+      `${server.url}/${where}/payloads-hash?x=<img src=x onerror=pwned(1)>#<img src=x onerror=pwned(1)>`,
+    );
+    await page.waitForSelector('html[data-ready="true"]', { state: 'attached' });
+    await expectNothingRan(page, faults);
+    await page.close();
+  });
+});
