@@ -84,7 +84,9 @@ async function measure(setting: Setting, methods: readonly (typeof METHODS)[numb
         ...figuresOf(seen, sent),
       };
       rows.set(id, row);
-      say(`${id}: ${row.exact} % exact of ${row.drawn}, ${JSON.stringify(row.histogram)}`);
+      say(
+        `${id}: ${row.exact} % exact of ${row.compared}, ${JSON.stringify(row.histogram)}; late ${JSON.stringify(row.lateHistogram)}`,
+      );
       save();
     }
   } finally {
@@ -108,31 +110,19 @@ function save(): Report {
 }
 
 function print(all: readonly SyncRow[]): void {
-  const head = [
-    'row',
-    'drawn',
-    'exact %',
-    'p50',
-    'p99',
-    'max',
-    'frames',
-    'any %',
-    'own %',
-    'at last %',
-  ];
+  const head = 'row,frames,exact %,p50,p99,max,in time %,any %,own %,at last %,left out'.split(',');
   const cells = all.map((row) =>
     [
       row.id,
-      row.drawn,
+      row.compared,
       row.exact,
       row.p50,
       row.p99,
       row.max,
-      row.frames,
+      row.inTime,
       row.withOverlay,
       row.ownAtOnce,
       row.ownAtLast,
-      row.standIns,
       row.unsure + row.unreadable,
     ].map(String),
   );

@@ -4,27 +4,26 @@ import type { SentMessage } from './publisher.ts';
 import type { SeenFrame } from './viewer.ts';
 
 export interface SyncFigures {
-  /**
-   * Times that another message was drawn, as a frame appeared or while it stood there. Only on frames
-   * of which the publisher has made a message: others can have none of their own.
-   */
-  readonly drawn: number;
-  /** Times that one was drawn on a frame of which there is none: that of the last frame before it. */
-  readonly standIns: number;
-  /** Of those, % that were drawn on the frame that they were made from. */
+  /** Frames whose message had come when they appeared, as far as both could be read. */
+  readonly compared: number;
+  /** Of those, % that appeared with exactly the overlay that was made from them. */
   readonly exact: number;
-  /** Frames between the two, without the sign. */
+  /** Frames between the picture and the overlay that appeared with it, without the sign. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
-  /** Draws by their error: positive where the overlay is behind the picture. */
+  /** Frames by that error: positive where the overlay is behind the picture. */
   readonly histogram: Readonly<Record<string, number>>;
-  /** Frames of which the publisher has made a message, as far as they could be read. */
+  /** All frames of which the publisher has made a message. */
   readonly frames: number;
-  /** Of those, % that had any overlay when they appeared, their own then, their own at last. */
+  /** Of those, % whose message had come in time. */
+  readonly inTime: number;
+  /** Of those, % that appeared with any overlay, with their own, and that had their own at last. */
   readonly withOverlay: number;
   readonly ownAtOnce: number;
   readonly ownAtLast: number;
+  /** The error of those whose message was late or lost: they keep the one before. */
+  readonly lateHistogram: Readonly<Record<string, number>>;
   /** Frames by the method that the page says it has used. */
   readonly methods: Readonly<Record<string, number>>;
   /** Frames left out: the number on the picture can't be read, or may be that of the next one. */
@@ -40,58 +39,61 @@ const SAME_CYCLE_MS = (BARCODE.cycle / 30 / 2) * 1_000;
 export function figuresOf(seen: readonly SeenFrame[], sent: readonly SentMessage[]): SyncFigures {
   const wasSent = sentNumbers(sent);
   const errors: number[] = [];
+  const lateErrors: number[] = [];
   const methods: Record<string, number> = {};
   const widths: Record<string, number> = {};
   const counts = {
     frames: 0,
     unreadable: 0,
     unsure: 0,
-    standIns: 0,
+    inTime: 0,
     covered: 0,
     atOnce: 0,
     atLast: 0,
   };
-  let before = seen[0]?.overlay ?? null;
   for (const frame of seen) {
-    const { picture, overlay, overlayAtEnd } = frame;
+    const { picture, overlay, overlayAtEnd, inTime } = frame;
     count(methods, frame.method ?? 'none');
     count(widths, frame.width);
-    const drawn = [overlay, overlayAtEnd].filter(
-      (each, i, both) => each !== null && each !== (both[i - 1] ?? before),
-    );
-    before = overlayAtEnd;
     if (picture === null) counts.unreadable += 1;
     else if (!isSure(frame)) counts.unsure += 1;
-    else if (!wasSent(picture, frame.at)) counts.standIns += drawn.length;
-    else {
-      for (const each of drawn) if (each !== null) errors.push(barcodeDistance(picture, each));
+    else if (wasSent(picture, frame.at)) {
       counts.frames += 1;
-      if (overlay !== null) counts.covered += 1;
+      if (inTime) counts.inTime += 1;
       if (overlay === picture) counts.atOnce += 1;
       if (overlayAtEnd === picture) counts.atLast += 1;
+      if (overlay === null) continue;
+      counts.covered += 1;
+      (inTime ? errors : lateErrors).push(barcodeDistance(picture, overlay));
     }
   }
   const sizes = errors.map(Math.abs).sort((a, b) => a - b);
   const at = (share: number) => sizes[Math.max(0, Math.ceil(share * sizes.length) - 1)] ?? 0;
-  const histogram: Record<string, number> = {};
-  for (const error of errors.toSorted((a, b) => a - b)) count(histogram, error);
+  const percentOfFrames = (part: number) => percent(part, counts.frames);
   return {
-    drawn: errors.length,
+    compared: errors.length,
     exact: percent(errors.filter((error) => error === 0).length, errors.length),
     p50: at(0.5),
     p99: at(0.99),
     max: at(1),
-    histogram,
-    standIns: counts.standIns,
+    histogram: histogramOf(errors),
     frames: counts.frames,
-    withOverlay: percent(counts.covered, counts.frames),
-    ownAtOnce: percent(counts.atOnce, counts.frames),
-    ownAtLast: percent(counts.atLast, counts.frames),
+    inTime: percentOfFrames(counts.inTime),
+    withOverlay: percentOfFrames(counts.covered),
+    ownAtOnce: percentOfFrames(counts.atOnce),
+    ownAtLast: percentOfFrames(counts.atLast),
+    lateHistogram: histogramOf(lateErrors),
     methods,
     unreadable: counts.unreadable,
     unsure: counts.unsure,
     widths,
   };
+}
+
+function histogramOf(errors: readonly number[]): Record<string, number> {
+  const histogram: Record<string, number> = {};
+  for (const error of errors.toSorted((a, b) => a - b)) count(histogram, error);
+  return histogram;
 }
 
 /** Whether the picture that was read is the one that was drawn on. */

@@ -23,6 +23,18 @@ export function codeShapes(number: number): Shape[] {
   return shapes;
 }
 
+/** The number that such shapes spell. */
+export function codeOf(shapes: readonly Shape[]): number {
+  let number = 0;
+  for (const shape of shapes) {
+    const x = shape.type === 'polyline' ? shape.points[0]?.[0] : undefined;
+    if (x === undefined) continue;
+    const place = Math.round((x - PLACES.left) / PLACES.step);
+    if (place > 0) number |= 1 << (PLACES.count - 1 - place);
+  }
+  return number;
+}
+
 /** The number drawn over the video's picture; undefined where there is none. */
 export function readCode(canvas: HTMLCanvasElement, video: HTMLVideoElement): number | undefined {
   const context = canvas.getContext('2d');
@@ -49,12 +61,17 @@ export function overlayCodeScript(): string {
   return `globalThis.overlayCode = (() => {
     const PLACES = ${JSON.stringify(PLACES)};
     ${codeShapes.toString()}
+    ${codeOf.toString()}
     ${readCode.toString()}
-    return { shapes: codeShapes, read: readCode };
+    return { shapes: codeShapes, of: codeOf, read: readCode };
   })();`;
 }
 
 declare global {
   /** In pages that `overlayCodeScript` was run in. */
-  var overlayCode: { readonly shapes: typeof codeShapes; readonly read: typeof readCode };
+  var overlayCode: {
+    readonly shapes: typeof codeShapes;
+    readonly of: typeof codeOf;
+    readonly read: typeof readCode;
+  };
 }

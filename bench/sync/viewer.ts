@@ -9,6 +9,7 @@
  * such time; there a second one is taken after the overlay was drawn, and frames during which the
  * picture went on are counted.
  */
+import type { Shape } from '../../backend/src/protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/join/frame-debug.ts';
 import type { MatchMethod } from '../../frontend/src/overlay/frame-match.ts';
 import { barcodeScript } from '../../tests/support/barcode.ts';
@@ -20,6 +21,8 @@ export interface SeenFrame
   readonly at: number;
   /** Number on the picture; null where it can't be read. */
   readonly picture: number | null;
+  /** Whether the message made of this frame had come when the frame appeared. */
+  readonly inTime: boolean;
   /** The same after the overlay was drawn. */
   readonly pictureAfter: number | null;
   /** Number on the overlay's canvas as the frame appears; null where nothing is drawn. */
@@ -92,6 +95,24 @@ function install(): void {
     if (!found) throw new Error('this is no viewer page with ?debug');
     return found;
   };
+  // When the message of each number has come; heard of before the page hears of it.
+  const cameAt = new Map<number, number>();
+  const sameCycleMs = 3_000;
+  const make = Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'createDataChannel')
+    ?.value as (
+    this: RTCPeerConnection,
+    ...args: Parameters<RTCPeerConnection['createDataChannel']>
+  ) => RTCDataChannel;
+  RTCPeerConnection.prototype.createDataChannel = function create(...args) {
+    const channel = make.apply(this, args);
+    channel.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+      if (typeof data !== 'string') return;
+      const message = JSON.parse(data) as { topic?: string; shapes?: Shape[] };
+      if (message.topic !== 'sync' || !message.shapes) return;
+      cameAt.set(overlayCode.of(message.shapes), performance.now());
+    });
+    return channel;
+  };
   const bench: ViewerBench = {
     get frames() {
       return frames;
@@ -119,6 +140,9 @@ function install(): void {
           ? Math.abs(first.timestamp - record.mediaTime * 1e6) < 2 &&
             after?.timestamp === first.timestamp
           : null;
+        const now = performance.now();
+        const picture = barcode.grab(first) ?? null;
+        const came = picture === null ? undefined : cameAt.get(picture);
         const drawn = overlayCode.read(canvas, video) ?? null;
         const { rtpTimestamp, number, method, delayMs, late, dropped } = record;
         frames.push({
@@ -128,8 +152,9 @@ function install(): void {
           delayMs,
           late,
           dropped,
-          at: performance.timeOrigin + performance.now(),
-          picture: barcode.grab(first) ?? null,
+          at: performance.timeOrigin + now,
+          picture,
+          inTime: came !== undefined && now - came < sameCycleMs,
           pictureAfter: after ? (barcode.grab(after) ?? null) : null,
           overlay: drawn,
           overlayAtEnd: drawn,
