@@ -1,5 +1,5 @@
 import type { FrameName } from '#protocol/overlay.ts';
-import type { AnalyserWants, ToAnalyser } from './messages.ts';
+import type { AnalyserWants, Picture, ToAnalyser } from './messages.ts';
 
 /** More than sources there are on a page. */
 const ANALYSERS_MAX = 4;
@@ -13,7 +13,7 @@ interface Analyser {
   lastAt: number;
 }
 
-/** Reads the camera's frames, names each, and passes them on to analysers that have time. */
+/** Passes named frames on to analysers that have time; reads them from the camera where it can. */
 export class CapturedFrames {
   readonly #name: (frame: VideoFrame) => FrameName;
   readonly #analysers: Analyser[] = [];
@@ -21,6 +21,11 @@ export class CapturedFrames {
 
   constructor(name: (frame: VideoFrame) => FrameName) {
     this.#name = name;
+  }
+
+  /** Whether anybody wants more than names. */
+  get wantsPictures(): boolean {
+    return this.#analysers.some(({ wants }) => wants.frames);
   }
 
   /** The frames from now on; those before end. */
@@ -50,7 +55,7 @@ export class CapturedFrames {
       const { value: frame, done } = await reader.read();
       if (done) return;
       try {
-        if (reader === this.#reader) this.#pass(frame);
+        if (reader === this.#reader) this.show(frame, this.#name(frame));
       } finally {
         // A camera stops when too many of its frames are held.
         frame.close();
@@ -58,15 +63,16 @@ export class CapturedFrames {
     }
   }
 
-  #pass(frame: VideoFrame): void {
-    const name = this.#name(frame);
+  /** Without a picture: to those who want names only. The picture stays the caller's. */
+  show(frame: VideoFrame | undefined, name: FrameName): void {
     const now = performance.now();
     for (const analyser of this.#analysers) {
       const { port, wants } = analyser;
       if (!analyser.idle || now - analyser.lastAt < wants.everyMs) continue;
+      if (wants.frames && !frame) continue;
       analyser.idle = false;
       analyser.lastAt = now;
-      const picture = wants.frames ? frame.clone() : undefined;
+      const picture: Picture | undefined = wants.frames ? frame?.clone() : undefined;
       const message: ToAnalyser = { picture, name };
       port.postMessage(message, picture ? [picture] : []);
     }

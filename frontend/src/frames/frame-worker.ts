@@ -33,6 +33,11 @@ export class FrameWorker<Message extends { readonly kind: string }> {
     });
   }
 
+  /** Whether transforms can be put on anything. */
+  get running(): boolean {
+    return this.#running && typeof RTCRtpScriptTransform !== 'undefined';
+  }
+
   post(message: unknown, transfer: Transferable[] = []): void {
     this.#worker?.postMessage(message, transfer);
   }
@@ -43,7 +48,7 @@ export class FrameWorker<Message extends { readonly kind: string }> {
    */
   attach(end: RTCRtpSender | RTCRtpReceiver, options: unknown): void {
     const worker = this.#worker;
-    if (!worker || !this.#running || typeof RTCRtpScriptTransform === 'undefined') return;
+    if (!worker || !this.running) return;
     end.transform = new RTCRtpScriptTransform(worker, options);
   }
 

@@ -28,7 +28,11 @@ export type ToSendWorker =
       readonly port: MessagePort;
       readonly wants: AnalyserWants;
     }
-  | { readonly kind: 'forget'; readonly id: number };
+  | { readonly kind: 'forget'; readonly id: number }
+  /** Said once, where the browser hands out no captured frames. */
+  | { readonly kind: 'uncaptured' }
+  /** There: what the preview shows, while nothing better comes. */
+  | { readonly kind: 'preview'; readonly port: MessagePort };
 
 export interface AnalyserWants {
   /** Without them: only their names. */

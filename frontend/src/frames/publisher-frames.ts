@@ -26,8 +26,8 @@ const BUFFERED_FRAMES = 4;
 
 /**
  * The publisher's side of the tags: numbers what the camera captures, tags what is sent, and shows
- * captured frames to overlay sources. Where the browser does not hand out captured frames, sources
- * see the preview's, which have a time and no number.
+ * captured frames to overlay sources. Where the browser does not hand out captured frames, what is sent
+ * is numbered instead, and sources see that or, while nothing is sent, the preview.
  */
 export class PublisherFrames {
   readonly #preview: HTMLVideoElement;
@@ -44,6 +44,7 @@ export class PublisherFrames {
       () => new Worker(new URL('./send-worker.ts', import.meta.url), { type: 'module' }),
       () => {},
     );
+    if (!handsOutFrames()) this.#post({ kind: 'uncaptured' });
   }
 
   /** The track that is sent, or will be; it stays the caller's. */
@@ -112,19 +113,33 @@ export class PublisherFrames {
   }
 
   #add(port: MessagePort, wants: AnalyserWants, end: () => void): () => void {
-    const stopPassing =
-      globalThis.MediaStreamTrackProcessor === undefined
-        ? passPreviewFrames(this.#preview, port, wants)
-        : this.#passCaptured(port, wants);
+    let stopPassing: (() => void) | undefined;
+    const pass = () => {
+      if (this.#stops.has(stop)) stopPassing = this.#pass(port, wants);
+    };
     const stop = () => {
       if (!this.#stops.delete(stop)) return;
-      stopPassing();
+      stopPassing?.();
       end();
       this.#update();
     };
     this.#stops.add(stop);
     this.#update();
+    void this.#worker.started.then(pass);
     return stop;
+  }
+
+  #pass(port: MessagePort, wants: AnalyserWants): () => void {
+    if (handsOutFrames()) return this.#passCaptured(port, wants);
+    if (!this.#worker.running) return passPreviewFrames(this.#preview, port, wants);
+    const { port1, port2 } = new MessageChannel();
+    this.#post({ kind: 'preview', port: port2 }, [port2]);
+    const stopPreview = passPreviewFrames(this.#preview, port1, wants);
+    const stopSent = this.#passCaptured(port, wants);
+    return () => {
+      stopPreview();
+      stopSent();
+    };
   }
 
   #passCaptured(port: MessagePort, wants: AnalyserWants): () => void {
@@ -149,4 +164,8 @@ export class PublisherFrames {
   #post(message: ToSendWorker, transfer: Transferable[] = []): void {
     this.#worker.post(message, transfer);
   }
+}
+
+function handsOutFrames(): boolean {
+  return globalThis.MediaStreamTrackProcessor !== undefined;
 }

@@ -5,29 +5,33 @@
 import { CapturedFrames } from './captured-frames.ts';
 import type { ToSendWorker, WorkerReady } from './messages.ts';
 import { Numbering } from './numbering.ts';
+import { SentPictures } from './sent-pictures.ts';
 import { appendTag, TAGGABLE_CODECS } from './tag.ts';
 import { onEncodedFrames } from './transform.ts';
 
-const numbering = new Numbering((at) => performance.timeOrigin + at);
+const wall = (at: number) => performance.timeOrigin + at;
+const numbering = new Numbering(wall);
 const captured = new CapturedFrames((frame) =>
   numbering.captured(frame.timestamp, performance.now()),
 );
 
-onEncodedFrames((options) => {
+/** Where the page is handed no captured frames. */
+let sent: SentPictures | undefined;
+
+onEncodedFrames((options, askForKeyFrame) => {
   // Not every browser says with the frame what it was encoded with.
   const told = typeof options === 'string' ? options : '';
   return (frame) => {
     const metadata = frame.getMetadata();
     const codec = (metadata.mimeType ?? told).toLowerCase();
     if (!TAGGABLE_CODECS.includes(codec)) return;
-    const tag = numbering.encoded(
-      {
-        ssrc: metadata.synchronizationSource ?? 0,
-        rtpTimestamp: metadata.rtpTimestamp ?? frame.timestamp,
-        width: metadata.width ?? 0,
-      },
-      performance.now(),
-    );
+    const now = performance.now();
+    const ssrc = metadata.synchronizationSource ?? 0;
+    const rtpTimestamp = metadata.rtpTimestamp ?? frame.timestamp;
+    const isKey = frame.type === 'key';
+    const tag = sent
+      ? sent.take({ ssrc, rtpTimestamp, isKey, data: frame.data }, now, askForKeyFrame)
+      : numbering.encoded({ ssrc, rtpTimestamp, width: metadata.width ?? 0 }, now);
     frame.data = appendTag(frame.data, tag);
   };
 });
@@ -40,6 +44,11 @@ addEventListener('message', ({ data }: MessageEvent<ToSendWorker>) => {
       return captured.add(data.id, data.port, data.wants);
     case 'forget':
       return captured.forget(data.id);
+    case 'preview':
+      return sent?.followPreview(data.port);
+    case 'uncaptured':
+      sent = new SentPictures(captured, wall);
+      return;
     default:
       return data satisfies never;
   }
