@@ -7,6 +7,8 @@ import express from 'express';
 import type { Config } from '../../config/env.ts';
 import type { Limits } from '../../config/limits.ts';
 import { Authority } from './auth/authority.ts';
+import { clientAddress, trustOf } from './http/client-address.ts';
+import { joinApi } from './http/join-api.ts';
 import { MetricsServer } from './http/metrics.ts';
 import { builtPages, devPages } from './http/pages.ts';
 import { overlayApi } from './http/overlay-api.ts';
@@ -23,7 +25,9 @@ import { Metrics } from './observability/metrics.ts';
 import { observeServer } from './observability/server-series.ts';
 import { PROTOCOL_VERSION } from './protocol/version.ts';
 import { RoomRegistry } from './rooms/room-registry.ts';
-import { Gateway } from './signalling/gateway.ts';
+import { AddressLimits } from './signalling/address-limits.ts';
+import { Entrances } from './signalling/entrances.ts';
+import { Gateway, originAllowed } from './signalling/gateway.ts';
 
 export interface App {
   /** The port pages are served on (PORT=0 takes a free one). */
@@ -79,10 +83,22 @@ export async function createApp(
       : await builtPages(join(FRONTEND, 'dist'));
     closers.push(() => pages.close());
     const isReady = () => !draining && pool.ready;
-    const api = overlayApi({ registry, authority, limits, log, metrics });
-    mountRoutes(app, { log, page, pages, api, security: config, isReady });
+    const addresses = new AddressLimits(limits);
+    const trust = trustOf(config.trustProxy);
+    const parts = { registry, authority, limits, log, metrics };
+    const apis = [
+      joinApi({
+        ...parts,
+        entrances: new Entrances(registry, authority),
+        addresses,
+        addressOf: (request) => clientAddress(request, trust),
+        originAllowed: (request) => originAllowed(request, config),
+      }),
+      overlayApi(parts),
+    ];
+    mountRoutes(app, { log, page, pages, apis, security: config, isReady });
 
-    const gateway = new Gateway(http, registry, authority, config, limits, log, metrics);
+    const gateway = new Gateway(http, registry, authority, addresses, config, limits, log, metrics);
     secureEveryAnswer(http, config);
     closers.push(async () => {
       http.closeAllConnections();

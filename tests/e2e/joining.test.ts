@@ -23,8 +23,41 @@ describe('joining', () => {
     await server?.stop();
   });
 
-  test('R2 one signalling round trip between socket-up and the first consumer', async () => {
+  test('R2 one round trip: the picture is there before a socket is', async () => {
     const page = await (await browser.newContext()).newPage();
+    const joins: string[] = [];
+    page.on('request', (request) => {
+      if (request.method() === 'POST') joins.push(new URL(request.url()).pathname);
+    });
+    // It opens, and nothing that is sent over it arrives anywhere.
+    await page.routeWebSocket(/socket\.io/, () => undefined);
+    await page.goto(`${server.url}/join/joining`);
+    await framesAdvance(page, 10);
+    await statusIs(page, 'live');
+    expect(joins).toEqual(['/api/join']);
+    await page.close();
+  });
+
+  test('R2 R30 the socket takes the session up that was joined ahead of it', async () => {
+    const page = await (await browser.newContext()).newPage();
+    const sent: string[] = [];
+    page.on('websocket', (socket) => {
+      socket.on('framesent', ({ payload }) => {
+        const name = /^42\d+\["(\w+)"/.exec(String(payload))?.[1];
+        if (name) sent.push(name);
+      });
+    });
+    await page.goto(`${server.url}/join/joining`);
+    await framesAdvance(page, 10);
+    await expect.poll(() => sent).toContain('attach');
+    expect(sent).not.toContain('join');
+    expect(sent).not.toContain('connectTransport');
+    await page.close();
+  });
+
+  test('R2 a page that can’t join ahead joins over its socket, in one round trip too', async () => {
+    const page = await (await browser.newContext()).newPage();
+    await page.route('**/api/join', (route) => route.abort());
     /** What went over the socket, in order: requests sent, and acks that were let through. */
     const wire: string[] = [];
     const names = new Map<string, string>();

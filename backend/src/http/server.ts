@@ -53,8 +53,8 @@ export interface RouteOptions {
   readonly page: PageConfig;
   readonly pages: PageSource;
   readonly security: SecurityOptions;
-  /** What programs talk to. */
-  readonly api: RequestHandler;
+  /** What is asked by programs, and by pages ahead of their sockets. */
+  readonly apis: readonly RequestHandler[];
   isReady(): boolean;
 }
 
@@ -76,7 +76,7 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
       },
     }),
   );
-  app.use(options.api);
+  for (const api of options.apis) app.use(api);
   app.use(pageRoutes(options.pages, options.page, options.security));
   app.use(options.pages.assets);
   app.use((_request, response) => {

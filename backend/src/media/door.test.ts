@@ -132,7 +132,9 @@ describe('R70 R105 one door to mediasoup', () => {
     expectTypeOf<types.DtlsParameters>().not.toExtend<Given<typeof connect>>();
     expectTypeOf<types.SctpStreamParameters>().not.toExtend<Given<typeof produceData>>();
     expectTypeOf<types.RtpParameters>().not.toExtend<Given<typeof produce>['rtpParameters']>();
-    expectTypeOf<types.RtpCapabilities>().not.toExtend<Parameters<typeof consume>[2]>();
+    expectTypeOf<types.RtpCapabilities>().not.toExtend<
+      Parameters<typeof consume>[2]['rtpCapabilities']
+    >();
     expectTypeOf<RequestOf<'join'>['rtpCapabilities']>().not.toExtend<
       Rebuilt<types.RtpCapabilities>
     >();

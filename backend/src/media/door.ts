@@ -78,13 +78,17 @@ export function canConsume(
   return router.canConsume({ producerId: producer.id, rtpCapabilities });
 }
 
-/** Made paused, and resumed when the page has its side: no black first second, one key frame for many. */
+/**
+ * `paused` until the page has its side: no black first second, and one key frame for many. Where DTLS
+ * waits for the page it need not be.
+ */
 export async function consume(
   transport: types.WebRtcTransport,
   producer: Pick<types.Producer, 'id'>,
-  rtpCapabilities: Rebuilt<types.RtpCapabilities>,
+  options: { readonly rtpCapabilities: Rebuilt<types.RtpCapabilities>; readonly paused: boolean },
 ): Promise<types.Consumer> {
-  return transport.consume({ producerId: producer.id, rtpCapabilities, paused: true });
+  const { rtpCapabilities, paused } = options;
+  return transport.consume({ producerId: producer.id, rtpCapabilities, paused });
 }
 
 /** How a channel of the server's own goes to a viewer. Without it: as its producer sends. */

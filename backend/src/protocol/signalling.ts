@@ -35,6 +35,16 @@ const requestId = RequestIdSchema;
 /** Messages in one `feed`; how many a second is the server's to say. */
 export const FEED_MAX_MESSAGES = 120;
 
+const grant = {
+  requestId,
+  protocol,
+  sessionId: SessionIdSchema,
+  resumeSecret: SecretSchema,
+} as const;
+
+/** Where a viewer's page posts its `join` ahead of its socket. */
+export const JOIN_PATH = '/api/join';
+
 /** Requests of a page, each answered by an ack with a Result. */
 export const REQUESTS = {
   /** Viewer: first message on a new socket. Answer: Joined. */
@@ -43,6 +53,11 @@ export const REQUESTS = {
     protocol,
     room: RoomIdSchema,
     rtpCapabilities: RtpCapabilitiesSchema,
+    /**
+     * The page's side of the transport, where it is known beforehand: connectTransport is not needed
+     * then, and the consumers begin by themselves when DTLS is up.
+     */
+    dtlsParameters: v.optional(DtlsParametersSchema),
     token: v.optional(TokenSchema),
   }),
   /** Publisher: claims the room. Answer: Published. */
@@ -53,13 +68,10 @@ export const REQUESTS = {
     publisherSecret: v.optional(SecretSchema),
     token: v.optional(TokenSchema),
   }),
+  /** A socket for the session that was joined ahead of it (`POST /api/join`). Answer: Resumed. */
+  attach: v.strictObject(grant),
   /** Takes a session up again on a new socket. Answer: Resumed. */
-  resume: v.strictObject({
-    requestId,
-    protocol,
-    sessionId: SessionIdSchema,
-    resumeSecret: SecretSchema,
-  }),
+  resume: v.strictObject(grant),
   /** The page's side of a transport. Answer: nothing. (`connect` itself is Socket.IO's own.) */
   connectTransport: v.strictObject({
     requestId,
@@ -212,6 +224,20 @@ export type FeedResult = v.InferOutput<typeof FeedResultSchema>;
 
 const nothing = v.nullish(v.null());
 
+const ResumedSchema = v.object({
+  /** Rotated: the one used before is worth nothing now. */
+  session: SessionGrantSchema,
+  room: RoomViewSchema,
+  /** The session's transport as the server still has it, or null where media must be renewed. */
+  transportId: v.nullable(MediaIdSchema),
+  /** Viewer: what to receive. Publisher: null. */
+  media: v.nullable(ViewerMediaSchema),
+  /** Publisher: the ids of its producers that still live. */
+  producerIds: v.array(MediaIdSchema),
+  /** Viewer's; null for a publisher. */
+  overlay: v.nullable(OverlaySnapshotSchema),
+});
+
 export const ANSWERS = {
   join: v.object({
     session: SessionGrantSchema,
@@ -228,19 +254,8 @@ export const ANSWERS = {
     publisherSecret: v.optional(SecretSchema),
     transport: TransportSchema,
   }),
-  resume: v.object({
-    /** Rotated: the one used before is worth nothing now. */
-    session: SessionGrantSchema,
-    room: RoomViewSchema,
-    /** The session's transport as the server still has it, or null where media must be renewed. */
-    transportId: v.nullable(MediaIdSchema),
-    /** Viewer: what to receive. Publisher: null. */
-    media: v.nullable(ViewerMediaSchema),
-    /** Publisher: the ids of its producers that still live. */
-    producerIds: v.array(MediaIdSchema),
-    /** Viewer's; null for a publisher. */
-    overlay: v.nullable(OverlaySnapshotSchema),
-  }),
+  attach: ResumedSchema,
+  resume: ResumedSchema,
   connectTransport: nothing,
   restartIce: v.object({ iceParameters: fromServer<types.IceParameters>() }),
   renewTransport: v.object({

@@ -136,8 +136,8 @@ export class Session {
     this.#reckonExpiry();
   }
 
-  /** A socket went away. One that has been replaced meanwhile changes nothing. */
-  detach(line: Line): void {
+  /** A socket went away, or there is none yet. One that has been replaced meanwhile changes nothing. */
+  detach(line?: Line): void {
     if (this.#line !== line) return;
     this.#line = undefined;
     this.#reckonExpiry();

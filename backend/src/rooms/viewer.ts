@@ -1,8 +1,8 @@
 import type { types } from 'mediasoup';
 import { beginBelowTheTop } from '../media/first-layer.ts';
-import { consume, consumeData, type Delivery } from '../media/door.ts';
+import { connect, consume, consumeData, type Delivery } from '../media/door.ts';
 import type { RoomRouter } from '../media/room-router.ts';
-import { forClient, type Rebuilt } from '../media/rtp-parameters.ts';
+import { forClient, type ParsedDtlsParameters, type Rebuilt } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
 import { runInBackground } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
@@ -31,6 +31,8 @@ export class Viewer {
   /** The last match has begun to take a relay: what went over it before is not known to the page. */
   #joinedRelay = false;
   #router: RoomRouter | undefined;
+  /** The page will tell of its side. */
+  #awaitsPage = true;
   #changeQueued = false;
 
   constructor(room: Room, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
@@ -43,7 +45,8 @@ export class Viewer {
     });
   }
 
-  async openTransport(): Promise<types.WebRtcTransport> {
+  /** With `dtlsParameters` the page's side need not be told any more. */
+  async openTransport(dtlsParameters?: ParsedDtlsParameters): Promise<types.WebRtcTransport> {
     const router = await this.room.fanOut.forViewer();
     const transport = await router.createTransport();
     this.session.keep(transport);
@@ -52,6 +55,12 @@ export class Viewer {
     this.#consumers.clear();
     this.#data.clear();
     this.session.setTransport(transport);
+    this.#awaitsPage = dtlsParameters === undefined;
+    if (dtlsParameters) {
+      this.session.expectDtls(transport);
+      await connect(transport, dtlsParameters);
+      this.session.keep(transport);
+    }
     return transport;
   }
 
@@ -104,7 +113,8 @@ export class Viewer {
     );
     // The page has its side of the new transport; the one before is of no use any more.
     if (known.length > 0) this.session.dropRetiring();
-    await Promise.all(known.map((consumer) => consumer.resume()));
+    const waiting = known.filter(({ paused }) => paused);
+    await Promise.all(waiting.map((consumer) => consumer.resume()));
   }
 
   async requestKeyFrame(): Promise<void> {
@@ -133,7 +143,9 @@ export class Viewer {
     if (!router.canReceive(producer, rtpCapabilities)) {
       throw new OnecastError('codec-unsupported');
     }
-    const consumer = await consume(transport, producer, rtpCapabilities);
+    // Nothing flows before DTLS is up, which takes the page's side: then they need not wait to be told.
+    const paused = this.#awaitsPage || transport.dtlsState === 'connected';
+    const consumer = await consume(transport, producer, { rtpCapabilities, paused });
     this.session.keep(consumer);
     this.#consumers.set(producer.id, consumer);
     // Until now there was nothing to receive, and the page rightly left its side unconnected.

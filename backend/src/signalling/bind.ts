@@ -2,7 +2,6 @@ import type { Socket } from 'socket.io';
 import * as v from 'valibot';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { ERRORS, type ErrorCode, OnecastError } from '../protocol/errors.ts';
 import type { Result } from '../protocol/result.ts';
 import {
   type AnswerOf,
@@ -11,6 +10,7 @@ import {
   type RequestOf,
 } from '../protocol/signalling.ts';
 import type { AnswerMemory } from '../rooms/answer-memory.ts';
+import { Answerer } from './answerer.ts';
 import { RecoveryCount } from './recovery-count.ts';
 
 export type Handlers = {
@@ -24,38 +24,16 @@ export interface BindOptions {
   memory(name: RequestName): AnswerMemory | undefined;
 }
 
-type Refused = Extract<Result<unknown>, { ok: false }>;
-
 /** Binds every request of the protocol: parse -> once -> handle -> ack -> log -> count. */
 export function bind(socket: Socket, handlers: Handlers, options: BindOptions): void {
   const { log, metrics } = options;
   const recoveries = new RecoveryCount(metrics);
-  const refuse = (code: ErrorCode, message: string = ERRORS[code].message): Refused => {
-    metrics.refused(code);
-    return { ok: false, code, message };
-  };
-
-  /** Turns every failure into a Result: never rejects. */
+  const answerer = new Answerer(log, metrics);
   const answer = async (
     name: RequestName,
     handle: () => Promise<unknown>,
   ): Promise<Result<unknown>> => {
-    const begun = performance.now();
-    const result = await handle().then(
-      (value): Result<unknown> => {
-        log.debug({ request: name }, 'answered');
-        return { ok: true, value: value ?? null };
-      },
-      (error: unknown): Result<unknown> => {
-        if (error instanceof OnecastError) {
-          log.info({ request: name, code: error.code }, 'refused');
-          return refuse(error.code, error.message);
-        }
-        log.error({ request: name, err: error }, 'request failed');
-        return refuse('internal');
-      },
-    );
-    metrics.answered(name, (performance.now() - begun) / 1_000);
+    const result = await answerer.answer(name, handle);
     recoveries.saw(name, result);
     return result;
   };
@@ -68,8 +46,7 @@ export function bind(socket: Socket, handlers: Handlers, options: BindOptions): 
       if (!isAck(ack)) return;
       const parsed = v.safeParse(schema, raw);
       if (!parsed.success) {
-        log.info({ request: name, fault: faultOf(parsed.issues[0]) }, 'bad request');
-        ack(refuse('bad-request'));
+        ack(answerer.misunderstood(name, parsed.issues[0]));
         return;
       }
       const request = parsed.output;
@@ -88,12 +65,4 @@ function isRequestName(name: string): name is RequestName {
 
 function isAck(value: unknown): value is (result: Result<unknown>) => void {
   return typeof value === 'function';
-}
-
-/** Where and what, never the value: it may be long, or a secret. */
-function faultOf(issue: v.BaseIssue<unknown>): string {
-  return `${v.getDotPath(issue) ?? '(whole)'}: expected ${issue.expected ?? issue.type}`.slice(
-    0,
-    256,
-  );
 }

@@ -13,6 +13,7 @@ import type { Viewer } from '../rooms/viewer.ts';
 const ON_SOCKET: ReadonlySet<RequestName> = new Set([
   'join',
   'publish',
+  'attach',
   'resume',
   'setState',
   'attachFeed',

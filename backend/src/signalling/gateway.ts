@@ -8,7 +8,7 @@ import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import type { RoomRegistry } from '../rooms/room-registry.ts';
-import { AddressLimits } from './address-limits.ts';
+import type { AddressLimits } from './address-limits.ts';
 import { bind } from './bind.ts';
 import { Connection } from './connection.ts';
 import { guardMessages, guardPackets } from './flood-guard.ts';
@@ -22,6 +22,7 @@ export class Gateway {
     http: HttpServer,
     registry: RoomRegistry,
     authority: Authority,
+    addresses: AddressLimits,
     config: Pick<Config, 'allowedOrigins' | 'trustProxy'>,
     limits: Limits,
     log: Log,
@@ -29,7 +30,6 @@ export class Gateway {
   ) {
     const trust = trustOf(config.trustProxy);
     const warnOfProxy = proxyWarning(config.trustProxy, log);
-    const addresses = new AddressLimits(limits);
     const refusalOf = async (request: IncomingMessage): Promise<ErrorCode | undefined> => {
       warnOfProxy(request);
       if (!originAllowed(request, config)) return 'origin-refused';

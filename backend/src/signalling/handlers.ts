@@ -1,14 +1,10 @@
 import type { Authority } from '../auth/authority.ts';
 import { connect, restartIce } from '../media/door.ts';
-import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
-import { describeTransport } from '../media/transports.ts';
-import { OnecastError } from '../protocol/errors.ts';
-import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
-import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import { roomToFeed } from '../rooms/feed-access.ts';
 import type { Member, RoomRegistry } from '../rooms/room-registry.ts';
 import type { Handlers } from './bind.ts';
 import type { Connection } from './connection.ts';
+import { assertProtocol, Entrances } from './entrances.ts';
 
 /** What each request does. Entrances run one at a time per socket, the rest one at a time per session. */
 export function createHandlers(
@@ -16,6 +12,7 @@ export function createHandlers(
   registry: RoomRegistry,
   authority: Authority,
 ): Handlers {
+  const entrances = new Entrances(registry, authority);
   /** For either role. */
   const asMember = <T>(task: (member: Member) => Promise<T>) =>
     connection.member.session.exclusive(() => task(connection.member));
@@ -29,10 +26,10 @@ export function createHandlers(
   };
 
   return {
-    join: async (request) => connection.enter(() => join(connection, registry, authority, request)),
-    publish: async (request) =>
-      connection.enter(() => publish(connection, registry, authority, request)),
-    resume: async (request) => connection.enter(() => resume(connection, registry, request)),
+    join: async (request) => connection.enter(() => entrances.join(request, connection)),
+    publish: async (request) => connection.enter(() => entrances.publish(request, connection)),
+    attach: async (request) => connection.enter(() => entrances.resume(request, connection)),
+    resume: async (request) => connection.enter(() => entrances.resume(request, connection)),
 
     connectTransport: async ({ transportId, dtlsParameters }) =>
       asMember(async ({ session }) => {
@@ -91,94 +88,4 @@ export function createHandlers(
     },
     feed: async ({ messages }) => connection.fed.feed(messages),
   };
-}
-
-async function join(
-  connection: Connection,
-  registry: RoomRegistry,
-  authority: Authority,
-  request: RequestOf<'join'>,
-): Promise<AnswerOf<'join'>> {
-  const { room, token } = request;
-  assertProtocol(request.protocol);
-  await authority.authorise({ room, role: 'viewer', token });
-  const rtpCapabilities = rtpCapabilitiesOf(request.rtpCapabilities);
-  const viewer = registry.addViewer(room, rtpCapabilities, connection.address);
-  return entered(viewer, async () => {
-    const transport = await viewer.openTransport();
-    const media = await viewer.matchBroadcast();
-    connection.attach(viewer);
-    return {
-      session: viewer.session.grant(),
-      room: viewer.room.view(),
-      transport: describeTransport(transport),
-      media,
-      overlay: viewer.room.overlay(),
-    };
-  });
-}
-
-async function publish(
-  connection: Connection,
-  registry: RoomRegistry,
-  authority: Authority,
-  request: RequestOf<'publish'>,
-): Promise<AnswerOf<'publish'>> {
-  const { room, token } = request;
-  assertProtocol(request.protocol);
-  await authority.authorise({ room, role: 'publisher', token });
-  const { publisher, publisherSecret } = registry.claim(
-    room,
-    authority.byToken ? { by: 'token' } : { by: 'secret', secret: request.publisherSecret },
-    connection.address,
-  );
-  return entered(publisher, async () => {
-    const transport = await publisher.openTransport();
-    connection.attach(publisher);
-    return {
-      session: publisher.session.grant(),
-      room: publisher.room.view(),
-      epoch: publisher.epoch,
-      ...(publisherSecret !== undefined && { publisherSecret }),
-      transport: describeTransport(transport),
-    };
-  });
-}
-
-async function resume(
-  connection: Connection,
-  registry: RoomRegistry,
-  request: RequestOf<'resume'>,
-): Promise<AnswerOf<'resume'>> {
-  assertProtocol(request.protocol);
-  const member = registry.member(request.sessionId);
-  if (!member) throw new OnecastError('session-gone');
-  return member.session.exclusive(async () => {
-    const session = member.session.resume(request.resumeSecret);
-    connection.attach(member);
-    const transport = member.session.openTransport;
-    const viewer = member.role === 'viewer' ? member : undefined;
-    return {
-      session,
-      transportId: transport?.id ?? null,
-      media: viewer && transport ? await viewer.matchBroadcast() : null,
-      producerIds: member.role === 'publisher' ? member.producerIds : [],
-      room: member.room.view(),
-      overlay: viewer ? viewer.room.overlay() : null,
-    };
-  });
-}
-
-/** A session that could not be set up does not stay. */
-async function entered<T>(member: Member, setUp: () => Promise<T>): Promise<T> {
-  try {
-    return await member.session.exclusive(setUp);
-  } catch (error) {
-    member.session.close('left');
-    throw error;
-  }
-}
-
-function assertProtocol(protocol: number): void {
-  if (protocol !== PROTOCOL_VERSION) throw new OnecastError('protocol-mismatch');
 }

@@ -25,16 +25,16 @@ export class RecoveryCount {
     if (!ok) return;
     const recovery = RECOVERY_OF[name];
     if (recovery) this.#metrics.recovered(recovery);
-    if (name === 'join' || name === 'publish') this.#entrance(name);
+    if (name === 'join' || name === 'publish' || name === 'attach') this.#entrance(name);
     if (name === 'resume') this.#entered = true;
   }
 
-  #entrance(name: 'join' | 'publish'): void {
+  #entrance(name: 'join' | 'publish' | 'attach'): void {
     if (this.#resumeRefused) {
       this.#resumeRefused = false;
       this.#metrics.recovered('rejoined');
     } else if (!this.#entered) {
-      const role = name === 'join' ? 'viewer' : 'publisher';
+      const role = name === 'publish' ? 'publisher' : 'viewer';
       this.#metrics.joined(role, (performance.now() - this.#openedAt) / 1_000);
     }
     this.#entered = true;

@@ -13,7 +13,7 @@ function withResolvers<T>() {
 function fakeEffects() {
   const done: string[] = [];
   const asked = {
-    enter: withResolvers<Afterwards>(),
+    enter: withResolvers<{ ahead: boolean; afterwards: Afterwards }>(),
     resume: withResolvers<{ transport: 'kept' | 'gone'; afterwards: Afterwards }>(),
     renewTransport: withResolvers<Afterwards>(),
     restartIce: withResolvers<void>(),
@@ -54,7 +54,7 @@ function started() {
 
 async function live() {
   const world = started();
-  world.asked.enter.resolve(idle);
+  world.asked.enter.resolve({ ahead: false, afterwards: idle });
   await vi.advanceTimersByTimeAsync(0);
   world.driver.send({ type: 'MEDIA_READY' });
   expect(world.phase()).toBe('live');
@@ -74,10 +74,11 @@ describe('Driver', () => {
   it('R38 tells the machine of the answer first, then lets the role act on it', async () => {
     const { asked, driver, phase } = started();
     const seen: string[] = [];
-    asked.enter.resolve(() => {
+    const afterwards = () => {
       seen.push(phase());
       driver.send({ type: 'MEDIA_READY' });
-    });
+    };
+    asked.enter.resolve({ ahead: false, afterwards });
     await vi.advanceTimersByTimeAsync(0);
     expect(seen).toEqual(['negotiating']);
     expect(phase()).toBe('live');
@@ -110,7 +111,7 @@ describe('Driver', () => {
     const acted = vi.fn<() => void>();
     const late = asked.enter;
     driver.send({ type: 'SOCKET_DOWN' });
-    late.resolve(acted);
+    late.resolve({ ahead: false, afterwards: acted });
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('waiting');
     expect(driver.state.value.session).toBe(false);

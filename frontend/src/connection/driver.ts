@@ -9,8 +9,8 @@ export type Afterwards = () => void;
 export interface Effects {
   openSocket(): void;
   closeSocket(): void;
-  /** Resolves when the server has given a session. */
-  enter(): Promise<Afterwards>;
+  /** Resolves when the server has given a session. `ahead`: its media was begun before. */
+  enter(): Promise<{ ahead: boolean; afterwards: Afterwards }>;
   /** `transport`: whether the server still has the one that the page has. */
   resume(): Promise<{ transport: 'kept' | 'gone'; afterwards: Afterwards }>;
   /** Resolves when the path is proven to work. */
@@ -86,8 +86,8 @@ export class Driver {
         return this.#effects.forgetSession();
       case 'enter':
         return this.#attempt(async (still) => {
-          const afterwards = await this.#effects.enter();
-          if (still()) this.#advance({ type: 'JOINED' }, afterwards);
+          const { ahead, afterwards } = await this.#effects.enter();
+          if (still()) this.#advance({ type: 'JOINED', ahead }, afterwards);
         });
       case 'resume':
         return this.#attempt(async (still) => {

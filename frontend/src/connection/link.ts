@@ -34,6 +34,8 @@ export interface Role {
 export interface Entered {
   readonly session: SessionGrant;
   readonly room: RoomView;
+  /** The media was begun before the socket was up. */
+  readonly ahead: boolean;
   readonly afterwards: Afterwards;
 }
 
@@ -171,11 +173,14 @@ export class Link {
       openSocket: () => this.signalling.open(),
       closeSocket: () => this.signalling.close(),
       enter: async () => {
-        const { session, room, afterwards } = await role.enter();
-        return () => {
-          this.#grant = session;
-          this.#room.value = room;
-          afterwards();
+        const { session, room, ahead, afterwards } = await role.enter();
+        return {
+          ahead,
+          afterwards: () => {
+            this.#grant = session;
+            this.#room.value = room;
+            afterwards();
+          },
         };
       },
       resume: async () => {

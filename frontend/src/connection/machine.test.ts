@@ -90,11 +90,44 @@ const TABLE: readonly Row[] = [
   {
     rule: 'R38 the session is there, media comes up',
     from: inPhase('joining'),
-    event: { type: 'JOINED' },
+    event: { type: 'JOINED', ahead: false },
     to: 'negotiating',
     commands: ['timer'],
     timerMs: TIMING.negotiationDeadlineMs,
     state: { session: true, media: 'pending' },
+  },
+  {
+    rule: 'R2 the picture is there before the socket is',
+    from: inPhase('joining', { media: 'up' }),
+    event: { type: 'JOINED', ahead: true },
+    to: 'live',
+    commands: ['timer', 'requestKeyFrame'],
+    state: { session: true, media: 'up' },
+  },
+  {
+    rule: 'R2 joined ahead of the socket, media is still on its way',
+    from: inPhase('joining', { media: 'pending' }),
+    event: { type: 'JOINED', ahead: true },
+    to: 'negotiating',
+    commands: ['timer'],
+    timerMs: TIMING.negotiationDeadlineMs,
+    state: { session: true, media: 'pending' },
+  },
+  {
+    rule: 'R38 joined ahead of the socket, and the media has failed meanwhile',
+    from: inPhase('joining', { media: 'down' }),
+    event: { type: 'JOINED', ahead: true },
+    to: 'rebuilding',
+    commands: ['timer', 'renewTransport'],
+    state: { session: true },
+  },
+  {
+    rule: 'R38 joined anew: what the transport before was worth counts for nothing',
+    from: inPhase('joining', { media: 'up' }),
+    event: { type: 'JOINED', ahead: false },
+    to: 'negotiating',
+    commands: ['timer'],
+    state: { media: 'pending' },
   },
   {
     rule: 'R37 an answer that does not come',
@@ -407,7 +440,8 @@ const ALL_EVENTS: readonly Event[] = [
   { type: 'START' },
   { type: 'SOCKET_UP' },
   { type: 'SOCKET_DOWN' },
-  { type: 'JOINED' },
+  { type: 'JOINED', ahead: false },
+  { type: 'JOINED', ahead: true },
   { type: 'RESUMED', transport: 'kept' },
   { type: 'RESUMED', transport: 'gone' },
   { type: 'RENEWED' },
@@ -535,7 +569,11 @@ describe('the ladder', () => {
     }
     const grown = [150, 500, 700, 1_000, 1_000, 1_000, 1_000, 1_500, 2_000, 4_000, 7_000, 7_000];
     expect(waits).toEqual(grown);
-    const live = run(state, [{ type: 'SOCKET_UP' }, { type: 'JOINED' }, { type: 'MEDIA_READY' }]);
+    const live = run(state, [
+      { type: 'SOCKET_UP' },
+      { type: 'JOINED', ahead: false },
+      { type: 'MEDIA_READY' },
+    ]);
     expect(live.state.phase.name).toBe('live');
     const early = run(live.state, [{ at: TIMING.stableMs - 1 }, { type: 'SOCKET_DOWN' }]);
     expect(timerOf(early)).toBe(700);
@@ -705,7 +743,7 @@ class World {
       case 'connecting':
         return this.send({ type: this.socket === 'opening' ? 'SOCKET_UP' : 'TIMER' });
       case 'joining':
-        return this.send({ type: 'JOINED' });
+        return this.send({ type: 'JOINED', ahead: false });
       case 'resuming':
         return this.send({ type: 'RESUMED', transport: 'kept' });
       case 'rebuilding':
@@ -744,7 +782,7 @@ const likely = (events: readonly Event[]) =>
       weight: 2,
       arbitrary: fc.constantFrom<Event>(
         { type: 'SOCKET_UP' },
-        { type: 'JOINED' },
+        { type: 'JOINED', ahead: false },
         { type: 'RESUMED', transport: 'kept' },
         { type: 'RENEWED' },
         { type: 'MEDIA_READY' },
@@ -819,9 +857,10 @@ describe('random worlds', () => {
         ),
         (events) => {
           const world = new World();
-          for (const type of ['START', 'SOCKET_UP', 'JOINED', 'MEDIA_READY'] as const) {
-            world.send({ type });
-          }
+          world.send({ type: 'START' });
+          world.send({ type: 'SOCKET_UP' });
+          world.send({ type: 'JOINED', ahead: false });
+          world.send({ type: 'MEDIA_READY' });
           for (const event of events) {
             world.send(event);
             const done = names(world.commands);

@@ -44,8 +44,11 @@ export type Event =
   | { readonly type: 'START' }
   | { readonly type: 'SOCKET_UP' }
   | { readonly type: 'SOCKET_DOWN' }
-  /** The server has a session for this page now, and the transport's server side. */
-  | { readonly type: 'JOINED' }
+  /**
+   * The server has a session for this page now, and the transport's server side. `ahead`: it was
+   * given before the socket was up, and the media may be on its way or there.
+   */
+  | { readonly type: 'JOINED'; readonly ahead: boolean }
   | { readonly type: 'RESUMED'; readonly transport: 'kept' | 'gone' }
   | { readonly type: 'RENEWED' }
   /** After an ICE restart something has arrived on the path. */
@@ -138,7 +141,7 @@ export function step(state: State, event: Event, env: Env): Step {
       return refused(state, event, env);
     case 'JOINED':
       if (state.phase.name !== 'joining') return stay(state);
-      return negotiate({ ...state, session: true });
+      return joined({ ...state, session: true }, event.ahead, env);
     case 'RENEWED':
       return state.phase.name === 'rebuilding' ? negotiate(state) : stay(state);
     case 'RESUMED':
@@ -284,6 +287,13 @@ function enter(state: State): Step {
 
 function resume(state: State): Step {
   return moveTo(state, { name: 'resuming' }, TIMING.answerDeadlineMs, { do: 'resume' });
+}
+
+function joined(state: State, ahead: boolean, env: Env): Step {
+  if (ahead && state.media === 'up') return live(state, env);
+  // It came and went while the socket was on its way.
+  if (ahead && state.media === 'down') return rebuild(state);
+  return negotiate(state);
 }
 
 function negotiate(state: State): Step {

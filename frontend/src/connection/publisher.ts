@@ -243,6 +243,7 @@ class OnAir {
     return {
       session: answer.session,
       room: answer.room,
+      ahead: false,
       afterwards: () => {
         this.#epoch = answer.epoch;
         this.#sequencer.reset();

@@ -33,6 +33,10 @@ export class SignalClient {
     this.#events = events;
   }
 
+  get isUp(): boolean {
+    return this.#socket?.connected === true;
+  }
+
   /** Requests sent on the present socket. */
   get requestCount(): number {
     return this.#requests;
@@ -81,7 +85,7 @@ export class SignalClient {
     const socket = this.#socket;
     if (!socket?.connected) throw new Error(`${name}: no socket`);
     this.#requests += 1;
-    const requestId = crypto.getRandomValues(new Uint32Array(3)).join('-');
+    const requestId = newRequestId();
     const sent = performance.now();
     const ack: unknown = await socket
       .timeout(TIMING.answerDeadlineMs)
@@ -126,8 +130,12 @@ export class SignalClient {
   }
 }
 
+export function newRequestId(): string {
+  return crypto.getRandomValues(new Uint32Array(3)).join('-');
+}
+
 /** A request as the page fills it in: media parameters go out as the browser made them. */
-type Outgoing<N extends RequestName> = {
+export type Outgoing<N extends RequestName> = {
   readonly [K in keyof Omit<RequestOf<N>, 'requestId'>]: AsMade<RequestOf<N>[K]>;
 };
 type AsMade<T> = T extends string | readonly unknown[] ? T : T extends object ? object : T;

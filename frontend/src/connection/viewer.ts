@@ -1,11 +1,13 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals-core';
 import type { OverlayMessage } from '#protocol/overlay.ts';
 import type { StateEntry } from '#protocol/overlay-state.ts';
-import type { AnswerOf, ViewerMedia } from '#protocol/signalling.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import type { AnswerOf, SessionGrant, ViewerMedia } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
 import { flowSampleOf } from '../media/flow.ts';
 import { Receiver } from '../media/receive.ts';
+import { joinAhead, makeOwnSide } from './join-ahead.ts';
 import { type Entered, Link } from './link.ts';
 import { offerFaults, offerOverlayState } from './simulate.ts';
 import { beginStall, isFlowing, type Remedy, type StallState, stepStall } from './stall.ts';
@@ -42,6 +44,9 @@ class Viewer implements ViewerConnection {
   readonly #everLive = signal(false);
   readonly #overlay = new ViewerOverlay(() => this.#link.signalling.request('stateSnapshot', {}));
   readonly #sampler: ReturnType<typeof setInterval>;
+  readonly #closing = new AbortController();
+  /** The session joined ahead of the socket, until that has it. */
+  #ahead: Promise<SessionGrant | undefined> | undefined;
   #open: Receiver | undefined;
   #frames: ReceivedFrames | undefined;
   #epoch = 0;
@@ -85,7 +90,7 @@ class Viewer implements ViewerConnection {
           if (overlay) this.#overlay.take(overlay);
         },
       },
-      enter: () => this.#join(),
+      enter: () => this.#enter(),
       resumed: (answer) => this.#resumed(answer),
       renewed: (answer) => {
         this.#open?.open(answer.transport);
@@ -117,6 +122,7 @@ class Viewer implements ViewerConnection {
       },
     }));
     offerOverlayState(() => this.#overlay.state());
+    this.#ahead = this.#joinAhead();
     this.#link.send({ type: 'START' });
   }
 
@@ -156,6 +162,7 @@ class Viewer implements ViewerConnection {
 
   close(): void {
     clearInterval(this.#sampler);
+    this.#closing.abort();
     this.#link.close();
     this.#open?.close();
     this.#overlay.close();
@@ -163,25 +170,69 @@ class Viewer implements ViewerConnection {
 
   // --- signalling
 
+  /** Joins while the socket is on its way. What is wrong with that the socket's own join will tell. */
+  async #joinAhead(): Promise<SessionGrant | undefined> {
+    try {
+      const [request, ownSide] = await Promise.all([this.#joinRequest(), makeOwnSide()]);
+      if (!ownSide) return undefined;
+      const { certificate, dtlsParameters } = ownSide;
+      const answer = await joinAhead({ ...request, dtlsParameters }, this.#closing.signal);
+      if (this.#closing.signal.aborted) return undefined;
+      this.#link.sawRoom(answer.room);
+      this.#begin(answer, certificate);
+      return answer.session;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #enter(): Promise<Entered> {
+    const grant = await this.#ahead;
+    return (grant && (await this.#attach(grant))) ?? this.#join();
+  }
+
+  /** Gives the socket the session that was joined ahead of it; undefined where that is gone. */
+  async #attach(grant: SessionGrant): Promise<Entered | undefined> {
+    const request = { protocol: PROTOCOL_VERSION, ...grant };
+    try {
+      const answer = await this.#link.signalling.request('attach', request);
+      this.#ahead = undefined;
+      const { session, room, transportId } = answer;
+      const kept = transportId !== null && transportId === this.#open?.transportId;
+      const afterwards = () => {
+        if (kept) this.#resumed(answer);
+        else this.#link.send({ type: 'TRANSPORT_GONE' });
+      };
+      return { session, room, ahead: true, afterwards };
+    } catch (error) {
+      if (!(error instanceof OnecastError)) throw error;
+      this.#ahead = undefined;
+      return undefined;
+    }
+  }
+
   async #join(): Promise<Entered> {
+    const answer = await this.#link.signalling.request('join', await this.#joinRequest());
+    const { session, room } = answer;
+    return { session, room, ahead: false, afterwards: () => this.#begin(answer) };
+  }
+
+  async #joinRequest() {
     const { device } = await this.#receiver;
-    const answer = await this.#link.signalling.request('join', {
+    return {
       protocol: PROTOCOL_VERSION,
       room: this.#options.room,
       rtpCapabilities: device.recvRtpCapabilities,
       token: this.#options.token.value,
-    });
-    return {
-      session: answer.session,
-      room: answer.room,
-      afterwards: () => {
-        this.#open?.open(answer.transport);
-        // A server that was started anew counts its epochs anew.
-        this.#newEpoch(answer.media.epoch);
-        this.#match(answer.media);
-        this.#overlay.take(answer.overlay);
-      },
     };
+  }
+
+  #begin(answer: AnswerOf<'join'>, certificate?: RTCCertificate): void {
+    this.#open?.open(answer.transport, certificate);
+    // A server that was started anew counts its epochs anew.
+    this.#newEpoch(answer.media.epoch);
+    this.#match(answer.media);
+    this.#overlay.take(answer.overlay);
   }
 
   #resumed(answer: AnswerOf<'resume'>): void {
@@ -194,7 +245,8 @@ class Viewer implements ViewerConnection {
   }
 
   #resume(consumerIds: string[]): void {
-    if (consumerIds.length === 0) return;
+    // Without a socket it is `attach` or `resume` that brings this about.
+    if (consumerIds.length === 0 || !this.#link.signalling.isUp) return;
     this.#link.signalling
       .request('resumeConsumers', { consumerIds })
       .catch((error: unknown) => this.#link.failed(error));

@@ -62,16 +62,22 @@ export class Receiver {
     return this.#swaps;
   }
 
-  /** A new transport; the one before goes on until `match` has brought a picture on this one. */
-  open(description: TransportDescription): void {
+  /**
+   * A new transport; the one before goes on until `match` has brought a picture on this one. With a
+   * `certificate` the server knows this page's side already.
+   */
+  open(description: TransportDescription, certificate?: RTCCertificate): void {
     this.#dropPrevious();
     this.#previous = this.#side;
     this.#swaps = 0;
-    const transport = this.device.createRecvTransport(description);
+    const transport = this.device.createRecvTransport({
+      ...description,
+      ...(certificate && { additionalSettings: { certificates: [certificate] } }),
+    });
     const side: Side = { transport, consumers: new Map(), data: new Map() };
     this.#side = side;
     transport.on('connect', ({ dtlsParameters }, done) => {
-      this.#events.connect(transport.id, dtlsParameters);
+      if (!certificate) this.#events.connect(transport.id, dtlsParameters);
       done();
     });
     transport.on('connectionstatechange', (state) => {
@@ -90,19 +96,22 @@ export class Receiver {
     await this.#events.mayReceive();
     const side = this.#side;
     if (!side || side.transport.closed) return;
-    const fresh: types.Consumer[] = [];
-    for (const { id, producerId, kind, rtpParameters } of media.consumers) {
-      if (side.consumers.has(id)) continue;
-      const consumer = await side.transport.consume({
-        id,
-        producerId,
-        kind,
-        rtpParameters,
-        onRtpReceiver: (receiver) => this.#events.receiverMade(receiver, kind),
-      });
-      side.consumers.set(id, consumer);
-      fresh.push(consumer);
-    }
+    // Together, so that they are set up by one offer and answer.
+    const fresh = await Promise.all(
+      media.consumers
+        .filter(({ id }) => !side.consumers.has(id))
+        .map(async ({ id, producerId, kind, rtpParameters }) => {
+          const consumer = await side.transport.consume({
+            id,
+            producerId,
+            kind,
+            rtpParameters,
+            onRtpReceiver: (receiver) => this.#events.receiverMade(receiver, kind),
+          });
+          side.consumers.set(id, consumer);
+          return consumer;
+        }),
+    );
     for (const { channel, id, dataProducerId, sctpStreamParameters } of media.data) {
       const before = side.data.get(channel);
       if (before?.id === id) continue;

@@ -113,8 +113,9 @@ function baseOf(name: RequestName, room: string, known: Known): object {
   const entering = { protocol: PROTOCOL_VERSION, room };
   const { rtpCapabilities, dtlsParameters, sctpStreamParameters, simulcastVp8 } = chromium;
   const fields: Record<RequestName, object> = {
-    join: { ...entering, rtpCapabilities },
+    join: { ...entering, rtpCapabilities, dtlsParameters },
     publish: { ...entering, publisherSecret: 'A'.repeat(43) },
+    attach: { protocol: PROTOCOL_VERSION, sessionId, resumeSecret },
     resume: { protocol: PROTOCOL_VERSION, sessionId, resumeSecret },
     connectTransport: { transportId, dtlsParameters },
     restartIce: { transportId },

@@ -1,0 +1,58 @@
+import * as v from 'valibot';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { ERRORS, type ErrorCode, OnecastError } from '../protocol/errors.ts';
+import type { Result } from '../protocol/result.ts';
+import type { RequestName } from '../protocol/signalling.ts';
+
+type Refused = Extract<Result<unknown>, { ok: false }>;
+
+/** Turns what comes of a request into its answer, logged and counted. */
+export class Answerer {
+  readonly #log: Log;
+  readonly #metrics: Metrics;
+
+  constructor(log: Log, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  /** Every failure becomes a Result: never rejects. */
+  async answer(name: RequestName, handle: () => Promise<unknown>): Promise<Result<unknown>> {
+    const begun = performance.now();
+    const result = await handle().then(
+      (value): Result<unknown> => {
+        this.#log.debug({ request: name }, 'answered');
+        return { ok: true, value: value ?? null };
+      },
+      (error: unknown): Result<unknown> => {
+        if (error instanceof OnecastError) {
+          this.#log.info({ request: name, code: error.code }, 'refused');
+          return this.refuse(error.code, error.message);
+        }
+        this.#log.error({ request: name, err: error }, 'request failed');
+        return this.refuse('internal');
+      },
+    );
+    this.#metrics.answered(name, (performance.now() - begun) / 1_000);
+    return result;
+  }
+
+  misunderstood(name: RequestName, issue: v.BaseIssue<unknown>): Refused {
+    this.#log.info({ request: name, fault: faultOf(issue) }, 'bad request');
+    return this.refuse('bad-request');
+  }
+
+  refuse(code: ErrorCode, message: string = ERRORS[code].message): Refused {
+    this.#metrics.refused(code);
+    return { ok: false, code, message };
+  }
+}
+
+/** Where and what, never the value: it may be long, or a secret. */
+function faultOf(issue: v.BaseIssue<unknown>): string {
+  return `${v.getDotPath(issue) ?? '(whole)'}: expected ${issue.expected ?? issue.type}`.slice(
+    0,
+    256,
+  );
+}

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { ANSWERS, type AnswerOf, JOIN_PATH } from '../../backend/src/protocol/signalling.ts';
+import { ResultSchema } from '../../backend/src/protocol/result.ts';
+import * as v from 'valibot';
+import { broadcast, join, PROTOCOL } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+import { until } from './support/until.ts';
+
+let server: TestServer;
+let rooms = 0;
+const newRoom = () => `ahead-${(rooms += 1)}`;
+
+beforeAll(async () => {
+  server = await TestServer.start({ limits: { sessionGraceMs: 1_000 } });
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+const { rtpCapabilities, dtlsParameters } = chromium;
+const request = (room: string) => ({
+  ...PROTOCOL,
+  requestId: 'ahead',
+  room,
+  rtpCapabilities,
+  dtlsParameters: { ...dtlsParameters, role: 'client' },
+});
+
+const post = (body: unknown, headers: Record<string, string> = {}, url = server.url) =>
+  fetch(`${url}${JOIN_PATH}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+
+async function joinAhead(room: string, url?: string): Promise<AnswerOf<'join'>> {
+  const result = v.parse(ResultSchema, await (await post(request(room), {}, url)).json());
+  if (!result.ok) throw new Error(result.code);
+  return v.parse(ANSWERS.join, result.value);
+}
+
+const codeOf = async (response: Response): Promise<string | undefined> => {
+  const result = v.parse(ResultSchema, await response.json());
+  return result.ok ? undefined : result.code;
+};
+
+describe('R2 a viewer joins ahead of its socket', () => {
+  it('by one request, and its socket takes the session over', async () => {
+    const room = newRoom();
+    await broadcast(await server.connect(), room);
+    const joined = await joinAhead(room);
+    expect(joined.room).toMatchObject({ roomId: room, status: 'live' });
+    expect(joined.media.consumers).toHaveLength(1);
+
+    const socket = await server.connect();
+    const attached = await socket.request('attach', { ...PROTOCOL, ...joined.session });
+    expect(attached.transportId).toBe(joined.transport.id);
+    expect(attached.media?.consumers).toEqual(joined.media.consumers);
+    // It is a session like any other from here on.
+    expect(await socket.codeOf('requestKeyFrame')).toBeUndefined();
+    const { transportId } = attached;
+    expect(await socket.codeOf('restartIce', { transportId })).toBeUndefined();
+  });
+
+  it('whose transport knows the page’s side', async () => {
+    const room = newRoom();
+    await broadcast(await server.connect(), room);
+    const { session, transport } = await joinAhead(room);
+    const member = server.app.registry.member(session.sessionId);
+    const made = member?.session.openTransport;
+    expect(made?.id).toBe(transport.id);
+    expect(made?.dtlsParameters.role).toBe('server');
+    // The same side cannot be told twice.
+    const socket = await server.connect();
+    await socket.request('attach', { ...PROTOCOL, ...session });
+    expect(
+      await socket.codeOf('connectTransport', { transportId: transport.id, dtlsParameters }),
+    ).toBe('internal');
+  });
+
+  it('whose socket never comes leaves nothing', async () => {
+    const room = newRoom();
+    const { session } = await joinAhead(room);
+    expect(server.app.registry.member(session.sessionId)).toBeDefined();
+    await until(
+      'the session has expired',
+      () => server.app.registry.member(session.sessionId) === undefined,
+    );
+    const late = await server.connect();
+    expect(await late.codeOf('attach', { ...PROTOCOL, ...session })).toBe('session-gone');
+  });
+
+  it('is no viewer until it is there', async () => {
+    const room = newRoom();
+    await joinAhead(room);
+    // The one that asks.
+    expect((await join(await server.connect(), room)).room.viewers).toBe(1);
+  });
+});
+
+describe('R72 the same rules hold as on a socket', () => {
+  it('another origin’s page is refused, the own one is not', async () => {
+    const room = newRoom();
+    expect(await codeOf(await post(request(room), { Origin: 'https://evil.example' }))).toBe(
+      'origin-refused',
+    );
+    expect(await codeOf(await post(request(room), { Origin: server.url }))).toBeUndefined();
+  });
+
+  it.each<[string, unknown]>([
+    ['no JSON', '{"a":'],
+    ['nothing', ''],
+    ['a list', []],
+    ['no room', { ...request('main'), room: undefined }],
+    ['a field too many', { ...request('main'), admin: true }],
+    ['a poisoned fingerprint', { ...request('main'), dtlsParameters: { fingerprints: [{}] } }],
+    ['too much', 'x'.repeat(70_000)],
+    ['nesting without end', `${'['.repeat(30_000)}${']'.repeat(30_000)}`],
+  ])('%s', async (_what, body) => {
+    const response = await post(body);
+    expect(await codeOf(response)).toBe('bad-request');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+  });
+
+  it('another version of the protocol is told so', async () => {
+    expect(await codeOf(await post({ ...request(newRoom()), protocol: 99 }))).toBe(
+      'protocol-mismatch',
+    );
+  });
+
+  it('an address may join so often and no more', async () => {
+    await using small = await TestServer.start({
+      limits: { connectsPerAddressMax: 5 },
+      env: { MAX_CONNECTS_PER_ADDRESS: '5' },
+    });
+    for (let i = 0; i < 5; i += 1) await joinAhead('main', small.url);
+    expect(await codeOf(await post(request('main'), {}, small.url))).toBe('too-many');
+  });
+
+  it('with AUTH_SECRET a token is asked for', async () => {
+    await using closed = await TestServer.start({ env: { AUTH_SECRET: 's'.repeat(40) } });
+    expect(await codeOf(await post(request('main'), {}, closed.url))).toBe('token-missing');
+  });
+});
