@@ -172,6 +172,17 @@ describe('state that survives, and data from a program', () => {
     },
   );
 
+  test.skipIf(!python)('R124 boxes that name their frame by its time are drawn', async () => {
+    const secret = await secretOf(publisher.page, ROOM);
+    const boxes = new Boxes(server.url, ROOM, secret, '--name-frame');
+    try {
+      await boxesMove(viewer.page);
+    } finally {
+      await boxes.stop();
+    }
+    expect(boxes.output).toContain(`sending to room ${ROOM}`);
+  });
+
   test.skipIf(!python)('R128 the Python example says what is wrong', async () => {
     const wrong = new Boxes(server.url, ROOM, 'A'.repeat(43));
     expect(await wrong.exitCode).toBe(1);
@@ -309,8 +320,8 @@ class Boxes {
   readonly exitCode: Promise<number | null>;
   output = '';
 
-  constructor(url: string, room: string, secret: string) {
-    this.#process = spawn('python3', [BOXES, '--url', url, '--room', room], {
+  constructor(url: string, room: string, secret: string, ...more: readonly string[]) {
+    this.#process = spawn('python3', [BOXES, '--url', url, '--room', room, ...more], {
       env: { ...process.env, ONECAST_SECRET: secret },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

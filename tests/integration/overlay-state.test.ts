@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KeyedMessage, StateSnapshot } from '../../backend/src/protocol/overlay-state.ts';
+import type {
+  KeyedMessage,
+  StateChange,
+  StateSnapshot,
+} from '../../backend/src/protocol/overlay-state.ts';
 import { STATE_MAX_KEYS } from '../../backend/src/protocol/overlay-state.ts';
 import { hearRelay } from './support/relays.ts';
 import { broadcast, claim, join, produceVideo, resume } from './support/roles.ts';
@@ -136,6 +140,44 @@ describe('R121 changes reach the viewers in order, through the worker', () => {
     const beat = { stateId: joined.overlay.state.stateId, rev: 50 };
     const beats = () => heard.filter((message) => JSON.stringify(message) === JSON.stringify(beat));
     await until('beats are heard', () => beats().length >= 3);
+  });
+
+  it('a room on two workers: viewers on either hear the same', async () => {
+    // Every worker counts as busy, so that viewers spread from the second one on.
+    const spread = {
+      workerBusyShare: 0,
+      spreadGainShare: 0,
+      stateBeatMinMs: 20,
+      stateBeatMaxMs: 80,
+    };
+    await using both = await TestServer.start({ workers: 2, limits: spread });
+    const room = 'spread';
+    const owner = await both.connect();
+    await broadcast(owner, room);
+    const viewers = await Promise.all([1, 2, 3, 4].map(() => both.connect()));
+    const ports = new Set<number | undefined>();
+    for (const viewer of viewers) {
+      ports.add((await join(viewer, room)).transport.iceCandidates[0]?.port);
+    }
+    expect(ports.size).toBe(2);
+    await set(owner, data('home', 1));
+    for (const viewer of viewers) {
+      await viewer.push('broadcastChanged', ({ media }) =>
+        media.data.some(({ channel }) => channel === 'state'),
+      );
+    }
+    const heard = await Promise.all([
+      hearRelay(both, room, 'state'),
+      hearRelay(both, room, 'state', 1),
+    ]);
+    // The pipe between the workers is up when something has come through it.
+    await until('both are heard', () => heard.every((messages) => messages.length > 0));
+    for (let n = 2; n <= 20; n += 1) await set(owner, data('home', n));
+    const revs = (messages: readonly unknown[]) =>
+      (messages as StateChange[]).filter(({ entry }) => entry).map(({ rev }) => rev);
+    const expected = Array.from({ length: 19 }, (_, i) => i + 2);
+    await until('all changes are heard', () => heard.every((list) => revs(list).length === 19));
+    expect(heard.map(revs)).toEqual([expected, expected]);
   });
 
   it('a worker dies: who renews has all of it, and the next change comes on the new one', async () => {

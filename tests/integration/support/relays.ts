@@ -3,11 +3,15 @@ import type { DataChannelName } from '../../../backend/src/protocol/signalling.t
 import type { TestServer } from './server.ts';
 import { until } from './until.ts';
 
-/** What goes over one of the server's own channels of a room, heard through the real worker. */
+/**
+ * What goes over one of the server's own channels of a room, heard through the real worker: on the
+ * room's home, or on the `at`th of its further workers, where viewers take it already.
+ */
 export async function hearRelay(
   server: TestServer,
   name: string,
   channel: DataChannelName,
+  at = 0,
 ): Promise<unknown[]> {
   if (!isRoomId(name)) throw new Error('no room');
   const room = server.app.registry.known(name);
@@ -15,7 +19,9 @@ export async function hearRelay(
   await until(`channel ${channel} is open`, () => open() !== undefined);
   const heard: unknown[] = [];
   const relay = open();
-  await relay?.router.tap(relay.producer, (message) =>
+  if (!relay) throw new Error(`channel ${channel} is gone`);
+  const further = room.fanOut.routers.filter((router) => router !== relay.router);
+  await (further[at - 1] ?? relay.router).tap(relay.producer, (message) =>
     heard.push(JSON.parse(message.toString('utf8')) as unknown),
   );
   return heard;
