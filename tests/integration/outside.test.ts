@@ -261,10 +261,11 @@ describe('R126 as fast as agreed, and no faster', () => {
   it('beyond the rate a batch is refused whole, and told when to come again', async () => {
     const { room, bearer } = await onAir();
     const batch = Array.from({ length: 120 }, (_, i) => live({ topic: `t${i % 8}` }));
-    expect((await lines(room, bearer, batch)).body.accepted).toBe(120);
-    const busy = await lines(room, bearer, batch);
-    expect([busy.status, busy.body.code]).toEqual([429, 'too-many']);
-    expect(Number(busy.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    const answers = await Promise.all([1, 2, 3].map(() => lines(room, bearer, batch)));
+    expect(answers.map(({ body }) => body.accepted)).toContain(120);
+    const busy = answers.find(({ status }) => status === 429);
+    expect(busy?.body.code).toBe('too-many');
+    expect(Number(busy?.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     // Another room has a rate of its own.
     const other = await onAir();
     expect((await one(other.room, other.bearer, live())).status).toBe(200);
@@ -313,7 +314,11 @@ describe('R127 the same over a socket', () => {
     expect(overlay.outside).toMatchObject([{ topic: 'boxes', seq: 1 }]);
     expect(overlay.state.entries).toMatchObject([{ key: 'home', from: 'outside' }]);
     const batch = Array.from({ length: 120 }, () => live());
-    expect(await program.codeOf('feed', { messages: batch })).toBe('too-many');
+    // Together: one after another, a busy machine might give the rate its time.
+    const codes = await Promise.all(
+      [1, 2, 3].map(() => program.codeOf('feed', { messages: batch })),
+    );
+    expect(codes).toContain('too-many');
     // It is neither publisher nor viewer.
     for (const name of ['setState', 'stateSnapshot', 'endBroadcast', 'leave'] as const) {
       expect(await program.codeOf(name, { messages: [], epoch: 1 })).not.toBeUndefined();
