@@ -1,4 +1,5 @@
 import type { FrameTag } from './tag.ts';
+import { distance } from './uint32.ts';
 
 /** 8 s at 60 frames/s: longer than any picture is held back before it is shown. */
 const TAGS_MAX = 512;
@@ -18,6 +19,17 @@ export class FrameTags {
 
   get(rtpTimestamp: number | undefined): FrameTag | undefined {
     return rtpTimestamp === undefined ? undefined : this.#tags.get(rtpTimestamp);
+  }
+
+  /** The frame nearest to an RTP timestamp that is not quite known. */
+  near(rtpTimestamp: number, toleranceTicks: number): number | undefined {
+    let nearest: number | undefined;
+    let off = toleranceTicks;
+    for (const known of this.#tags.keys()) {
+      const far = Math.abs(distance(known, rtpTimestamp));
+      if (far <= off) [nearest, off] = [known, far];
+    }
+    return nearest;
   }
 
   clear(): void {

@@ -30,6 +30,11 @@ export class ViewerFrames {
     this.#worker.attach(receiver, this.#generation);
   }
 
+  /** The known frame nearest to an RTP timestamp that is not quite known. */
+  near(rtpTimestamp: number, toleranceTicks: number): number | undefined {
+    return this.#tags.near(rtpTimestamp, toleranceTicks);
+  }
+
   tagOf(rtpTimestamp: number | undefined): FrameTag | undefined {
     return this.#tags.get(rtpTimestamp);
   }

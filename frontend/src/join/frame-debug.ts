@@ -1,9 +1,11 @@
 import type { MatchFigures, MatchMethod } from '../overlay/frame-match.ts';
+import type { InStep, InStepMode } from '../overlay/in-step.ts';
 import type { DrawnFrame, OverlayLayer } from '../overlay/layer.ts';
 
 /** What was drawn on one frame of the video, and how messages find their frames at the moment. */
 export interface FrameRecord extends DrawnFrame {
   readonly method: MatchFigures['method'];
+  /** By which the picture is held back. */
   readonly delayMs: number;
   readonly late: number;
   readonly dropped: number;
@@ -15,16 +17,19 @@ declare module '../connection/simulate.ts' {
     onFrameDrawn?: ((record: FrameRecord) => void) | undefined;
     /** Viewer: no surer method than this is used; undefined takes the limit off. */
     forceMatch?: (method: MatchMethod | undefined) => void;
+    /** Viewer: holds the picture back. */
+    setInStep?: (mode: InStepMode) => void;
   }
 }
 
 /** Does nothing on a page without `?debug`. */
-export function offerFrameDebug(layer: OverlayLayer, delayMs: () => number): void {
+export function offerFrameDebug(layer: OverlayLayer, inStep: InStep): void {
   const debug = globalThis.onecast;
   if (!debug) return;
+  debug.setInStep = (mode) => inStep.setMode(mode, performance.now());
   debug.forceMatch = (method) => layer.limitMatch(method);
   layer.onFrameDrawn = (frame) => {
     const { method, late = 0, dropped = 0 } = layer.figures ?? {};
-    debug.onFrameDrawn?.({ ...frame, method, delayMs: delayMs(), late, dropped });
+    debug.onFrameDrawn?.({ ...frame, method, delayMs: inStep.delayMs.value, late, dropped });
   };
 }

@@ -9,6 +9,7 @@ import { roomFromPath } from '../ui/room-link.ts';
 import { DataPanel } from './data-panel.ts';
 import { bindFullScreen } from './full-screen.ts';
 import { IdleControls } from './idle-controls.ts';
+import { bindInStep } from './in-step-control.ts';
 import { bindStage, showNoSuchRoom } from './stage.ts';
 import { watch } from './watch.ts';
 
@@ -26,7 +27,7 @@ document.documentElement.dataset.ready = 'true';
 
 function watchRoom(room: RoomId): void {
   const connection = watch(room);
-  const { player, layer, latest } = bindStage(connection, room);
+  const { player, layer, latest, inStep } = bindStage(connection, room);
 
   const controls = new IdleControls(
     find('#stage', HTMLElement),
@@ -72,8 +73,10 @@ function watchRoom(room: RoomId): void {
     find('#topics', HTMLElement),
     find('#data-empty', HTMLElement),
   );
+  const overlayFigures = bindInStep(inStep, () => layer.figures);
   let polling: AbortController | undefined;
   bindPanel('stats', (open) => {
+    overlayFigures.open = open;
     polling?.abort();
     polling = undefined;
     if (!open) return;

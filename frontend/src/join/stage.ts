@@ -2,6 +2,8 @@ import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
 import type { ViewerConnection } from '../connection/types.ts';
 import { ViewerFrames } from '../frames/viewer-frames.ts';
+import { HoldBack } from '../media/hold-back.ts';
+import { InStep } from '../overlay/in-step.ts';
 import { LatestData } from '../overlay/latest.ts';
 import { OverlayLayer } from '../overlay/layer.ts';
 import { find, setText } from '../ui/elements.ts';
@@ -16,6 +18,7 @@ export interface Stage {
   readonly player: Player;
   readonly layer: OverlayLayer;
   readonly latest: LatestData;
+  readonly inStep: InStep;
 }
 
 /**
@@ -33,8 +36,14 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
 
   allowOwnWorkers();
   const frames = new ViewerFrames();
+  const inStep = new InStep();
+  const holdBack = new HoldBack();
   const player = new Player(video, connection.stream);
-  const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video, frames);
+  const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video, {
+    tagOf: (rtpTimestamp) => frames.tagOf(rtpTimestamp),
+    near: (rtpTimestamp, toleranceTicks) => frames.near(rtpTimestamp, toleranceTicks),
+    lateness: (ms) => inStep.sample(ms, performance.now()),
+  });
   const latest = new LatestData();
   const wakeLock = new WakeLock();
 
@@ -43,10 +52,14 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
   connection.useFrames({
     started: frames.started,
     attach: (receiver, kind) => {
+      holdBack.add(receiver);
       if (kind === 'video') frames.attach(receiver);
     },
   });
-  offerFrameDebug(layer, () => 0);
+  effect(() => {
+    holdBack.delayMs = inStep.delayMs.value;
+  });
+  offerFrameDebug(layer, inStep);
   connection.onOverlay((message) => {
     layer.apply(message);
     latest.apply(message);
@@ -96,7 +109,7 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
 
   watch.addEventListener('click', () => player.play());
   sound.addEventListener('click', () => player.setMuted(!player.muted.peek()));
-  return { player, layer, latest };
+  return { player, layer, latest, inStep };
 }
 
 /** The link's room has a name that none can have. */

@@ -4,10 +4,10 @@ import { drawTopics } from './draw.ts';
 import type { FrameTag } from '../frames/tag.ts';
 import { FrameMatch, type MatchFigures, type MatchMethod } from './frame-match.ts';
 import { pictureRect } from './geometry.ts';
+import { type FrameLookup, shownPicture, shownRtpTimestamp } from './shown-picture.ts';
 import { ShapeTopics } from './shape-topics.ts';
 
-/** What is known of the frames that the video shows. */
-export interface FrameLookup {
+export interface ShownFrames extends FrameLookup {
   tagOf(rtpTimestamp: number | undefined): FrameTag | undefined;
 }
 
@@ -18,6 +18,8 @@ export interface DrawnFrame {
   readonly mediaTime: number;
   readonly rtpTimestamp: number | undefined;
   readonly number: number | undefined;
+  /** The picture itself, where the browser hands it out; closed after the call. */
+  readonly picture: VideoFrame | undefined;
   readonly drawn: readonly {
     readonly topic: string;
     readonly frameNumber: number | undefined;
@@ -40,7 +42,7 @@ export class OverlayLayer {
   readonly #video: HTMLVideoElement;
   readonly #context: CanvasRenderingContext2D;
   readonly #topics = new ShapeTopics();
-  readonly #frames: FrameLookup | undefined;
+  readonly #frames: ShownFrames | undefined;
   readonly #match: FrameMatch | undefined;
   readonly #closing = new AbortController();
   readonly #resizes: ResizeObserver;
@@ -53,7 +55,7 @@ export class OverlayLayer {
   constructor(
     canvas: HTMLCanvasElement,
     video: HTMLVideoElement,
-    frames?: FrameLookup & { readonly lateness?: (ms: number) => void },
+    frames?: ShownFrames & { readonly lateness?: (ms: number) => void },
   ) {
     const context = canvas.getContext('2d');
     if (!context) throw new Error('This browser gives no 2D canvas.');
@@ -146,9 +148,13 @@ export class OverlayLayer {
   }
 
   /** Runs in the same step of the page's rendering that brings the frame: both appear together. */
-  #frameShown(presentedAt: number, { rtpTimestamp, mediaTime }: VideoFrameCallbackMetadata): void {
+  #frameShown(presentedAt: number, metadata: VideoFrameCallbackMetadata): void {
+    const frames = this.#frames;
+    if (!frames) return;
     const now = performance.now();
-    const tag = this.#frames?.tagOf(rtpTimestamp);
+    const picture = shownPicture(this.#video);
+    const rtpTimestamp = shownRtpTimestamp(picture, metadata, frames);
+    const tag = frames.tagOf(rtpTimestamp);
     const due = this.#match?.shown({ rtpTimestamp, tag, guessedAt: undefined }, now) ?? [];
     for (const message of due) this.#topics.apply(message, now);
     const expired = this.#topics.expire(now);
@@ -156,9 +162,10 @@ export class OverlayLayer {
     if (due.length > 0 || expired) this.#draw();
     this.onFrameDrawn?.({
       presentedAt,
-      mediaTime,
+      mediaTime: metadata.mediaTime,
       rtpTimestamp,
       number: tag?.number,
+      picture,
       drawn: this.#topics.shown().map(({ topic, seq, frame, shapes }) => ({
         topic,
         seq,
@@ -166,6 +173,7 @@ export class OverlayLayer {
         shapes,
       })),
     });
+    picture?.close();
   }
 
   readonly #schedule = (): void => {
