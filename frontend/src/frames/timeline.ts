@@ -12,12 +12,20 @@ export const TIMELINE = {
   toleranceTicks: 2 * TICKS_PER_MS,
   /** Encoded frames until a vote may be decided: a third of a second. */
   votesMin: 10,
-  /** Past so many, what is left of doubt is decided by the shortest way through the encoder. */
+  /** Past so many, what is left of doubt is decided by the most usual way through the encoder. */
   votesMax: 45,
+  /** Between capture and the encoder's output, ms: what is seen of cameras and encoders of pages. */
+  encodeUsualMs: 15,
+  /** A captured frame may be told so much later than its encoded one, ms, on a machine that is busy. */
+  lateMaxMs: 60,
+  /** A decision is looked at anew after so many frames: 3 s. */
+  auditVotes: 90,
   /** The part of the encoded frames that a winner must explain. */
   supportMin: 0.85,
   /** A winner's differences are so much closer together than the runner-up's, or the vote goes on. */
   spreadFactor: 0.6,
+  /** The same for many votes, which tell smaller differences for certain. */
+  auditSpreadFactor: 0.75,
   /** Frames without a match, one after another, until the vote begins anew. */
   missesMax: 15,
 } as const;
@@ -27,6 +35,13 @@ interface Captured {
   /** ms of the clock that `encoded` is told by too. */
   readonly at: number;
   readonly number: number;
+  /** Inferred by this timeline, and not yet told by the camera: it says nothing for or against it. */
+  readonly awaited?: boolean;
+}
+
+interface Ballot {
+  readonly rtpTimestamp: number;
+  readonly at: number;
 }
 
 interface Vote {
@@ -46,11 +61,14 @@ interface Candidate {
  * Finds which captured frame an encoded frame is. Both carry a time in ticks of 1/90 ms, by clocks
  * whose difference is constant and told by nobody. Each encoded frame votes for the differences to
  * the frames captured shortly before; the true one gets every vote, a false one only as far as the
- * frames come at equal distances. Where they do, the true one is the one by which no frame left the
- * encoder before it was captured and the way through the encoder is shortest.
+ * frames come at equal distances. Where they do, the true one is the one by which the way through the
+ * encoder takes as long as it usually does. A vote is counted when what was captured by then has been
+ * told for certain: the two sides come by ways of their own, and either may be held up. Votes go on
+ * after a decision, so that a wrong one does not stay.
  */
 export class Timeline {
   readonly #captured: readonly Captured[];
+  #ballots: Ballot[] = [];
   #votes: Vote[] = [];
   #voters = 0;
   #offset: number | undefined;
@@ -68,16 +86,9 @@ export class Timeline {
 
   /** The number of the captured frame that this encoded frame is; undefined while that is not known. */
   encoded(rtpTimestamp: number, at: number): number | undefined {
-    const found = this.#find(rtpTimestamp);
-    if (found !== undefined) {
-      this.#misses = 0;
-      if (this.#votes.length > 0) this.#endVote();
-      return found;
-    }
-    this.#misses += 1;
-    // A repeated frame of a still screen has no captured one; a whole row without is a new camera.
-    if (this.#offset !== undefined && this.#misses < TIMELINE.missesMax) return undefined;
-    this.#vote(rtpTimestamp, at);
+    this.#ballots.push({ rtpTimestamp, at });
+    if (this.#ballots.length > TIMELINE.capturedMax) this.#ballots.shift();
+    this.#count();
     return this.#find(rtpTimestamp);
   }
 
@@ -96,24 +107,43 @@ export class Timeline {
     return nearest.number;
   }
 
-  #vote(rtpTimestamp: number, at: number): void {
-    this.#voters += 1;
-    for (const frame of this.#captured) {
-      const delayMs = at - frame.at;
-      if (delayMs < -TIMELINE_EARLY_MS || delayMs > TIMELINE.encodeMaxMs) continue;
-      this.#votes.push({
-        offset: toUint32(rtpTimestamp - frame.ticks),
-        delayMs,
-        voter: this.#voters,
-      });
+  #count(): void {
+    const told = (this.#captured.at(-1)?.at ?? -Infinity) - TIMELINE.lateMaxMs;
+    while (this.#ballots[0] && this.#ballots[0].at <= told) {
+      const ballot = this.#ballots.shift();
+      if (ballot) this.#vote(ballot);
     }
+  }
+
+  #vote({ rtpTimestamp, at }: Ballot): void {
+    this.#voters += 1;
+    let isMiss = true;
+    for (const frame of this.#captured) {
+      if (frame.awaited) continue;
+      const delayMs = at - frame.at;
+      if (delayMs < -TIMELINE.lateMaxMs || delayMs > TIMELINE.encodeMaxMs) continue;
+      const offset = toUint32(rtpTimestamp - frame.ticks);
+      this.#votes.push({ offset, delayMs, voter: this.#voters });
+      const off = distance(offset, Math.round(this.#offset ?? offset));
+      if (Math.abs(off) <= TIMELINE.toleranceTicks) isMiss = false;
+    }
+    this.#misses = isMiss ? this.#misses + 1 : 0;
+    // A repeated frame of a still screen has no captured one; a whole row without is a new camera.
+    if (this.#offset === undefined || this.#misses >= TIMELINE.missesMax) this.#decide();
+    else if (this.#voters >= TIMELINE.auditVotes) this.#audit();
+  }
+
+  #decide(): void {
     if (this.#voters < TIMELINE.votesMin) return;
-    const winner = elect(this.#votes, this.#voters);
+    // Those who have voted already count as well: they only wait to be counted.
+    const isLast = this.#voters + this.#ballots.length >= TIMELINE.votesMax;
+    const plausible = elect(this.#votes, this.#voters, TIMELINE.spreadFactor);
+    const winner = isLast || plausible.length === 1 ? plausible[0]?.offset : undefined;
     if (winner !== undefined) {
       this.#offset = winner;
       this.#misses = 0;
       this.#endVote();
-    } else if (this.#voters >= TIMELINE.votesMax) {
+    } else if (isLast) {
       // The oldest voters may be from before a change of camera.
       const from = this.#voters - TIMELINE.votesMin;
       this.#votes = this.#votes
@@ -123,28 +153,33 @@ export class Timeline {
     }
   }
 
+  /** Many frames tell more than the few that it was decided by. */
+  #audit(): void {
+    const plausible = elect(this.#votes, this.#voters, TIMELINE.auditSpreadFactor);
+    const stands = plausible.some(
+      ({ offset }) =>
+        Math.abs(distance(offset, Math.round(this.#offset ?? offset))) <=
+        2 * TIMELINE.toleranceTicks,
+    );
+    if (!stands && plausible[0]) this.#offset = plausible[0].offset;
+    this.#endVote();
+  }
+
   #endVote(): void {
     this.#votes = [];
     this.#voters = 0;
   }
 }
 
-/** Messages of the two sides may overtake each other by a little. */
-const TIMELINE_EARLY_MS = 4;
-
-function elect(votes: readonly Vote[], voters: number): number | undefined {
+/** What the votes allow: none whose differences are clearly further apart; the most usual way first. */
+function elect(votes: readonly Vote[], voters: number, spreadFactor: number): Candidate[] {
   const needed = Math.ceil(TIMELINE.supportMin * voters);
-  const candidates = distinct(candidatesOf(votes, needed)).sort((a, b) => a.delayMs - b.delayMs);
-  const [first, ...others] = candidates;
-  if (!first) return undefined;
-  const rivals = others.filter(({ voters: support }) => support >= needed);
-  if (rivals.length === 0) return first.offset;
-  const sharpest = candidates.reduce((a, b) => (b.spread < a.spread ? b : a));
-  const clear = candidates.every(
-    (other) => other === sharpest || sharpest.spread < TIMELINE.spreadFactor * other.spread,
-  );
-  if (clear) return sharpest.offset;
-  return voters >= TIMELINE.votesMax ? first.offset : undefined;
+  const unusual = ({ delayMs }: Candidate) => Math.abs(delayMs - TIMELINE.encodeUsualMs);
+  const candidates = distinct(candidatesOf(votes, needed));
+  const sharpest = Math.min(...candidates.map(({ spread }) => spread));
+  return candidates
+    .filter(({ spread }) => spreadFactor * spread <= sharpest)
+    .sort((a, b) => unusual(a) - unusual(b));
 }
 
 /** One candidate for each vote that enough others agree with, within the tolerance. */
@@ -172,10 +207,16 @@ function candidatesOf(votes: readonly Vote[], needed: number): Candidate[] {
       voters: support,
       // Rounding alone makes a quarter of a millisecond.
       spread: Math.max(spread, TICKS_PER_MS / 4),
-      delayMs: near.reduce((sum, { delayMs }) => sum + delayMs, 0) / near.length,
+      delayMs: median(near.map(({ delayMs }) => delayMs)),
     });
   }
   return candidates;
+}
+
+/** A moment's hold-up of either side does not move it. */
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }
 
 /** Neighbouring votes make nearly the same candidate: of each heap the one with most support stays. */
