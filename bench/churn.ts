@@ -46,7 +46,12 @@ export interface ChurnOptions {
 }
 
 /** Short, so that the run need not wait for minutes until what was left behind expires. */
-const LIMITS = { sessionGraceMs: 3_000, idleRoomMs: 400, interruptedRoomMs: 400 };
+const LIMITS = {
+  sessionGraceMs: 3_000,
+  idleRoomMs: 400,
+  idleUnusedRoomMs: 400,
+  interruptedRoomMs: 400,
+};
 const CONCURRENCY = 16;
 const ROOMS = 24;
 const ANSWER_DEADLINE_MS = 20_000;
