@@ -158,6 +158,14 @@ describe('with tags', () => {
     expect(match.nextDue()).toBeUndefined();
   });
 
+  it('R119 a hidden tab, which shows no frames, misses nothing', () => {
+    const { match, offer, show, at } = harness();
+    show(10);
+    for (let number = 500; number < 600; number += 1) offer(number, number);
+    expect(match.overdue(at(600) + MATCH.pendingMaxMs)).toHaveLength(1);
+    expect(match.figures.dropped).toBe(0);
+  });
+
   it('R114 a number far ahead of the picture is not waited for', () => {
     const { offer, show, match } = harness();
     show(10);

@@ -171,7 +171,7 @@ export class FrameMatch {
       if (over === 0) continue;
       const newest = waiting.filter((pending) => !left.includes(pending)).at(-1);
       if (newest && this.#draw(newest.message)) due.push(newest.message);
-      this.#dropped += over - 1;
+      this.#drop(over - 1, now);
       this.#method = 'newest';
       if (left.length > 0) this.#pending.set(topic, left);
       else this.#pending.delete(topic);
@@ -222,16 +222,22 @@ export class FrameMatch {
     let bytes = waiting.reduce((sum, pending) => sum + pending.bytes, 0);
     while (waiting.length > MATCH.pendingMax || bytes > MATCH.pendingMaxBytes) {
       bytes -= waiting.shift()?.bytes ?? 0;
-      this.#dropped += 1;
+      this.#drop(1, now);
     }
     if (this.#pending.size > OVERLAY_MAX_TOPICS) {
       const oldest = this.#pending.entries().next();
       if (!oldest.done) {
         this.#pending.delete(oldest.value[0]);
-        this.#dropped += oldest.value[1].length;
+        this.#drop(oldest.value[1].length, now);
       }
     }
     return false;
+  }
+
+  /** Where no picture is shown, in a hidden tab say, nothing is missed. */
+  #drop(count: number, now: number): void {
+    const last = this.#past.at(-1);
+    if (last && now - last.at <= MATCH.pendingMaxMs) this.#dropped += count;
   }
 
   #tooLate(message: ShapesMessage): void {

@@ -2,6 +2,7 @@ import type { OverlayMessage, Shape } from '#protocol/overlay.ts';
 import type { StateEntry } from '#protocol/overlay-state.ts';
 import { drawTopics } from './draw.ts';
 import type { FrameTag } from '../frames/tag.ts';
+import { CaptureClock } from './capture-clock.ts';
 import { FrameMatch, type MatchFigures, type MatchMethod } from './frame-match.ts';
 import { pictureRect } from './geometry.ts';
 import { type FrameLookup, shownPicture, shownRtpTimestamp } from './shown-picture.ts';
@@ -44,6 +45,7 @@ export class OverlayLayer {
   readonly #topics = new ShapeTopics();
   readonly #frames: ShownFrames | undefined;
   readonly #match: FrameMatch | undefined;
+  readonly #clock = new CaptureClock();
   readonly #closing = new AbortController();
   readonly #resizes: ResizeObserver;
   #density: MediaQueryList | undefined;
@@ -105,6 +107,8 @@ export class OverlayLayer {
   apply(message: OverlayMessage): void {
     if (message.kind !== 'shapes' || this.#closing.signal.aborted) return;
     const now = performance.now();
+    const { frame } = message;
+    if (frame?.capturedAt !== undefined) this.#clock.message(frame.capturedAt, now);
     const due = this.#match?.offer(message, now) ?? true;
     if (due) {
       this.#topics.apply(message, now);
@@ -123,6 +127,7 @@ export class OverlayLayer {
   /** A new broadcast: nothing of the old one stays. */
   reset(): void {
     this.#match?.reset();
+    this.#clock.reset();
     this.#topics.clear();
     this.#awaitExpiry();
     this.#schedule();
@@ -155,7 +160,8 @@ export class OverlayLayer {
     const picture = shownPicture(this.#video);
     const rtpTimestamp = shownRtpTimestamp(picture, metadata, frames);
     const tag = frames.tagOf(rtpTimestamp);
-    const due = this.#match?.shown({ rtpTimestamp, tag, guessedAt: undefined }, now) ?? [];
+    const guessedAt = this.#clock.capturedAt(metadata.receiveTime);
+    const due = this.#match?.shown({ rtpTimestamp, tag, guessedAt }, now) ?? [];
     for (const message of due) this.#topics.apply(message, now);
     const expired = this.#topics.expire(now);
     if (due.length > 0) this.#awaitExpiry();
