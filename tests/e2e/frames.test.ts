@@ -81,6 +81,22 @@ describe('data on its very frame', () => {
     expect(Math.max(...[...errors.keys()].map(Math.abs))).toBeLessThanOrEqual(1);
   });
 
+  test.each(['publisher', 'viewer'] as const)(
+    'R110 R112 a new transport of the %s: numbers go on, and data is on its frame again',
+    async (who) => {
+      const [before] = await watch(viewer.page, 1);
+      const { page } = who === 'publisher' ? publisher : viewer;
+      await page.evaluate(() => onecast?.simulate('transport-loss'));
+      await expect
+        .poll(async () => judge(await watch(viewer.page, 60), await sent()).exact, {
+          timeout: 60_000,
+        })
+        .toBeGreaterThanOrEqual(0.99);
+      const [after] = await watch(viewer.page, 1);
+      expect(after?.number).toBeGreaterThan(before?.number ?? Infinity);
+    },
+  );
+
   test('R116 data that takes 150 ± 100 ms to make lands on its frame when the picture waits', async () => {
     await publisher.page.evaluate(() => {
       globalThis.analysisMs = () => 50 + Math.random() * 200;
