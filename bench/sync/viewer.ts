@@ -136,10 +136,7 @@ function install(): void {
       debug().onFrameDrawn = (record) => {
         if (!recording || frames.length >= framesMax || !first) return;
         const after = take(video);
-        const sure = namesItsTime
-          ? Math.abs(first.timestamp - record.mediaTime * 1e6) < 2 &&
-            after?.timestamp === first.timestamp
-          : null;
+        const sure = namesItsTime ? after?.timestamp === first.timestamp : null;
         const now = performance.now();
         const picture = barcode.grab(first) ?? null;
         const came = picture === null ? undefined : cameAt.get(picture);
