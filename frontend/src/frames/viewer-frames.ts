@@ -5,6 +5,8 @@ import type { FrameTag } from './tag.ts';
 
 /** The viewer's side of the tags: which captured frame the picture with an RTP timestamp is. */
 export class ViewerFrames {
+  /** Told of each tag after it is known. */
+  onTag: ((rtpTimestamp: number) => void) | undefined;
   readonly #worker: FrameWorker<FromReceiveWorker>;
   readonly #tags = new FrameTags();
   #generation = 0;
@@ -16,6 +18,7 @@ export class ViewerFrames {
         if (message.kind !== 'tag' || message.generation !== this.#generation) return;
         const { rtpTimestamp, number, capturedAt } = message;
         this.#tags.set(rtpTimestamp, { number, capturedAt });
+        this.onTag?.(rtpTimestamp);
       },
     );
   }

@@ -44,6 +44,7 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
     near: (rtpTimestamp, toleranceTicks) => frames.near(rtpTimestamp, toleranceTicks),
     lateness: (ms) => inStep.sample(ms, performance.now()),
   });
+  frames.onTag = (rtpTimestamp) => layer.tagCame(rtpTimestamp);
   const latest = new LatestData();
   const wakeLock = new WakeLock();
 

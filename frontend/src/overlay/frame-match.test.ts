@@ -44,6 +44,46 @@ function harness() {
   };
 }
 
+describe('a frame whose tag has not come yet among others that have one', () => {
+  const shift = 777;
+  const rtpOf = (number: number) => number * 3000;
+  const named = (number: number) => message({ number, rtpTimestamp: rtpOf(number) });
+  const bare = (number: number) => untagged(rtpOf(number) + shift);
+  /** Frame 10 has been shown with its data; that of 11, 12 and 13 waits. */
+  function begun() {
+    const match = new FrameMatch();
+    match.offer(named(10), 0);
+    match.shown(shown(10), 1);
+    for (const number of [11, 12, 13]) match.offer(named(number), 2);
+    return match;
+  }
+  const numbers = (due: readonly ShapesMessage[]) => due.map(({ frame }) => frame?.number);
+
+  it('R110 is told by how the RTP timestamps of its neighbours differ from the publisher’s', () => {
+    const match = begun();
+    expect(numbers(match.shown(bare(11), 33))).toEqual([11]);
+    expect(numbers(match.shown(shown(12), 66))).toEqual([12]);
+    expect(match.figures).toMatchObject({ method: 'tag', exact: 3 });
+  });
+
+  it('R110 draws nothing that belongs to others', () => {
+    const match = begun();
+    // Between two frames by its time: another layer's, after a switch.
+    expect(numbers(match.shown(untagged(rtpOf(10) + shift + 1500), 33))).toEqual([]);
+    expect(numbers(match.shown(shown(11), 66))).toEqual([11]);
+  });
+
+  it('R110 gets its data when the tag comes', () => {
+    const match = new FrameMatch();
+    match.offer(message({ number: 10 }), 0);
+    match.shown(shown(10), 1);
+    match.offer(message({ number: 11 }), 2);
+    expect(match.shown(untagged(11 * 3000 + 777), 33)).toEqual([]);
+    expect(numbers(match.told(shown(11), 40))).toEqual([11]);
+    expect(numbers(match.told(shown(11), 41))).toEqual([]);
+  });
+});
+
 describe('with tags', () => {
   it('R110 draws a message with its frame, not before and not after', () => {
     const { offer, show, match } = harness();

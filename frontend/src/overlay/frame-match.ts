@@ -80,6 +80,8 @@ export class FrameMatch {
   #method: MatchMethod | undefined;
   #taggedAt = -Infinity;
   #expectsTags = false;
+  /** This viewer's RTP timestamps less the publisher's, by the last frame that tag and message both named. */
+  #rtpShift: number | undefined;
   #exact = 0;
   #late = 0;
   #dropped = 0;
@@ -123,7 +125,7 @@ export class FrameMatch {
     }
     this.#method = place.method;
     if (place.order > 0) return this.#keep(message, now);
-    if (place.order === 0) this.#exact += 1;
+    if (place.order === 0) this.#wasExact(message, current);
     else this.#tooLate(message);
     this.#tellLateness(message, now);
     return this.#draw(message);
@@ -136,6 +138,18 @@ export class FrameMatch {
     this.#first ??= frame;
     this.#past.push({ frame, at: now });
     if (this.#past.length > MATCH.historyMax) this.#past.shift();
+    return this.#due(frame, now);
+  }
+
+  /** More is known of the frame that is on the screen; returns the messages to be drawn on it. */
+  told(frame: ShownFrame, now: number): ShapesMessage[] {
+    const shownAt = this.#past.pop()?.at ?? now;
+    this.#past.push({ frame, at: shownAt });
+    if (frame.tag?.number !== undefined) this.#taggedAt = now;
+    return this.#due(frame, now);
+  }
+
+  #due(frame: ShownFrame, now: number): ShapesMessage[] {
     const due: ShapesMessage[] = [];
     for (const [topic, waiting] of this.#pending) {
       const reached = waiting.map((pending) => ({
@@ -153,7 +167,7 @@ export class FrameMatch {
         if (place?.order !== 0) continue;
         this.#lateness(arrivedAt - now);
       }
-      if (latest.place?.order === 0) this.#exact += 1;
+      if (latest.place?.order === 0) this.#wasExact(latest.message, frame);
       if (this.#draw(latest.message)) due.push(latest.message);
       const left = reached.filter(({ place }) => place && place.order > 0);
       if (left.length > 0) this.#pending.set(topic, left);
@@ -196,7 +210,16 @@ export class FrameMatch {
     this.#first = undefined;
     this.#taggedAt = -Infinity;
     this.#expectsTags = false;
+    this.#rtpShift = undefined;
     this.#method = undefined;
+  }
+
+  #wasExact({ frame: named }: ShapesMessage, shown: ShownFrame): void {
+    this.#exact += 1;
+    const { rtpTimestamp, tag } = shown;
+    if (tag?.number === undefined || tag.number !== named?.number) return;
+    if (rtpTimestamp === undefined || named.rtpTimestamp === undefined) return;
+    this.#rtpShift = distance(rtpTimestamp, named.rtpTimestamp);
   }
 
   /** False where what stands there is of a later frame: analysis may finish out of order. */
@@ -257,8 +280,8 @@ export class FrameMatch {
       if (tag?.number !== undefined) {
         return within('tag', distance(named.number, tag.number), 0, MATCH.aheadMaxFrames);
       }
-      // One frame without a tag among others that have one: the next will tell.
-      if (this.#expectsTags) return { method: 'tag', order: Infinity };
+      // One frame without a tag among others that have one: a busy page hears of the frame first.
+      if (this.#expectsTags) return this.#placeByNeighbours(named, shown);
     }
     const { rtpTimestamp } = named;
     if (
@@ -277,7 +300,21 @@ export class FrameMatch {
     }
     return undefined;
   }
+
+  /** By the frames before, whose tags and messages told how the two ends' RTP timestamps differ. */
+  #placeByNeighbours({ rtpTimestamp }: FrameName, shown: ShownFrame): Place {
+    const shift = this.#rtpShift;
+    if (shift === undefined || rtpTimestamp === undefined || shown.rtpTimestamp === undefined) {
+      return TO_BE_TOLD;
+    }
+    const ahead = distance(rtpTimestamp + shift, shown.rtpTimestamp);
+    const most = MATCH.aheadMaxMs * TICKS_PER_MS;
+    return within('tag', ahead, MATCH.rtpToleranceTicks, most) ?? TO_BE_TOLD;
+  }
 }
+
+/** Where it can't be told, the tag that is still to come will. */
+const TO_BE_TOLD: Place = { method: 'tag', order: Infinity };
 
 function within(
   method: Place['method'],

@@ -51,6 +51,8 @@ export class OverlayLayer {
   #density: MediaQueryList | undefined;
   #frame: number | undefined;
   #videoFrame: number | undefined;
+  /** The frame on the screen, where its tag has not come yet. */
+  #untagged: number | undefined;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #visible = true;
 
@@ -160,6 +162,7 @@ export class OverlayLayer {
     const picture = shownPicture(this.#video);
     const rtpTimestamp = shownRtpTimestamp(picture, metadata, frames);
     const tag = frames.tagOf(rtpTimestamp);
+    this.#untagged = tag ? undefined : rtpTimestamp;
     const guessedAt = this.#clock.capturedAt(metadata.receiveTime);
     const due = this.#match?.shown({ rtpTimestamp, tag, guessedAt }, now) ?? [];
     for (const message of due) this.#topics.apply(message, now);
@@ -180,6 +183,19 @@ export class OverlayLayer {
       })),
     });
     picture?.close();
+  }
+
+  /** A tag has come: a busy page may have shown its frame already. */
+  tagCame(rtpTimestamp: number): void {
+    if (rtpTimestamp !== this.#untagged) return;
+    this.#untagged = undefined;
+    const now = performance.now();
+    const tag = this.#frames?.tagOf(rtpTimestamp);
+    const due = this.#match?.told({ rtpTimestamp, tag, guessedAt: undefined }, now) ?? [];
+    if (due.length === 0) return;
+    for (const message of due) this.#topics.apply(message, now);
+    this.#awaitExpiry();
+    this.#draw();
   }
 
   readonly #schedule = (): void => {
