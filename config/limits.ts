@@ -103,6 +103,8 @@ export const LIMITS = {
   publisherBitrateMaxBps: 4_000_000,
   /** Over tolerance so many times in a row is no burst; a gross excess need not be seen twice. */
   bitrateCheckMs: 2_000,
+  /** The overlay is small messages, which pile up for less long: a flood ends within 5 s. */
+  overlayBitrateCheckMs: 1_000,
   bitrateTolerance: 1.5,
   bitrateStrikesMax: 3,
   bitrateGrossFactor: 5,

@@ -37,6 +37,16 @@ describe('R89 who sends more than agreed', () => {
     );
   });
 
+  it('on the data channel is closed within 5 s, from when it begins', () => {
+    for (const begin of [0, 500, 10_000, 10_500]) {
+      const flood = (ms: number) => ({ rtp: agreed * 0.7, other: ms < begin ? 0 : 14_000_000 });
+      expect(closedAt(flood)).toBeLessThanOrEqual(begin + 5_000);
+    }
+    // All at once that had to wait, as large as messages may be.
+    const burst = (ms: number) => ({ other: ms === 8_000 ? 55_000_000 : 2_000_000 });
+    expect(closedAt(burst)).toBeUndefined();
+  });
+
   it('grossly is closed at the next look, whatever it is that is sent', () => {
     expect(closedAt(() => ({ rtp: agreed * 6 }))).toBeLessThanOrEqual(2_500);
     // 64 kB a thousand times a second on the data channel.

@@ -10,6 +10,7 @@ type GuardLimits = Pick<
   Limits,
   | 'publisherBitrateMaxBps'
   | 'bitrateCheckMs'
+  | 'overlayBitrateCheckMs'
   | 'bitrateTolerance'
   | 'bitrateStrikesMax'
   | 'bitrateGrossFactor'
@@ -17,39 +18,50 @@ type GuardLimits = Pick<
 
 /**
  * Judges what a publisher sends against what was agreed. The hint that its browser gets
- * (`setMaxIncomingBitrate`) binds only a browser that heeds it. Two measures: the picture and the
- * sound by their RTP packets, and everything that arrives, with room for the overlay.
+ * (`setMaxIncomingBitrate`) binds only a browser that heeds it. The picture and the sound are judged
+ * by their RTP packets, the overlay by the rest.
  */
 export class BitrateGuard {
-  readonly #limits: GuardLimits;
-  #last: { readonly at: number; readonly received: Received } | undefined;
-  #strikes = 0;
+  readonly #media: Excess;
+  readonly #overlay: Excess;
 
   constructor(limits: GuardLimits) {
-    this.#limits = limits;
+    const { publisherBitrateMaxBps, bitrateCheckMs, overlayBitrateCheckMs } = limits;
+    const overlayBps = OVERLAY_MAX_BYTES * OVERLAY_MAX_PER_S * 8;
+    this.#media = new Excess(publisherBitrateMaxBps, bitrateCheckMs, limits);
+    this.#overlay = new Excess(overlayBps, overlayBitrateCheckMs, limits);
   }
 
   /** Takes the transport's counters as they are at `now` (ms). True where it has gone too far. */
   saw(received: Received, now: number): boolean {
-    const last = this.#last;
-    if (last && now - last.at < this.#limits.bitrateCheckMs) return false;
-    this.#last = { at: now, received };
-    if (!last) return false;
-    const bps = (bytes: number) => (bytes * 8_000) / (now - last.at);
-    const media = mediaBytes(received) - mediaBytes(last.received);
-    const all = received.bytesReceived - last.received.bytesReceived;
-    const { publisherBitrateMaxBps, bitrateTolerance, bitrateStrikesMax, bitrateGrossFactor } =
-      this.#limits;
-    const overlayBps = OVERLAY_MAX_BYTES * OVERLAY_MAX_PER_S * 8;
-    const factor = Math.max(
-      bps(media) / publisherBitrateMaxBps,
-      bps(all) / (publisherBitrateMaxBps + overlayBps),
-    );
-    this.#strikes = factor > bitrateTolerance ? this.#strikes + 1 : 0;
-    return this.#strikes >= bitrateStrikesMax || factor > bitrateGrossFactor;
+    const media = received.rtpBytesReceived + received.rtxBytesReceived;
+    const tooMuchMedia = this.#media.saw(media, now);
+    return this.#overlay.saw(received.bytesReceived - media, now) || tooMuchMedia;
   }
 }
 
-function mediaBytes({ rtpBytesReceived, rtxBytesReceived }: Received): number {
-  return rtpBytesReceived + rtxBytesReceived;
+/** One kind of bytes against its agreed rate. */
+class Excess {
+  readonly #agreedBps: number;
+  readonly #checkMs: number;
+  readonly #limits: GuardLimits;
+  #last: { readonly at: number; readonly bytes: number } | undefined;
+  #strikes = 0;
+
+  constructor(agreedBps: number, checkMs: number, limits: GuardLimits) {
+    this.#agreedBps = agreedBps;
+    this.#checkMs = checkMs;
+    this.#limits = limits;
+  }
+
+  saw(bytes: number, now: number): boolean {
+    const last = this.#last;
+    if (last && now - last.at < this.#checkMs) return false;
+    this.#last = { at: now, bytes };
+    if (!last) return false;
+    const { bitrateTolerance, bitrateStrikesMax, bitrateGrossFactor } = this.#limits;
+    const factor = ((bytes - last.bytes) * 8_000) / (now - last.at) / this.#agreedBps;
+    this.#strikes = factor > bitrateTolerance ? this.#strikes + 1 : 0;
+    return this.#strikes >= bitrateStrikesMax || factor > bitrateGrossFactor;
+  }
 }
