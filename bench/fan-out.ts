@@ -13,7 +13,7 @@ import { Loadgen } from './loadgen/generator.ts';
 import { contenderIds, Field, titlesOf } from './peers/contenders.ts';
 import { machine, whole } from './support/options.ts';
 
-const ALL = 'onecast,janus,janus-installed,pion,pion-plain';
+const ALL = 'onecast,onecast-usual,janus,janus-installed,pion,pion-plain';
 
 const { values } = parseArgs({
   allowNegative: true,

@@ -14,6 +14,8 @@ export interface Config {
   readonly trustProxy: number | readonly string[];
   /** What the operator has changed of config/limits.ts. */
   readonly limits: Partial<Pick<Limits, 'socketsPerAddressMax' | 'connectsPerAddressMax'>>;
+  /** Which viewers' lines are estimated: those in trouble, or all. */
+  readonly estimation: 'auto' | 'always';
   /** Where the metrics are served; undefined: nowhere. Port 0 takes a free one. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** undefined: every IPv4 address of this machine is told to clients. */
@@ -125,6 +127,7 @@ const VARIABLES = {
   ),
   MAX_SOCKETS_PER_ADDRESS: v.optional(integer(1, 1_000_000)),
   MAX_CONNECTS_PER_ADDRESS: v.optional(integer(1, 1_000_000)),
+  BANDWIDTH_ESTIMATION: v.optional(v.picklist(['auto', 'always'], 'auto or always'), 'auto'),
   METRICS: v.optional(v.picklist(['on', 'off'], 'on or off'), 'on'),
   METRICS_HOST: v.optional(ipAddress, '127.0.0.1'),
   METRICS_PORT: v.optional(integer(0, 65_535), '9464'),
@@ -172,6 +175,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
       ...(socketsPerAddressMax !== undefined && { socketsPerAddressMax }),
       ...(connectsPerAddressMax !== undefined && { connectsPerAddressMax }),
     }),
+    estimation: read('BANDWIDTH_ESTIMATION', VARIABLES.BANDWIDTH_ESTIMATION) ?? 'auto',
     metrics: read('METRICS', VARIABLES.METRICS) === 'off' ? undefined : Object.freeze(metrics),
     dev: read('ONECAST_DEV', VARIABLES.ONECAST_DEV) === '1',
   };

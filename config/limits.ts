@@ -119,6 +119,15 @@ export const LIMITS = {
    */
   mediaChangeBurst: 20,
   mediaChangesPerS: 1,
+  /**
+   * A viewer's line is in trouble at this score of the worker's (10: nothing lost). It takes a fifth
+   * of the packets lost for a second, or a tenth for some seconds, to get there.
+   */
+  troubledScore: 9,
+  /** The estimate of such a line starts so low that it holds the lowest layer and little more … */
+  troubledEstimateBps: 250_000,
+  /** … and may rise after this: what has piled up on the line is gone by then. */
+  troubledEstimateMs: 3_000,
   /** The default drops a publisher's packets from some 300 viewers on. */
   socketBufferBytes: 4 * 1024 * 1024,
   /** A viewer that reads no data costs at most this. */

@@ -70,7 +70,7 @@ export async function createApp(
       embedding: config.embedOrigins.length > 0,
     };
 
-    const registry = new RoomRegistry(pool, limits, log, metrics);
+    const registry = new RoomRegistry(pool, limits, log, metrics, config.estimation);
     closers.push(() => registry.close());
     const traffic = new Traffic(() => registry.members(), limits, metrics);
     closers.push(() => traffic.close());

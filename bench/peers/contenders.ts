@@ -7,21 +7,25 @@ import { janus } from './janus.ts';
 import { onecast } from './onecast.ts';
 import { compilePion, pion } from './pion.ts';
 
+/** As mediasoup is used everywhere: every line estimated, every datagram sent by itself. */
+const USUAL = { BANDWIDTH_ESTIMATION: 'always', MEDIA_EGRESS_BATCHING: 'off' } as const;
+
 export const CONTENDERS = {
   onecast: () => onecast({ id: 'onecast', title: 'Onecast' }),
-  /** Variants by what viewers say that they can do, and by what the environment sets. */
+  /** Variants by what the environment sets, and by what viewers say that they can do. */
+  'onecast-usual': () =>
+    onecast({ id: 'onecast-usual', title: 'mediasoup as usual: transport-cc for all', env: USUAL }),
   'onecast-remb': () =>
-    onecast({ id: 'onecast-remb', title: 'Onecast, viewers with REMB', congestion: 'remb' }),
-  'onecast-none': () =>
     onecast({
-      id: 'onecast-none',
-      title: 'Onecast, viewers without estimation',
-      congestion: 'none',
+      id: 'onecast-remb',
+      title: 'mediasoup, viewers with REMB',
+      congestion: 'remb',
+      env: USUAL,
     }),
   'onecast-unbatched': () =>
     onecast({
       id: 'onecast-unbatched',
-      title: 'Onecast, MEDIA_EGRESS_BATCHING=off',
+      title: 'Onecast, sending unbatched',
       env: { MEDIA_EGRESS_BATCHING: 'off' },
     }),
   janus: () => janus({ id: 'janus', title: 'Janus, event loops = cores', tuned: true }),

@@ -23,9 +23,8 @@ import {
  * What viewers say that they can do about congestion:
  * - `twcc`: what Chromium says; the server then takes transport-cc
  * - `remb`: as if transport-cc were unknown
- * - `none`: neither
  */
-export type Congestion = 'twcc' | 'remb' | 'none';
+export type Congestion = 'twcc' | 'remb';
 
 export interface OnecastOptions {
   readonly id: string;
@@ -218,26 +217,15 @@ function oneLayer(): object {
 
 function capabilities(congestion: Congestion): object {
   const { rtpCapabilities } = fixture;
-  const refused: Record<Congestion, readonly string[]> = {
-    twcc: [],
-    remb: ['transport-cc'],
-    none: ['transport-cc', 'goog-remb'],
-  };
-  const uris: Record<Congestion, readonly string[]> = {
-    twcc: [],
-    remb: [EXTENSIONS.transportCc.uri],
-    none: [EXTENSIONS.transportCc.uri, EXTENSIONS.absSendTime.uri],
-  };
-  return {
-    ...rtpCapabilities,
-    codecs: rtpCapabilities.codecs.map((codec) => ({
-      ...codec,
-      rtcpFeedback: codec.rtcpFeedback.filter(({ type }) => !refused[congestion].includes(type)),
-    })),
-    headerExtensions: rtpCapabilities.headerExtensions.filter(
-      ({ uri }) => !uris[congestion].includes(uri),
-    ),
-  };
+  if (congestion === 'twcc') return rtpCapabilities;
+  const codecs = rtpCapabilities.codecs.map((codec) => ({
+    ...codec,
+    rtcpFeedback: codec.rtcpFeedback.filter(({ type }) => type !== 'transport-cc'),
+  }));
+  const headerExtensions = rtpCapabilities.headerExtensions.filter(
+    ({ uri }) => uri !== EXTENSIONS.transportCc.uri,
+  );
+  return { ...rtpCapabilities, codecs, headerExtensions };
 }
 
 /** What a browser would send that is given these parameters. */

@@ -8,6 +8,7 @@
  *
  * Prints "ready", then reads lines and prints "set" after each:
  *   delay=<ms> jitter=<ms> loss=<%>      for packets both ways; what is not named stays
+ *   rate=<kbit/s> queue=<ms>             of each way; 0: as fast as it comes
  * Ends at the end of its input, and the devices with it.
  *
  * Packets stay in order, as in the queue of a router. Jitter is what such a queue does: the delay
@@ -41,13 +42,13 @@ typedef struct {
 typedef struct {
   Packet ring[QUEUE];
   unsigned head, tail;
-  int64_t last_due, turn;
+  int64_t last_due, turn, busy_until;
   double from, to;
 } Way;
 
 static Way ways[2];
 static int tuns[2];
-static double delay_ms, jitter_ms, loss_percent;
+static double delay_ms, jitter_ms, loss_percent, rate_kbps, queue_ms = 200;
 
 static int64_t now(void) {
   struct timespec t;
@@ -92,7 +93,14 @@ static void take(int from) {
     if (length <= 0) return;
     if (drand48() * 100 < loss_percent || way->tail - way->head == QUEUE) continue;
     int64_t t = now();
-    int64_t due = t + (int64_t)((delay_ms + jitter_ms * wander(way, t)) * MS);
+    int64_t sent = t;
+    if (rate_kbps > 0) {
+      /* What waits longer than the queue allows finds no place in it. */
+      if (way->busy_until < t) way->busy_until = t;
+      if (way->busy_until - t > queue_ms * MS) continue;
+      sent = way->busy_until += (int64_t)(length * 8 / rate_kbps * MS);
+    }
+    int64_t due = sent + (int64_t)((delay_ms + jitter_ms * wander(way, t)) * MS);
     if (due < way->last_due) due = way->last_due;
     way->last_due = due;
     Packet packet = {due, length, malloc(length)};
@@ -121,6 +129,8 @@ static int obey(void) {
   for (char *word = strtok(text, " \n"); word; word = strtok(NULL, " \n")) {
     if (sscanf(word, "delay=%lf", &delay_ms) == 1) continue;
     if (sscanf(word, "jitter=%lf", &jitter_ms) == 1) continue;
+    if (sscanf(word, "rate=%lf", &rate_kbps) == 1) continue;
+    if (sscanf(word, "queue=%lf", &queue_ms) == 1) continue;
     sscanf(word, "loss=%lf", &loss_percent);
   }
   puts("set");

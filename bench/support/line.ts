@@ -15,6 +15,10 @@ export interface LineQuality {
   readonly jitterMs: number;
   /** Of the packets each way. */
   readonly lossPercent: number;
+  /** Of each way; left out: as fast as it comes. */
+  readonly rateKbps?: number;
+  /** What such a line holds back at most; what comes then is lost. */
+  readonly queueMs?: number;
 }
 
 export class Line {

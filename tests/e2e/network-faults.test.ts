@@ -8,6 +8,7 @@ import {
   pathProtocol,
   peersMade,
   record,
+  shownStream,
   statusSince,
 } from './support/recorder.ts';
 import { TestServer } from './support/server.ts';
@@ -168,5 +169,26 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
 
   test('no page has raised an error', () => {
     expect([...publisher.faults, ...viewer.faults]).toEqual([]);
+  });
+
+  test('R138 a line that loses packets is estimated from then on, and the picture goes on', async () => {
+    await viewer.page.context().close();
+    viewer = await openViewer();
+    await statusIs(viewer.page, 'live');
+    await framesAdvance(viewer.page, 20);
+    const before = await shownStream(viewer.page);
+    expect(before.estimated).toBe(false);
+    const peers = await peersMade(viewer.page);
+    viewerHost.losePackets(0.3);
+    let now = before;
+    while (now.ssrc === before.ssrc) {
+      await framesAdvance(viewer.page, 1);
+      now = await shownStream(viewer.page);
+    }
+    expect(now.estimated).toBe(true);
+    expect(await peersMade(viewer.page), 'the transport is the same').toBe(peers);
+    viewerHost.heal();
+    await statusIs(viewer.page, 'live');
+    await framesAdvance(viewer.page, 30);
   });
 });

@@ -113,6 +113,14 @@ export async function openChannel(
   return transport.produceData({ label });
 }
 
+/** The most that a transport's estimate may say; 0: no such bound. A number of config/limits.ts. */
+export async function boundEstimate(
+  transport: Pick<types.WebRtcTransport, 'setMaxOutgoingBitrate'>,
+  bps: number,
+): Promise<void> {
+  await transport.setMaxOutgoingBitrate(bps);
+}
+
 /** `spatialLayer` is reckoned from what the consumer has, never taken from a client. */
 export async function preferSpatialLayer(
   consumer: Pick<types.Consumer, 'setPreferredLayers'>,

@@ -44,6 +44,27 @@ export function rtpCapabilitiesOf(parsed: ParsedRtpCapabilities): Rebuilt<types.
   });
 }
 
+/** By these an endpoint tells the sender what its line carries. */
+const ESTIMATION_FEEDBACK: readonly string[] = ['transport-cc', 'goog-remb'];
+const ESTIMATION_EXTENSIONS: readonly string[] = [
+  'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
+  'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time',
+];
+
+/** The same as if the client knew of no bandwidth estimation. Retransmission stays. */
+export function withoutEstimation(
+  capabilities: Rebuilt<types.RtpCapabilities>,
+): Rebuilt<types.RtpCapabilities> {
+  const { codecs, headerExtensions } = capabilities;
+  return rebuild<types.RtpCapabilities>({
+    codecs: codecs?.map((codec) => ({
+      ...codec,
+      rtcpFeedback: codec.rtcpFeedback?.filter(({ type }) => !ESTIMATION_FEEDBACK.includes(type)),
+    })),
+    headerExtensions: headerExtensions?.filter(({ uri }) => !ESTIMATION_EXTENSIONS.includes(uri)),
+  });
+}
+
 export function dtlsParametersOf(parsed: ParsedDtlsParameters): Rebuilt<types.DtlsParameters> {
   return rebuild<types.DtlsParameters>({ role: parsed.role, fingerprints: parsed.fingerprints });
 }

@@ -1,4 +1,5 @@
 import type { types } from 'mediasoup';
+import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { WorkerPool } from '../media/worker-pool.ts';
@@ -19,6 +20,7 @@ export class RoomRegistry {
   readonly #limits: Limits;
   readonly #log: Log;
   readonly #metrics: Metrics;
+  readonly #estimation: Config['estimation'];
   readonly #rooms = new Map<RoomId, Room>();
   readonly #members = new Map<SessionId, Member>();
   readonly #roomQuota: Quota;
@@ -27,7 +29,14 @@ export class RoomRegistry {
   readonly #seats = new Map<SessionId, () => void>();
   #closed = false;
 
-  constructor(pool: WorkerPool, limits: Limits, log: Log, metrics: Metrics) {
+  constructor(
+    pool: WorkerPool,
+    limits: Limits,
+    log: Log,
+    metrics: Metrics,
+    estimation: Config['estimation'],
+  ) {
+    this.#estimation = estimation;
     this.#pool = pool;
     this.#limits = limits;
     this.#log = log;
@@ -61,6 +70,7 @@ export class RoomRegistry {
       limits: this.#limits,
       log: this.#log,
       metrics: this.#metrics,
+      estimation: this.#estimation,
       onClosed: (closed) => {
         this.#rooms.delete(closed.id);
         release();

@@ -1,4 +1,5 @@
 import type { types } from 'mediasoup';
+import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
 import { FanOut } from '../media/fan-out.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
@@ -23,6 +24,7 @@ export interface RoomContext {
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly estimation: Config['estimation'];
   /** The room is forgotten. Called once. */
   onClosed(room: Room): void;
   onSession(member: Publisher | Viewer): void;
@@ -45,6 +47,8 @@ export class Room {
   readonly #overlay: RoomOverlay;
   readonly #outside: OutsideFeed;
   readonly fanOut: FanOut;
+  /** Every viewer's line is estimated, not only those in trouble. */
+  readonly estimatesAll: boolean;
   #state: RoomState = { status: 'open' };
   /** Claims so far; each is the epoch of the broadcast that may come of it. */
   #claims = 0;
@@ -63,6 +67,7 @@ export class Room {
     this.#context = context;
     this.limits = context.limits;
     this.metrics = context.metrics;
+    this.estimatesAll = context.estimation === 'always';
     this.log = context.log.child({ roomId: id });
     this.fanOut = new FanOut(context.pool, this.limits, this.log);
     this.#overlay = new RoomOverlay(

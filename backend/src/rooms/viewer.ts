@@ -1,6 +1,8 @@
 import type { types } from 'mediasoup';
 import { beginBelowTheTop } from '../media/first-layer.ts';
 import { connect, consume, consumeData, type Delivery } from '../media/door.ts';
+import { LineEstimation } from '../media/line-estimation.ts';
+import { hasLayers } from '../media/line-watch.ts';
 import type { RoomRouter } from '../media/room-router.ts';
 import { forClient, type ParsedDtlsParameters, type Rebuilt } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/transports.ts';
@@ -24,7 +26,7 @@ export class Viewer {
   readonly role = 'viewer';
   readonly room: Room;
   readonly session: Session;
-  readonly #rtpCapabilities: Rebuilt<types.RtpCapabilities>;
+  readonly #estimation: LineEstimation;
   /** By producer id. */
   readonly #consumers = new Map<string, types.Consumer>();
   readonly #data = new Map<DataChannelName, types.DataConsumer>();
@@ -37,7 +39,13 @@ export class Viewer {
 
   constructor(room: Room, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
     this.room = room;
-    this.#rtpCapabilities = rtpCapabilities;
+    this.#estimation = new LineEstimation(
+      rtpCapabilities,
+      room.estimatesAll,
+      room.limits,
+      room.log,
+      () => this.#lineInTrouble(),
+    );
     this.session = new Session(room.limits, room.log.child({ role: this.role }), {
       mediaChanged: () => room.viewersChanged(),
       transportClosed: () => undefined,
@@ -55,6 +63,7 @@ export class Viewer {
     this.#consumers.clear();
     this.#data.clear();
     this.session.setTransport(transport);
+    this.#estimation.transportMade(transport);
     this.#awaitsPage = dtlsParameters === undefined;
     if (dtlsParameters) {
       this.session.expectDtls(transport);
@@ -114,7 +123,34 @@ export class Viewer {
     // The page has its side of the new transport; the one before is of no use any more.
     if (known.length > 0) this.session.dropRetiring();
     const waiting = known.filter(({ paused }) => paused);
+    for (const consumer of waiting) this.#estimation.replaces(consumer);
     await Promise.all(waiting.map((consumer) => consumer.resume()));
+  }
+
+  /**
+   * Its line is estimated from now on: the picture is consumed anew with transport-cc. The consumers
+   * before go on with the least that there is until the new ones flow, so that nothing stands still.
+   */
+  #lineInTrouble(): void {
+    if (this.session.ended !== undefined) return;
+    const layered = [...this.#consumers].filter(([, consumer]) => hasLayers(consumer));
+    if (layered.length === 0) return;
+    this.room.log.info({ sessionId: this.session.id }, 'line in trouble: estimated from now on');
+    for (const [, consumer] of layered) {
+      runInBackground(this.room.log, 'lowest layer', LineEstimation.lowest(consumer));
+    }
+    const renewed = this.session.exclusive(async () => {
+      const transport = this.session.openTransport;
+      if (!transport) return;
+      this.#estimation.beginLow(transport);
+      for (const [producerId, consumer] of layered) {
+        if (this.#consumers.get(producerId) !== consumer) continue;
+        this.#consumers.delete(producerId);
+        this.#estimation.retire(consumer);
+      }
+    });
+    const told = renewed.then(() => this.broadcastChanged());
+    runInBackground(this.room.log, 'estimation', told.catch(ignoreGone));
   }
 
   async requestKeyFrame(): Promise<void> {
@@ -139,7 +175,7 @@ export class Viewer {
     const router = this.#router;
     if (!router || producer.closed || this.#consumers.has(producer.id)) return;
     if (!(await from.pipeTo(router, producer))) return;
-    const rtpCapabilities = this.#rtpCapabilities;
+    const rtpCapabilities = this.#estimation.capabilities;
     if (!router.canReceive(producer, rtpCapabilities)) {
       throw new OnecastError('codec-unsupported');
     }
@@ -151,6 +187,7 @@ export class Viewer {
     // Until now there was nothing to receive, and the page rightly left its side unconnected.
     this.session.expectDtls(transport);
     beginBelowTheTop(consumer, this.room.limits, this.room.log);
+    this.#estimation.consumerMade(consumer);
     consumer.observer.once('close', () => {
       if (this.#consumers.get(producer.id) === consumer) this.#consumers.delete(producer.id);
     });

@@ -82,6 +82,12 @@ export class Host {
     this.#iptables('-A', 'OUTPUT', ...match, '-j', 'REJECT', '--reject-with', 'tcp-reset');
   }
 
+  /** So many of the UDP packets that come, from 0 to 1, are lost. */
+  losePackets(share: number): void {
+    const match = ['-p', 'udp', '-m', 'statistic', '--mode', 'random'];
+    this.#iptables('-A', 'INPUT', ...match, '--probability', String(share), '-j', 'DROP');
+  }
+
   heal(): void {
     this.#iptables('-F');
   }

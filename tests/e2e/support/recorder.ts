@@ -123,6 +123,28 @@ export async function statusSince(page: Page, since: number, ...statuses: string
   );
 }
 
+/** The stream that the newest peer connection shows, and whether the server estimates its line. */
+export async function shownStream(page: Page): Promise<{ ssrc: number; estimated: boolean }> {
+  return page.evaluate(async () => {
+    const peer = recording.peers.at(-1);
+    const report = await peer?.getStats();
+    let ssrc = 0;
+    let mid = '';
+    report?.forEach((stats: Record<string, unknown>) => {
+      if (stats['type'] !== 'inbound-rtp' || stats['kind'] !== 'video') return;
+      if (stats['mid'] === 'probator' || !(Number(stats['framesDecoded']) > 0)) return;
+      // Of two the one that was made later: a media section is never taken out.
+      if (Number(stats['mid']) < Number(mid)) return;
+      mid = String(stats['mid']);
+      ssrc = Number(stats['ssrc']);
+    });
+    const section = peer?.remoteDescription?.sdp.split('\r\nm=').find((text) => {
+      return text.includes(`\r\na=mid:${mid}\r\n`);
+    });
+    return { ssrc, estimated: section?.includes('transport-wide-cc') ?? false };
+  });
+}
+
 /** Protocol (`udp`, `tcp`) of the path that the newest peer connection uses. */
 export async function pathProtocol(page: Page): Promise<string | undefined> {
   return page.evaluate(async () => {
