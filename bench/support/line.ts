@@ -64,8 +64,12 @@ export class Line {
   }
 
   /** Holds for packets that are sent from here on. */
-  async set({ delayMs, jitterMs, lossPercent }: LineQuality): Promise<void> {
-    this.#child.stdin?.write(`delay=${delayMs} jitter=${jitterMs} loss=${lossPercent}\n`);
+  async set(quality: LineQuality): Promise<void> {
+    const { delayMs, jitterMs, lossPercent, rateKbps = 0, queueMs = 200 } = quality;
+    const values = { delay: delayMs, jitter: jitterMs, loss: lossPercent };
+    const rate = { rate: rateKbps, queue: queueMs };
+    const words = Object.entries({ ...values, ...rate }).map(([name, value]) => `${name}=${value}`);
+    this.#child.stdin?.write(`${words.join(' ')}\n`);
     await this.#answer('set');
   }
 

@@ -36,9 +36,9 @@ export function isUp(transport: types.WebRtcTransport): boolean {
  * Never throws: on a worker whose channel is poisoned mediasoup's close() does, and many closes run
  * in timers, where that would end the process. The watchdog replaces such a worker.
  */
-export function closeTransport(transport: Pick<types.WebRtcTransport, 'close'>): void {
+export function closeQuietly(made: { close(): void }): void {
   try {
-    transport.close();
+    made.close();
   } catch {
     // Closed on this side; the worker takes the rest with it when it is killed.
   }

@@ -1,7 +1,7 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import { Exclusive } from '../exclusive.ts';
-import { closeTransport, isUp } from '../media/transports.ts';
+import { closeQuietly, isUp } from '../media/transports.ts';
 import type { Log } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { Secret, SessionId } from '../protocol/ids.ts';
@@ -196,7 +196,7 @@ export class Session {
     this.dropRetiring();
     if (before) this.#retire(before);
     transport.on('dtlsstatechange', (state) => {
-      if (state === 'closed' || state === 'failed') closeTransport(transport);
+      if (state === 'closed' || state === 'failed') closeQuietly(transport);
       this.#reckonMedia();
     });
     transport.on('icestatechange', () => this.#reckonMedia());
@@ -222,7 +222,7 @@ export class Session {
     const deadline = setTimeout(() => {
       if (transport.closed || transport.dtlsState === 'connected') return;
       this.#log.info('DTLS did not come up in time');
-      closeTransport(transport);
+      closeQuietly(transport);
     }, this.#limits.dtlsDeadlineMs);
     deadline.unref();
     this.#dtls = { transport, deadline };
@@ -237,7 +237,7 @@ export class Session {
   dropRetiring(): void {
     if (!this.#retiring) return;
     clearTimeout(this.#retiring.timer);
-    closeTransport(this.#retiring.transport);
+    closeQuietly(this.#retiring.transport);
     this.#retiring = undefined;
   }
 
@@ -264,7 +264,7 @@ export class Session {
     clearTimeout(this.#expiry);
     this.#forgetDtls();
     this.dropRetiring();
-    if (this.openTransport) closeTransport(this.openTransport);
+    if (this.openTransport) closeQuietly(this.openTransport);
     this.#mediaUp = false;
     this.#line = undefined;
     this.#log.info({ reason }, 'session closed');
