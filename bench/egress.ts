@@ -1,6 +1,6 @@
 /**
  * npm run bench -- egress [--rounds 5] [--levels 100,200] [--windows-us 0,1000,3000]
- *   [--congestion none] [--window-ms 1500] [--no-server]
+ *   [--congestion twcc] [--window-ms 1500] [--no-server]
  * What batched sending saves: a datagram by the ways to send it, and the whole product with it on and
  * off and with several coalescing windows.
  */
@@ -26,7 +26,7 @@ const { values } = parseArgs({
     levels: { type: 'string', default: '100,200' },
     'windows-us': { type: 'string', default: '0,1000,3000' },
     'window-ms': { type: 'string', default: '1500' },
-    congestion: { type: 'string', default: 'none' },
+    congestion: { type: 'string', default: 'twcc' },
     server: { type: 'boolean', default: true },
   },
 });

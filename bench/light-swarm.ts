@@ -132,7 +132,7 @@ class LightViewer {
     socket.once('transportGone', () => this.#fail('the server closed the transport'));
     media.listen(id, (event, us, detail) => {
       if (event === 'error') this.#fail(detail);
-      else this.#reached(event, us / 1000);
+      else if (event !== 'data') this.#reached(event, us / 1000);
       if (event === 'packet') this.keyFrameFirst = detail === 'key';
     });
   }

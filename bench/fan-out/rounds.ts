@@ -15,7 +15,7 @@ export interface RoundsOptions {
 }
 
 /** Medians over the rounds of one server, number of viewers and pace. */
-export interface Cell extends Window {
+export interface Cell extends Omit<Window, 'messages' | 'messagesSent' | 'cpuPerMessageUs'> {
   readonly contender: string;
   readonly pace: PaceName;
   readonly rounds: number;

@@ -37,6 +37,10 @@ export interface Window {
   readonly packets: number;
   readonly lost: number;
   readonly probes: number;
+  /** Messages that reached viewers, and the processor time per each of them, µs. */
+  readonly messages: number;
+  readonly messagesSent: number;
+  readonly cpuPerMessageUs: number;
   /** Publisher's send to the viewer's socket, ms. */
   readonly p50: number;
   readonly p99: number;
@@ -101,6 +105,12 @@ export class Stage {
     this.#publisher.stream(PUBLISHER, this.#stream, PACES[pace]);
   }
 
+  /** From now on there is no picture, only messages of a data channel. */
+  onlyMessages(bytes: number, perSecond: number): void {
+    this.#publisher.quiet();
+    this.#publisher.messages(PUBLISHER, 0, bytes, perSecond);
+  }
+
   /** Lets viewers join until there are so many. @throws where one is refused. */
   async grow(viewers: number): Promise<void> {
     const every = Math.max(1, Math.floor(viewers / SAMPLES));
@@ -124,7 +134,7 @@ export class Stage {
     const report = await this.#viewers.report();
     const spent = exactCpuSeconds(this.#server.pids, this.#core) - cpu;
     const seconds = (performance.now() - started) / 1000;
-    const { sent } = await this.#publisher.report();
+    const { sent, messagesSent } = await this.#publisher.report();
     if (report.broken + report.wrong > 0) {
       throw new Error(`${this.#server.name}: ${report.broken + report.wrong} damaged packets`);
     }
@@ -138,6 +148,9 @@ export class Stage {
       packets: report.received,
       lost,
       probes: report.other,
+      messages: report.messages,
+      messagesSent,
+      cpuPerMessageUs: (spent * 1e6) / Math.max(1, report.messages),
       p50: report.p50,
       p99: report.p99,
     };

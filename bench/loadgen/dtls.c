@@ -63,14 +63,18 @@ static void set_up_srtp(Leg *leg) {
   if (!leg->says || !leg->hears) return fail(leg, "srtp_create");
   leg->up = 1;
   printf("dtls %d %lld\n", leg->id, now_us());
+  if (leg->wants_data) sctp_start(leg);
 }
 
 static void advance(Leg *leg) {
   if (leg->failed) return;
   if (leg->up) {
-    uint8_t ignored[PACKET];
-    /* SCTP and alerts: read so that OpenSSL answers what it must. */
-    while (SSL_read(leg->ssl, ignored, sizeof ignored) > 0) continue;
+    /* Alerts are among it: read so that OpenSSL answers what it must. */
+    uint8_t packet[PACKET];
+    int length;
+    while ((length = SSL_read(leg->ssl, packet, sizeof packet)) > 0) {
+      sctp_heard(leg, packet, length);
+    }
     return;
   }
   int result = SSL_do_handshake(leg->ssl);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
-export type LegEvent = 'ice' | 'dtls' | 'packet' | 'error';
+export type LegEvent = 'ice' | 'dtls' | 'data' | 'packet' | 'error';
 export type LegListener = (event: LegEvent, us: number, detail: string) => void;
 
 /** What a server says of its side of a transport, and what a leg is to do with it. */
@@ -27,6 +27,8 @@ export interface Leg {
   /** Decrypts, checks and times each packet instead of counting headers. */
   readonly sampled: boolean;
   readonly feedback: Feedback;
+  /** Opens SCTP as well. */
+  readonly data?: boolean;
 }
 
 export interface Credentials {
@@ -68,6 +70,9 @@ export interface Report {
   readonly wrong: number;
   readonly sent: number;
   readonly keyRequests: number;
+  /** Of data channels; all viewers decrypt these. */
+  readonly messages: number;
+  readonly messagesSent: number;
   readonly samples: number;
   readonly p50: number;
   readonly p90: number;
@@ -175,6 +180,7 @@ export class Generator {
       leg.sampled ? 1 : 0,
       feedback.kind,
       feedback.kind === 'twcc' ? feedback.id : 0,
+      leg.data ? 1 : 0,
     ]);
   }
 
@@ -190,6 +196,21 @@ export class Generator {
     const permille = Math.round(spread * 1000);
     const ids = [ssrc, payloadType, mid, absSendTime, transportCc];
     this.#say(['stream', id, ...ids, packetsPerFrame, packetBytes, fps, permille]);
+  }
+
+  /** Resolves when the leg's SCTP is up. */
+  dataUp(id: number, deadlineMs = 20_000): Promise<void> {
+    return this.#reached(id, 'data', deadlineMs);
+  }
+
+  /** Ends the stream. */
+  quiet(): void {
+    this.#say(['quiet']);
+  }
+
+  /** Messages on a stream of a leg's SCTP; 0 a second ends them. */
+  messages(id: number, stream: number, bytes: number, perSecond: number): void {
+    this.#say(['messages', id, stream, bytes, perSecond]);
   }
 
   mark(): void {
@@ -250,7 +271,7 @@ export class Generator {
       waiting(line);
     } else if (word === 'error') {
       this.#listeners.get(Number(first))?.('error', 0, [second, ...rest].join(' '));
-    } else if (word === 'ice' || word === 'dtls' || word === 'packet') {
+    } else if (word === 'ice' || word === 'dtls' || word === 'data' || word === 'packet') {
       this.#listeners.get(Number(first))?.(word, Number(second), rest.join(' '));
     }
   }

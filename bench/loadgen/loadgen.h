@@ -30,6 +30,9 @@ typedef struct {
   SSL *ssl;
   BIO *in;
   srtp_t hears, says;
+  /* Where it has a data channel. */
+  struct Sctp *sctp;
+  int wants_data;
   /* What it watches, and what it says of it. */
   uint32_t ssrc;
   int sampled, first;
@@ -52,12 +55,13 @@ typedef struct {
   uint32_t ssrc, timestamp, packet;
   uint16_t seq, picture;
   int in_frame, key_wanted;
-  long long frame_at, next_at, report_at;
+  long long frame_at, next_at, report_at, message_at;
+  int message_stream, message_bytes, messages_per_s;
   uint64_t bytes;
 } Publisher;
 
 typedef struct {
-  uint64_t received, other, broken, wrong, sent, key_requests;
+  uint64_t received, other, broken, wrong, sent, key_requests, messages, messages_sent;
 } Counts;
 
 extern Leg *legs[MAX_LEGS];
@@ -87,7 +91,17 @@ void viewer_tick(Leg *leg, long long now);
 void viewers_mark(void);
 void viewers_report(void);
 
+void delay_seen(long long us);
+
+/* sctp.c */
+void sctp_start(Leg *leg);
+void sctp_heard(Leg *leg, const uint8_t *packet, int length);
+void sctp_tick(Leg *leg, long long now);
+void sctp_send(Leg *leg, int stream, int bytes);
+
 /* publisher.c */
+/* Messages of a data channel, beside or without the stream. */
+void publisher_messages(Leg *leg, const char *line);
 void publisher_start(Leg *leg, const char *line);
 void publisher_heard(Leg *leg, uint8_t *packet, int length);
 /* Sends what is due and says when it wants to be called again. */

@@ -6,12 +6,13 @@
  *
  * Prints "fingerprint <sha-256>", then reads lines:
  *   open <id> <ip> <port> <own ip> <own port> <server ufrag> <server pwd> <own ufrag> <own pwd>
- *        <controlling> <ssrc> <sampled> rr|remb|twcc <transport-cc id>
+ *        <controlling> <ssrc> <sampled> rr|remb|twcc <transport-cc id> <data>
  *   stream <id> …        see publisher.c; `quiet` ends it
+ *   messages <id> …      see publisher.c
  *   mark                 counting begins anew
  *   counts, report
  * and prints, with the monotonic clock in microseconds:
- *   ice <id> <us> | dtls <id> <us> | packet <id> <us> key|delta|unknown | error <id> <text>
+ *   ice <id> <us> | dtls <id> <us> | data <id> <us> | packet <id> <us> key|delta|unknown | error <id> <text>
  *   counts <received> <broken>
  *   report {…}
  * Ends at the end of its input.
@@ -118,6 +119,7 @@ static void tick(long long now) {
     if (leg->failed) continue;
     if (now >= leg->check_at) ice_check(leg);
     dtls_tick(leg);
+    sctp_tick(leg, now);
     if (leg != publisher.leg) viewer_tick(leg, now);
   }
 }
@@ -129,10 +131,10 @@ static void open_leg(const char *line) {
   char ip[64], own_ip[64], server_ufrag[80], own_ufrag[64], feedback[8];
   int port, own_port;
   if (leg_count == MAX_LEGS ||
-      sscanf(line, "open %d %63s %d %63s %d %79s %63s %63s %63s %d %u %d %7s %d", &leg->id, ip,
+      sscanf(line, "open %d %63s %d %63s %d %79s %63s %63s %63s %d %u %d %7s %d %d", &leg->id, ip,
              &port, own_ip, &own_port, server_ufrag, leg->peer_password, own_ufrag,
              leg->own_password, &leg->controlling, &leg->ssrc, &leg->sampled, feedback,
-             &leg->twcc_id) != 14) {
+             &leg->twcc_id, &leg->wants_data) != 15) {
     fprintf(stderr, "not understood: %s\n", line);
     exit(1);
   }
@@ -165,11 +167,11 @@ static void open_leg(const char *line) {
   ice_check(leg);
 }
 
-static void start_stream(const char *line) {
+static void with_leg(const char *line, void (*start)(Leg *, const char *)) {
   int id = -1;
-  sscanf(line, "stream %d", &id);
+  sscanf(line, "%*s %d", &id);
   for (int i = 0; i < leg_count; i++) {
-    if (legs[i]->id == id) publisher_start(legs[i], line);
+    if (legs[i]->id == id) start(legs[i], line);
   }
 }
 
@@ -180,7 +182,8 @@ static void obey(const char *line) {
   } else if (!strcmp(line, "report")) viewers_report();
   else if (!strcmp(line, "mark")) viewers_mark();
   else if (!strcmp(line, "quiet")) publisher.on = 0;
-  else if (!strncmp(line, "stream ", 7)) start_stream(line);
+  else if (!strncmp(line, "stream ", 7)) with_leg(line, publisher_start);
+  else if (!strncmp(line, "messages ", 9)) with_leg(line, publisher_messages);
   else open_leg(line);
 }
 

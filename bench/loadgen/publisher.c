@@ -32,6 +32,14 @@ void publisher_start(Leg *leg, const char *line) {
   p->frame_at = p->next_at = now_us();
 }
 
+/* messages <id> <stream> <bytes> <per second>; 0 a second ends them. */
+void publisher_messages(Leg *leg, const char *line) {
+  Publisher *p = &publisher;
+  sscanf(line, "messages %*d %d %d %d", &p->message_stream, &p->message_bytes, &p->messages_per_s);
+  p->leg = leg;
+  p->message_at = now_us();
+}
+
 static int put_extension(uint8_t *at, int id, const void *value, int length) {
   if (!id) return 0;
   at[0] = id << 4 | (length - 1);
@@ -100,7 +108,12 @@ static void send_report(Publisher *p) {
 
 long long publisher_send(long long now) {
   Publisher *p = &publisher;
-  if (!p->on || !p->leg->up) return now + TICK_MS * 1000;
+  if (!p->leg->up) return now + TICK_MS * 1000;
+  if (p->messages_per_s && now >= p->message_at) {
+    sctp_send(p->leg, p->message_stream, p->message_bytes);
+    p->message_at += 1000000 / p->messages_per_s;
+  }
+  if (!p->on) return p->messages_per_s ? p->message_at : now + TICK_MS * 1000;
   long long frame_us = 1000000 / p->fps;
   while (now >= p->next_at) {
     send_packet(p);

@@ -46,6 +46,12 @@ static int transport_number(const uint8_t *p, int length, int id) {
   return -1;
 }
 
+void delay_seen(long long us) {
+  long long bucket = us < 0 ? 0 : us / BUCKET_US;
+  delays[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
+  delay_count++;
+}
+
 static void sample(Leg *leg, uint8_t *packet, int length, long long arrived) {
   if (srtp_unprotect(leg->hears, packet, &length) != srtp_err_status_ok) {
     counts.broken++;
@@ -62,10 +68,7 @@ static void sample(Leg *leg, uint8_t *packet, int length, long long arrived) {
   int ours = at ? payload_read(packet + at, length - at, &number, &sent) : 0;
   if (ours < 0) counts.wrong++;
   if (ours <= 0) return;
-  long long bucket = (arrived - sent) / BUCKET_US;
-  if (bucket < 0) bucket = 0;
-  delays[bucket < BUCKETS ? bucket : BUCKETS - 1]++;
-  delay_count++;
+  delay_seen(arrived - sent);
 }
 
 void viewer_heard(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived) {
@@ -237,11 +240,12 @@ void viewers_report(void) {
   }
   printf("report {\"up\":%d,\"silent\":%d,\"received\":%llu,\"least\":%llu,"
          "\"lost\":%lld,\"other\":%llu,\"broken\":%llu,\"wrong\":%llu,\"sent\":%llu,"
-         "\"keyRequests\":%llu,\"samples\":%llu,\"p50\":%.2f,\"p90\":%.2f,\"p99\":%.2f,"
+         "\"keyRequests\":%llu,\"messages\":%llu,\"messagesSent\":%llu,\"samples\":%llu,\"p50\":%.2f,\"p90\":%.2f,\"p99\":%.2f,"
          "\"max\":%.2f}\n",
          up, silent, (unsigned long long)counts.received,
          (unsigned long long)(least == UINT64_MAX ? 0 : least), (long long)lost, (unsigned long long)counts.other, (unsigned long long)counts.broken,
          (unsigned long long)counts.wrong, (unsigned long long)counts.sent,
-         (unsigned long long)counts.key_requests, (unsigned long long)delay_count, delay_ms(0.5),
+         (unsigned long long)counts.key_requests, (unsigned long long)counts.messages,
+         (unsigned long long)counts.messages_sent, (unsigned long long)delay_count, delay_ms(0.5),
          delay_ms(0.9), delay_ms(0.99), delay_ms(1));
 }

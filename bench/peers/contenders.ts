@@ -28,6 +28,7 @@ export const CONTENDERS = {
       title: 'Onecast, sending unbatched',
       env: { MEDIA_EGRESS_BATCHING: 'off' },
     }),
+  'onecast-data': () => onecast({ id: 'onecast-data', title: 'Onecast', data: true }),
   janus: () => janus({ id: 'janus', title: 'Janus, event loops = cores', tuned: true }),
   'janus-installed': () => janus({ id: 'janus-installed', title: 'Janus as installed' }),
   pion: (program: string) => pion({ id: 'pion', title: 'Pion', program }),

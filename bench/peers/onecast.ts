@@ -31,6 +31,8 @@ export interface OnecastOptions {
   readonly title: string;
   readonly congestion?: Congestion;
   readonly workers?: number;
+  /** The overlay's data channel is open as well. */
+  readonly data?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -51,6 +53,7 @@ class OnecastServer implements Broadcaster {
   readonly pids: readonly number[];
   readonly #url: string;
   readonly #congestion: Congestion;
+  readonly #data: boolean;
   readonly #stop: () => Promise<void>;
   readonly #callers: Caller[] = [];
 
@@ -93,7 +96,7 @@ class OnecastServer implements Broadcaster {
   }
 
   private constructor(
-    { title, congestion = 'twcc' }: OnecastOptions,
+    { title, congestion = 'twcc', data = false }: OnecastOptions,
     url: string,
     pid: number,
     stop: () => Promise<void>,
@@ -102,6 +105,7 @@ class OnecastServer implements Broadcaster {
     this.pids = [pid];
     this.#url = url;
     this.#congestion = congestion;
+    this.#data = data;
     this.#stop = stop;
   }
 
@@ -112,6 +116,10 @@ class OnecastServer implements Broadcaster {
       room: ROOM,
     })) as AnswerOf<'publish'>;
     await this.#connect(generator, caller, transport, PUBLISHER, 0, true, REPORTS_ONLY);
+    if (this.#data) {
+      const sctpStreamParameters = { streamId: 0, ordered: false, maxPacketLifeTime: 500 };
+      await caller.ask('produceData', { transportId: transport.id, sctpStreamParameters });
+    }
     await caller.ask('produce', {
       transportId: transport.id,
       kind: 'video',
@@ -167,10 +175,20 @@ class OnecastServer implements Broadcaster {
   ): Promise<void> {
     const candidate = transport.iceCandidates.find(({ protocol }) => protocol === 'udp');
     if (!candidate) throw new Error('no candidate');
-    const up = generator.up(id);
+    const up = this.#data ? generator.dataUp(id) : generator.up(id);
     const { usernameFragment, password } = transport.iceParameters;
     const { ip, port } = candidate;
-    generator.open({ id, ip, port, usernameFragment, password, ssrc, sampled, feedback });
+    generator.open({
+      id,
+      ip,
+      port,
+      usernameFragment,
+      password,
+      ssrc,
+      sampled,
+      feedback,
+      data: this.#data,
+    });
     await caller.ask('connectTransport', {
       transportId: transport.id,
       dtlsParameters: {
