@@ -17,6 +17,7 @@ const BYTES = 200;
 const PER_SECOND = 30;
 
 interface Row {
+  readonly contender: string;
   readonly viewers: number;
   readonly cpuPerMessageUs: number;
   readonly cores: number;
@@ -44,8 +45,8 @@ const rounds = whole('--rounds', values.rounds, 100);
 const windowMs = whole('--window-ms', values['window-ms'], 60_000);
 
 const loadgen = await Loadgen.compile();
-const field = await Field.prepare(['onecast-data']);
-const windows: Window[] = [];
+const field = await Field.prepare(['onecast-data', 'pion-data']);
+const windows: (Window & { readonly contender: string })[] = [];
 try {
   for (let round = 0; round < rounds; round += 1) {
     for (const contender of field.contenders) {
@@ -55,9 +56,9 @@ try {
           await stage.grow(level);
           stage.onlyMessages(BYTES, PER_SECOND);
           const window = await stage.measure(windowMs);
-          windows.push(window);
+          windows.push({ ...window, contender: contender.title });
           console.log(
-            `${level}: ${window.cpuPerMessageUs.toFixed(1)} µs, p99 ${window.p99.toFixed(1)} ms, ` +
+            `${contender.title}, ${level}: ${window.cpuPerMessageUs.toFixed(1)} µs, p99 ${window.p99.toFixed(1)} ms, ` +
               `${window.messages} of ${window.messagesSent * level}`,
           );
         }
@@ -71,7 +72,7 @@ try {
   loadgen.close();
 }
 
-const report = { ...machine(['data', ...process.argv.slice(2)]), rows: levels.map(rowOf) };
+const report = { ...machine(['data', ...process.argv.slice(2)]), rows: rows() };
 console.log(`\n${markdown()}`);
 if (values.save) {
   const results = join(import.meta.dirname, 'results/data.json');
@@ -79,10 +80,18 @@ if (values.save) {
   fillIn(join(import.meta.dirname, '../docs/benchmarks.md'), 'data', markdown());
 }
 
-function rowOf(viewers: number): Row {
-  const own = windows.filter((window) => window.viewers === viewers);
+function rows(): Row[] {
+  const names = [...new Set(windows.map(({ contender }) => contender))];
+  return names.flatMap((name) => levels.map((level) => rowOf(name, level)));
+}
+
+function rowOf(contender: string, viewers: number): Row {
+  const own = windows.filter((window) => {
+    return window.contender === contender && window.viewers === viewers;
+  });
   const median = (pick: (window: Window) => number) => medianOf(own.map(pick));
   return {
+    contender,
     viewers,
     cpuPerMessageUs: median((window) => window.cpuPerMessageUs),
     cores: median((window) => window.cores),
@@ -94,15 +103,15 @@ function rowOf(viewers: number): Row {
 }
 
 function markdown(): string {
-  const { at, cores, command, rows } = report;
+  const { at, cores, command, rows: all } = report;
   return [
     `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores. Medians of ${rounds} rounds.`,
     '',
-    '| viewers | µs a delivered message | p50, ms | p99, ms |',
-    '| ---: | ---: | ---: | ---: |',
-    ...rows.map(
-      ({ viewers, cpuPerMessageUs, p50, p99 }) =>
-        `| ${viewers} | ${cpuPerMessageUs.toFixed(1)} | ${p50.toFixed(1)} | ${p99.toFixed(1)} |`,
+    '| server | viewers | µs a delivered message | p50, ms | p99, ms |',
+    '| --- | ---: | ---: | ---: | ---: |',
+    ...all.map(
+      ({ contender, viewers, cpuPerMessageUs, p50, p99 }) =>
+        `| ${contender} | ${viewers} | ${cpuPerMessageUs.toFixed(1)} | ${p50.toFixed(1)} | ${p99.toFixed(1)} |`,
     ),
   ].join('\n');
 }

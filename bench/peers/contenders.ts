@@ -32,6 +32,7 @@ export const CONTENDERS = {
   janus: () => janus({ id: 'janus', title: 'Janus, event loops = cores', tuned: true }),
   'janus-installed': () => janus({ id: 'janus-installed', title: 'Janus as installed' }),
   pion: (program: string) => pion({ id: 'pion', title: 'Pion', program }),
+  'pion-data': (program: string) => pion({ id: 'pion-data', title: 'Pion', program, data: true }),
   'pion-plain': (program: string) =>
     pion({ id: 'pion-plain', title: 'Pion without interceptors', program, plain: true }),
 } as const;

@@ -21,6 +21,8 @@ export interface PionOptions {
   readonly title: string;
   /** Without NACK, RTCP reports and TWCC. */
   readonly plain?: boolean;
+  /** A data channel beside the picture. */
+  readonly data?: boolean;
   readonly program: string;
 }
 
@@ -43,6 +45,7 @@ class PionServer implements Broadcaster {
   readonly name: string;
   readonly pids: readonly number[];
   readonly #url: string;
+  readonly #data: boolean;
   readonly #stop: () => Promise<void>;
 
   static async start(options: PionOptions, { core }: Place): Promise<PionServer> {
@@ -66,11 +69,17 @@ class PionServer implements Broadcaster {
       }
       await delay(50);
     }
-    return new PionServer(options.title, url, child.pid ?? 0, stop);
+    return new PionServer(options, url, child.pid ?? 0, stop);
   }
 
-  private constructor(name: string, url: string, pid: number, stop: () => Promise<void>) {
-    this.name = name;
+  private constructor(
+    { title, data = false }: PionOptions,
+    url: string,
+    pid: number,
+    stop: () => Promise<void>,
+  ) {
+    this.name = title;
+    this.#data = data;
     this.pids = [pid];
     this.#url = url;
     this.#stop = stop;
@@ -100,6 +109,7 @@ class PionServer implements Broadcaster {
       ip: peerAddress(),
       port: legPort(id),
       fingerprint: generator.fingerprint,
+      data: this.#data,
     };
     const sdp = way === 'publish' ? publisherOffer(own) : viewerOffer(own);
     const response = await fetch(`${this.#url}/${way}`, {
@@ -109,7 +119,7 @@ class PionServer implements Broadcaster {
     if (!response.ok) throw new Error(`Pion: ${await response.text()}`);
     const answer = ((await response.json()) as { sdp: string }).sdp;
     const { usernameFragment, password, ip, port, ssrc } = readSdp(answer);
-    const up = generator.up(id);
+    const up = this.#data ? generator.dataUp(id) : generator.up(id);
     generator.open({
       id,
       ip,
@@ -121,6 +131,7 @@ class PionServer implements Broadcaster {
       ssrc,
       sampled,
       feedback: REPORTS_ONLY,
+      data: this.#data,
     });
     await up;
     return answer;

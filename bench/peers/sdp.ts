@@ -8,6 +8,8 @@ export interface OwnSide {
   readonly ip: string;
   readonly port: number;
   readonly fingerprint: string;
+  /** Offers a data channel as well. */
+  readonly data?: boolean;
 }
 
 export const PAYLOAD_TYPE = 96;
@@ -37,20 +39,35 @@ export function viewerAnswer(offer: string, own: OwnSide): string {
 
 function description(
   direction: string,
-  { credentials, ip, port, fingerprint }: OwnSide,
+  own: OwnSide,
   mid: string,
   payloadType: number,
   setup: string,
   streams: readonly string[],
 ): string {
+  const { credentials, ip, port, fingerprint, data = false } = own;
   const rtx = payloadType + 1;
   const { mid: midExtension, absSendTime, transportCc } = EXTENSIONS;
+  const transport = [
+    `a=setup:${setup}`,
+    `a=fingerprint:sha-256 ${fingerprint}`,
+    `a=ice-ufrag:${credentials.usernameFragment}`,
+    `a=ice-pwd:${credentials.password}`,
+  ];
+  const channel = [
+    'm=application 9 UDP/DTLS/SCTP webrtc-datachannel',
+    `c=IN IP4 ${ip}`,
+    'a=mid:data',
+    ...transport,
+    'a=sctp-port:5000',
+    'a=max-message-size:262144',
+  ];
   const lines = [
     'v=0',
     'o=- 1 1 IN IP4 127.0.0.1',
     's=-',
     't=0 0',
-    `a=group:BUNDLE ${mid}`,
+    `a=group:BUNDLE ${mid}${data ? ' data' : ''}`,
     'a=msid-semantic: WMS *',
     `m=video 9 UDP/TLS/RTP/SAVPF ${payloadType} ${rtx}`,
     `c=IN IP4 ${ip}`,
@@ -58,10 +75,7 @@ function description(
     `a=${direction}`,
     'a=rtcp-mux',
     'a=rtcp-rsize',
-    `a=setup:${setup}`,
-    `a=fingerprint:sha-256 ${fingerprint}`,
-    `a=ice-ufrag:${credentials.usernameFragment}`,
-    `a=ice-pwd:${credentials.password}`,
+    ...transport,
     `a=rtpmap:${payloadType} VP8/90000`,
     ...FEEDBACK.map((type) => `a=rtcp-fb:${payloadType} ${type}`),
     `a=rtpmap:${rtx} rtx/90000`,
@@ -70,6 +84,7 @@ function description(
     ...streams,
     `a=candidate:1 1 udp 2130706431 ${ip} ${port} typ host`,
     'a=end-of-candidates',
+    ...(data ? channel : []),
   ];
   return `${lines.join('\r\n')}\r\n`;
 }

@@ -1,5 +1,5 @@
 // A broadcaster as small as Pion's own example: what one sends, all others get. Offers come over
-// HTTP, the answer is the response. -plain leaves Pion's interceptors (NACK, RTCP reports, TWCC) out.
+// HTTP, the answer is the response. Where the offer has a data channel, its messages go to all as well. -plain leaves Pion's interceptors (NACK, RTCP reports, TWCC) out.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/pion/interceptor"
@@ -21,6 +22,7 @@ type broadcast struct {
 	track     *webrtc.TrackLocalStaticRTP
 	publisher *webrtc.PeerConnection
 	ssrc      uint32
+	channels  []*webrtc.DataChannel
 }
 
 func main() {
@@ -85,6 +87,11 @@ func (b *broadcast) answer(
 	if err := prepare(peer); err != nil {
 		return nil, err
 	}
+	if strings.Contains(offer.SDP, "m=application") {
+		if err := b.openChannel(peer, r.URL.Path == "/publish"); err != nil {
+			return nil, err
+		}
+	}
 	if err := peer.SetRemoteDescription(offer); err != nil {
 		return nil, err
 	}
@@ -98,6 +105,33 @@ func (b *broadcast) answer(
 	}
 	<-gathered
 	return peer.LocalDescription(), nil
+}
+
+// A channel that both sides have agreed on, as the overlay's: unordered, 500 ms a message.
+func (b *broadcast) openChannel(peer *webrtc.PeerConnection, publishes bool) error {
+	negotiated, ordered, id, lifetime := true, false, uint16(0), uint16(500)
+	channel, err := peer.CreateDataChannel("overlay", &webrtc.DataChannelInit{
+		Negotiated: &negotiated, ID: &id, Ordered: &ordered, MaxPacketLifeTime: &lifetime,
+	})
+	if err != nil {
+		return err
+	}
+	if publishes {
+		channel.OnMessage(func(message webrtc.DataChannelMessage) {
+			b.mutex.Lock()
+			defer b.mutex.Unlock()
+			for _, other := range b.channels {
+				_ = other.SendText(string(message.Data))
+			}
+		})
+		return nil
+	}
+	channel.OnOpen(func() {
+		b.mutex.Lock()
+		defer b.mutex.Unlock()
+		b.channels = append(b.channels, channel)
+	})
+	return nil
 }
 
 func (b *broadcast) publish(peer *webrtc.PeerConnection) error {
