@@ -57,8 +57,10 @@ export class LineEstimation {
     if (this.#on) this.beginLow(transport);
   }
 
+  /** Before it flows. */
   consumerMade(consumer: types.Consumer): void {
     if (!this.#on) watchLine(consumer, this.#limits, () => this.#trouble());
+    this.#replaces(consumer);
   }
 
   #trouble(): void {
@@ -101,8 +103,8 @@ export class LineEstimation {
     });
   }
 
-  /** To be called before it is resumed: with its first layer the retiring ones are of no use. */
-  replaces(consumer: types.Consumer): void {
+  /** With its first layer the retiring ones are of no use. */
+  #replaces(consumer: types.Consumer): void {
     if (this.#retiring.size === 0 || !hasLayers(consumer)) return;
     consumer.observer.on('layerschange', (layers) => {
       if (layers) for (const old of this.#retiring) closeQuietly(old);

@@ -123,7 +123,6 @@ export class Viewer {
     // The page has its side of the new transport; the one before is of no use any more.
     if (known.length > 0) this.session.dropRetiring();
     const waiting = known.filter(({ paused }) => paused);
-    for (const consumer of waiting) this.#estimation.replaces(consumer);
     await Promise.all(waiting.map((consumer) => consumer.resume()));
   }
 
