@@ -4,7 +4,9 @@
  *   [--step 50] [--most 1000] [--no-save]
  * What forwarding costs, ours and others', and how many viewers a core and a machine carry.
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { LIMITS } from '../config/limits.ts';
 import { measureRounds, type Rounds } from './fan-out/rounds.ts';
 import { type Ramp, ramp } from './fan-out/ramp.ts';
 import { fanOutMarkdown, saveFanOut } from './fan-out/report.ts';
@@ -39,6 +41,7 @@ const windowMs = whole('--window-ms', values['window-ms'], 60_000);
 const most = whole('--most', values.most, 3_000);
 const step = whole('--step', values.step, 1_000);
 
+warnOfSmallBuffers();
 const loadgen = await Loadgen.compile();
 const field = await Field.prepare(contenders);
 try {
@@ -79,6 +82,16 @@ try {
 } finally {
   field.close();
   loadgen.close();
+}
+
+/** The system cuts what a server asks for without a word, and then it is the buffer that is measured. */
+function warnOfSmallBuffers(): void {
+  const most = Number(readFileSync('/proc/sys/net/core/rmem_max', 'utf8'));
+  if (most >= LIMITS.socketBufferBytes) return;
+  console.warn(
+    `net.core.rmem_max is ${most}: from a few hundred viewers on packets are lost for that. ` +
+      `sysctl -w net.core.rmem_max=${LIMITS.socketBufferBytes} net.core.wmem_max=${LIMITS.socketBufferBytes}`,
+  );
 }
 
 function paceName(name: string): PaceName {
