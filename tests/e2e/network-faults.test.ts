@@ -4,6 +4,7 @@ import { launchBrowser, openPage, type Watched } from './support/browser.ts';
 import { type Host, networkUnavailable, TestNetwork } from './support/network.ts';
 import { framesAdvance, statusIs } from './support/picture.ts';
 import {
+  estimationNamed,
   firstFrameAfter,
   pathProtocol,
   peersMade,
@@ -177,15 +178,18 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     await statusIs(viewer.page, 'live');
     await framesAdvance(viewer.page, 20);
     const before = await shownStream(viewer.page);
-    expect(before.estimated).toBe(false);
+    const troubled = () => server.output.split('line in trouble').length;
+    const troubles = troubled();
     const peers = await peersMade(viewer.page);
+    expect(await estimationNamed(viewer.page)).toEqual({ picture: false, probes: true });
     viewerHost.losePackets(0.3);
     let now = before;
-    while (now.ssrc === before.ssrc) {
+    while (now === before) {
       await framesAdvance(viewer.page, 1);
       now = await shownStream(viewer.page);
     }
-    expect(now.estimated).toBe(true);
+    expect(troubled()).toBe(troubles + 1);
+    expect(await estimationNamed(viewer.page)).toEqual({ picture: true, probes: true });
     expect(await peersMade(viewer.page), 'the transport is the same').toBe(peers);
     viewerHost.heal();
     await statusIs(viewer.page, 'live');

@@ -1,6 +1,7 @@
 import type { Device, types } from 'mediasoup-client';
 import type { DataChannelName, TransportDescription, ViewerMedia } from '#protocol/signalling.ts';
 import { pathProven } from './path-proof.ts';
+import { readyForProbes } from './probes.ts';
 
 export interface ReceiverEvents {
   /** The page's DTLS parameters; the server's answer is not waited for. */
@@ -76,6 +77,9 @@ export class Receiver {
     });
     const side: Side = { transport, consumers: new Map(), data: new Map() };
     this.#side = side;
+    transport.observer.on('newconsumer', (consumer: types.Consumer) => {
+      readyForProbes(consumer, this.device.recvRtpCapabilities);
+    });
     transport.on('connect', ({ dtlsParameters }, done) => {
       if (!certificate) this.#events.connect(transport.id, dtlsParameters);
       done();

@@ -123,25 +123,33 @@ export async function statusSince(page: Page, since: number, ...statuses: string
   );
 }
 
-/** The stream that the newest peer connection shows, and whether the server estimates its line. */
-export async function shownStream(page: Page): Promise<{ ssrc: number; estimated: boolean }> {
+/** The SSRC of the stream that the newest peer connection shows. */
+export async function shownStream(page: Page): Promise<number> {
   return page.evaluate(async () => {
-    const peer = recording.peers.at(-1);
-    const report = await peer?.getStats();
-    let ssrc = 0;
-    let mid = '';
+    const report = await recording.peers.at(-1)?.getStats();
+    let shown = { mid: -1, ssrc: 0 };
     report?.forEach((stats: Record<string, unknown>) => {
       if (stats['type'] !== 'inbound-rtp' || stats['kind'] !== 'video') return;
       if (stats['mid'] === 'probator' || !(Number(stats['framesDecoded']) > 0)) return;
       // Of two the one that was made later: a media section is never taken out.
-      if (Number(stats['mid']) < Number(mid)) return;
-      mid = String(stats['mid']);
-      ssrc = Number(stats['ssrc']);
+      const mid = Number(stats['mid']);
+      if (mid > shown.mid) shown = { mid, ssrc: Number(stats['ssrc']) };
     });
-    const section = peer?.remoteDescription?.sdp.split('\r\nm=').find((text) => {
-      return text.includes(`\r\na=mid:${mid}\r\n`);
-    });
-    return { ssrc, estimated: section?.includes('transport-wide-cc') ?? false };
+    return shown.ssrc;
+  });
+}
+
+/** Whether the newest picture's side, and that of the server's probes, name transport-cc. */
+export async function estimationNamed(page: Page): Promise<{ picture: boolean; probes: boolean }> {
+  return page.evaluate(() => {
+    const sdp = recording.peers.at(-1)?.remoteDescription?.sdp ?? '';
+    const sections = sdp.split('\r\nm=').filter((section) => section.startsWith('video'));
+    const names = (section: string | undefined) => section?.includes('transport-wide-cc') ?? false;
+    const areProbes = (section: string) => section.includes('\r\na=mid:probator\r\n');
+    return {
+      picture: names(sections.findLast((section) => !areProbes(section))),
+      probes: names(sections.find(areProbes)),
+    };
   });
 }
 
