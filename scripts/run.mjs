@@ -101,6 +101,11 @@ const tasks = {
     const { node, env } = await prepare(...needs);
     return inOurPlace(node, ['bench/sync.ts', ...args], { cwd: ROOT, env });
   },
+  /** What a room notices while another page attacks the server. */
+  async 'bench:attack'(args) {
+    const { node, env } = await prepare('worker', 'frontend', 'browser');
+    return inOurPlace(node, ['bench/attack.ts', ...args], { cwd: ROOT, env });
+  },
   /** Random commands against a real server, for as long as one likes. */
   async fuzz(args) {
     const { node, env } = await prepare('worker', 'frontend');

@@ -50,6 +50,8 @@ export interface ObservedServerOptions {
   readonly prefix?: readonly string[];
   /** Where pages and media are reached. */
   readonly address?: string;
+  /** What one address may do stays as the product has it. */
+  readonly realAddressLimits?: boolean;
 }
 
 export class ObservedServer {
@@ -63,6 +65,7 @@ export class ObservedServer {
     limits = {},
     prefix = [],
     address = '127.0.0.1',
+    realAddressLimits = false,
   }: ObservedServerOptions = {}): Promise<ObservedServer> {
     const ports = await freePorts(2);
     const program = join(import.meta.dirname, 'observed-server-child.ts');
@@ -75,7 +78,7 @@ export class ObservedServer {
         PORT: '0',
         MEDIA_PORT: String(ports),
         METRICS_PORT: '0',
-        ...ONE_ADDRESS_ENV,
+        ...(!realAddressLimits && ONE_ADDRESS_ENV),
         MEDIA_LISTEN_ADDRESS: address,
         ANNOUNCED_ADDRESS: address,
         WORKERS: '2',
