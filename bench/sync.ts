@@ -1,5 +1,5 @@
 /**
- * npm run bench:sync -- [--quick] [--frames 1000] [--rows tag-poor,cc-newest] [--only match,cost]
+ * npm run bench:sync -- [--quick] [--frames 1000] [--rows tag-poor,cc-newest] [--only match,late,cost]
  * How many frames the overlay is off: the number on the picture that a viewer sees against the
  * number on the overlay drawn on it, by every way of matching, on two lines, in one layer and with
  * layers that switch, between Chromium and Firefox. Writes bench/results/sync.json, the tables in
@@ -8,17 +8,19 @@
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { networkUnavailable } from '../tests/e2e/support/network.ts';
 import { tableOf } from './support/figures.ts';
 import { measureCost } from './sync/cost.ts';
 import { figuresOf } from './sync/figures.ts';
+import { measureLate } from './sync/late.ts';
 import { measureMatch, overlayOn } from './sync/measure.ts';
 import { earlier, isMet, type Report, type SyncRow, writeReport } from './sync/report.ts';
 import { isWanted, LINES, METHODS, PAIRS, rowId, SETTINGS, type Setting } from './sync/rows.ts';
 import { openStage } from './sync/stage.ts';
 
-const PARTS = ['match', 'cost'] as const;
+const PARTS = ['match', 'late', 'cost'] as const;
 const COST_RUNS = 7;
 
 const { values } = parseArgs({
@@ -27,7 +29,7 @@ const { values } = parseArgs({
     frames: { type: 'string' },
     rows: { type: 'string' },
     only: { type: 'string', default: PARTS.join(',') },
-    // Every frame seen and every message sent, of the last row measured.
+    // A folder for every frame seen and every message sent, a file per row.
     trace: { type: 'string' },
   },
 });
@@ -48,12 +50,14 @@ const before = earlier();
 for (const row of before?.rows ?? []) rows.set(row.id, row);
 const browsers = new Set(before?.browsers);
 
+let late = before?.late ?? [];
 let cost = before?.cost ?? [];
 
 for (const setting of only.includes('match') ? SETTINGS : []) {
   const methods = METHODS.filter((method) => isWanted(rowId(setting, method), patterns));
   if (methods.length > 0) await measure(setting, methods);
 }
+if (only.includes('late')) late = await measureLate(frames, say);
 if (only.includes('cost')) {
   cost = await measureCost(values.quick ? 1 : COST_RUNS, say);
 }
@@ -75,7 +79,9 @@ async function measure(setting: Setting, methods: readonly (typeof METHODS)[numb
     for (const method of methods) {
       const { seen, sent } = await measureMatch(stage, { method, frames, layers: setting.layers });
       const id = rowId(setting, method);
-      if (values.trace) writeFileSync(values.trace, JSON.stringify({ id, seen, sent }));
+      if (values.trace) {
+        writeFileSync(join(values.trace, `${id}.json`), JSON.stringify({ id, seen, sent }));
+      }
       const row = {
         id,
         ...setting,
@@ -102,7 +108,7 @@ function save(): Report {
     cores: availableParallelism(),
     browsers: [...browsers].sort(),
     rows: ordered,
-    late: before?.late ?? [],
+    late,
     cost,
   };
   writeReport(made);

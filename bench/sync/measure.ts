@@ -27,12 +27,21 @@ export async function overlayOn({ publisher, viewer }: Stage, analysis = AT_ONCE
   await until(viewer, 'an overlay', look, undefined);
 }
 
-export async function measureMatch(
-  { server, publisher, viewer }: Stage,
-  { method, layers, frames }: MatchOptions,
-): Promise<{ seen: SeenFrame[]; sent: readonly SentMessage[] }> {
-  await viewer.evaluate((chosen) => viewerBench.match(chosen), method);
+export interface Looked {
+  readonly seen: readonly SeenFrame[];
+  readonly sent: readonly SentMessage[];
+}
+
+export async function measureMatch(stage: Stage, options: MatchOptions): Promise<Looked> {
+  await stage.viewer.evaluate((chosen) => viewerBench.match(chosen), options.method);
   await delay(SETTLE_MS);
+  return lookAtFrames(stage, options);
+}
+
+export async function lookAtFrames(
+  { server, publisher, viewer }: Stage,
+  { layers, frames }: Pick<MatchOptions, 'layers' | 'frames'>,
+): Promise<Looked> {
   await viewer.evaluate(() => viewerBench.record(), undefined);
   // A busy machine shows a third of the frames, not fewer.
   const deadline = performance.now() + (frames / 10) * 1_000 + 30_000;

@@ -4,24 +4,13 @@ import { join } from 'node:path';
 import { fillIn } from '../support/markers.ts';
 import type { CostRow } from './cost.ts';
 import type { SyncFigures } from './figures.ts';
+import type { LateRow } from './late.ts';
 import { histograms } from './histogram.ts';
 import { METHODS, type Method, PAIRS, rowId, SETTINGS, type Setting } from './rows.ts';
 
 export interface SyncRow extends Setting, SyncFigures {
   readonly id: string;
   readonly method: Method;
-  readonly at: string;
-}
-
-/** Analysis that takes its time: of the messages whose frame was shown, how many were on it. */
-export interface LateRow {
-  readonly id: string;
-  readonly inStep: boolean;
-  /** By how much the viewer held the picture back, ms: median. */
-  readonly heldBackMs: number;
-  readonly messages: number;
-  /** %. */
-  readonly onTheirFrame: number;
   readonly at: string;
 }
 
@@ -103,13 +92,13 @@ function lateTable(rows: readonly LateRow[]): string[] {
   if (rows.length === 0) return [];
   return [
     '',
-    'Analysis that takes 150 ± 100 ms, of the messages whose frame the viewer has shown:',
+    'Analysis that takes 150 ± 100 ms and looks at one frame at a time, Chromium → Chromium; of the messages whose frame the viewer has shown, those that were on it:',
     '',
-    '| in step | picture held back, ms | messages | drawn on their frame |',
-    '| --- | ---: | ---: | ---: |',
+    '| line | in step | picture held back, ms | messages | when it appeared | before it went |',
+    '| --- | --- | ---: | ---: | ---: | ---: |',
     ...rows.map(
-      ({ inStep, heldBackMs, messages, onTheirFrame }) =>
-        `| ${inStep ? 'on' : 'off'} | ${heldBackMs} | ${messages} | ${onTheirFrame} % |`,
+      ({ line, inStep, heldBackMs, messages, atOnce, atLast }) =>
+        `| ${lineOf({ line })} | ${inStep} | ${heldBackMs} | ${messages} | ${atOnce} % | ${atLast} % |`,
     ),
   ];
 }
@@ -141,6 +130,6 @@ function pairOf({ pair }: Setting): string {
   return PAIRS[pair].map((name) => (name === 'chromium' ? 'Chromium' : 'Firefox')).join(' → ');
 }
 
-function lineOf({ line }: Setting): string {
+function lineOf({ line }: Pick<Setting, 'line'>): string {
   return line === 'direct' ? 'direct' : '50 ± 20 ms, 2 % loss';
 }
