@@ -1,5 +1,6 @@
 /** The composition root: makes everything, closes it in reverse order. */
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,7 +28,7 @@ import { PROTOCOL_VERSION } from './protocol/version.ts';
 import { RoomRegistry } from './rooms/room-registry.ts';
 import { AddressLimits } from './signalling/address-limits.ts';
 import { Entrances } from './signalling/entrances.ts';
-import { Gateway, originAllowed } from './signalling/gateway.ts';
+import { Gateway } from './signalling/gateway.ts';
 
 export interface App {
   /** The port pages are served on (PORT=0 takes a free one). */
@@ -83,22 +84,22 @@ export async function createApp(
       : await builtPages(join(FRONTEND, 'dist'));
     closers.push(() => pages.close());
     const isReady = () => !draining && pool.ready;
-    const addresses = new AddressLimits(limits);
     const trust = trustOf(config.trustProxy);
-    const parts = { registry, authority, limits, log, metrics };
-    const apis = [
-      joinApi({
-        ...parts,
-        entrances: new Entrances(registry, authority),
-        addresses,
-        addressOf: (request) => clientAddress(request, trust),
-        originAllowed: (request) => originAllowed(request, config),
-      }),
-      overlayApi(parts),
-    ];
+    const parts = {
+      registry,
+      authority,
+      entrances: new Entrances(registry, authority),
+      addresses: new AddressLimits(limits),
+      config,
+      limits,
+      log,
+      metrics,
+      addressOf: (request: IncomingMessage) => clientAddress(request, trust),
+    };
+    const apis = [joinApi(parts), overlayApi(parts)];
     mountRoutes(app, { log, page, pages, apis, security: config, isReady });
 
-    const gateway = new Gateway(http, registry, authority, addresses, config, limits, log, metrics);
+    const gateway = new Gateway(http, parts);
     secureEveryAnswer(http, config);
     closers.push(async () => {
       http.closeAllConnections();

@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import * as v from 'valibot';
+import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -13,7 +14,8 @@ import { OnecastError } from '../protocol/errors.ts';
 import { JOIN_PATH, REQUESTS } from '../protocol/signalling.ts';
 import type { AddressLimits } from '../signalling/address-limits.ts';
 import { Answerer } from '../signalling/answerer.ts';
-import type { Entrances } from '../signalling/entrances.ts';
+import type { Entrances, Entrant } from '../signalling/entrances.ts';
+import { originAllowed } from '../signalling/gateway.ts';
 
 export interface JoinApiParts {
   readonly entrances: Entrances;
@@ -21,9 +23,9 @@ export interface JoinApiParts {
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly config: Pick<Config, 'allowedOrigins'>;
+  /** Whose a request is, as limits count. */
   addressOf(request: IncomingMessage): string;
-  /** Whether the page that asks is one of ours. */
-  originAllowed(request: IncomingMessage): boolean;
 }
 
 export function joinApi(parts: JoinApiParts): Router {
@@ -32,12 +34,12 @@ export function joinApi(parts: JoinApiParts): Router {
   const router = Router();
 
   const join = async (request: Request, address: string) => {
-    if (!parts.originAllowed(request)) throw new OnecastError('origin-refused');
+    if (!originAllowed(request, parts.config)) throw new OnecastError('origin-refused');
     if (!(await addresses.mayJoin(address))) throw new OnecastError('too-many');
     const parsed = v.safeParse(REQUESTS.join, request.body);
     if (!parsed.success) throw new OnecastError('bad-request');
     // It has no socket yet, and expires like one that has lost it.
-    const attach: Parameters<Entrances['join']>[1]['attach'] = ({ session }) => session.detach();
+    const attach: Entrant['attach'] = ({ session }) => session.detach();
     return entrances.join(parsed.output, { address, attach });
   };
 

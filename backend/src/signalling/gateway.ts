@@ -3,7 +3,7 @@ import { Server } from 'socket.io';
 import type { Config } from '../../../config/env.ts';
 import type { Limits } from '../../../config/limits.ts';
 import type { Authority } from '../auth/authority.ts';
-import { clientAddress, proxyWarning, trustOf } from '../http/client-address.ts';
+import { proxyWarning } from '../http/client-address.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
@@ -11,29 +11,34 @@ import type { RoomRegistry } from '../rooms/room-registry.ts';
 import type { AddressLimits } from './address-limits.ts';
 import { bind } from './bind.ts';
 import { Connection } from './connection.ts';
+import type { Entrances } from './entrances.ts';
 import { guardMessages, guardPackets } from './flood-guard.ts';
 import { createHandlers } from './handlers.ts';
+
+export interface GatewayParts {
+  readonly registry: RoomRegistry;
+  readonly authority: Authority;
+  readonly entrances: Entrances;
+  readonly addresses: AddressLimits;
+  readonly config: Pick<Config, 'allowedOrigins' | 'trustProxy'>;
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Whose a request is, as limits count. */
+  addressOf(request: IncomingMessage): string;
+}
 
 /** The Socket.IO server: one socket per page, websocket only, no media and no overlay on it. */
 export class Gateway {
   readonly #io: Server;
 
-  constructor(
-    http: HttpServer,
-    registry: RoomRegistry,
-    authority: Authority,
-    addresses: AddressLimits,
-    config: Pick<Config, 'allowedOrigins' | 'trustProxy'>,
-    limits: Limits,
-    log: Log,
-    metrics: Metrics,
-  ) {
-    const trust = trustOf(config.trustProxy);
+  constructor(http: HttpServer, parts: GatewayParts) {
+    const { registry, authority, entrances, addresses, config, limits, log, metrics } = parts;
     const warnOfProxy = proxyWarning(config.trustProxy, log);
     const refusalOf = async (request: IncomingMessage): Promise<ErrorCode | undefined> => {
       warnOfProxy(request);
       if (!originAllowed(request, config)) return 'origin-refused';
-      const admitted = await addresses.admit(clientAddress(request, trust), (release) => {
+      const admitted = await addresses.admit(parts.addressOf(request), (release) => {
         if (request.socket.destroyed) release();
         else request.socket.once('close', release);
       });
@@ -60,10 +65,10 @@ export class Gateway {
     guardPackets(this.#io, limits, metrics, log);
     this.#io.on('connection', (socket) => {
       const socketLog = log.child({ socketId: socket.id });
-      const address = clientAddress(socket.request, trust);
+      const address = parts.addressOf(socket.request);
       const connection = new Connection(socket, address, limits);
       guardMessages(socket, limits, metrics, socketLog);
-      bind(socket, createHandlers(connection, registry, authority), {
+      bind(socket, createHandlers(connection, entrances, registry, authority), {
         log: socketLog,
         metrics,
         memory: (name) => connection.memory(name),

@@ -4,15 +4,15 @@ import { roomToFeed } from '../rooms/feed-access.ts';
 import type { Member, RoomRegistry } from '../rooms/room-registry.ts';
 import type { Handlers } from './bind.ts';
 import type { Connection } from './connection.ts';
-import { assertProtocol, Entrances } from './entrances.ts';
+import { assertProtocol, type Entrances } from './entrances.ts';
 
 /** What each request does. Entrances run one at a time per socket, the rest one at a time per session. */
 export function createHandlers(
   connection: Connection,
+  entrances: Entrances,
   registry: RoomRegistry,
   authority: Authority,
 ): Handlers {
-  const entrances = new Entrances(registry, authority);
   /** For either role. */
   const asMember = <T>(task: (member: Member) => Promise<T>) =>
     connection.member.session.exclusive(() => task(connection.member));
