@@ -15,6 +15,7 @@ import { type InnocentFigures, InnocentRoom } from './attack/innocent-room.ts';
 import { type Row, save } from './attack/report.ts';
 import { medianOf, spreadOf, tableOf, tenth } from './support/figures.ts';
 import { ObservedServer } from './support/observed-server.ts';
+import { whole } from './support/options.ts';
 import { cpuSeconds } from './support/processes.ts';
 
 const PER_SECOND = 1_000;
@@ -26,8 +27,8 @@ const { values } = parseArgs({
     'no-save': { type: 'boolean', default: false },
   },
 });
-const rounds = whole('rounds', values.rounds, 50);
-const windowMs = whole('seconds', values.seconds, 600) * 1_000;
+const rounds = whole('--rounds', values.rounds, 50);
+const windowMs = whole('--seconds', values.seconds, 600) * 1_000;
 
 /** What an attacker got done. */
 interface Done {
@@ -221,10 +222,4 @@ function rowOf(attack: string): Row {
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
-}
-
-function whole(name: string, given: string, max: number): number {
-  const value = Number(given);
-  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
-  throw new Error(`--${name} is a whole number from 1 to ${max}, not "${given}"`);
 }

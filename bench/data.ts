@@ -11,7 +11,7 @@ import { Loadgen } from './loadgen/generator.ts';
 import { Field } from './peers/contenders.ts';
 import { medianOf } from './support/figures.ts';
 import { fillIn } from './support/markers.ts';
-import { machine, whole } from './support/options.ts';
+import { levelsOf, machine, whole } from './support/options.ts';
 
 const BYTES = 200;
 const PER_SECOND = 30;
@@ -37,10 +37,7 @@ const { values } = parseArgs({
     save: { type: 'boolean', default: true },
   },
 });
-const levels = values.levels
-  .split(',')
-  .map((level) => whole('--levels', level, 3_000))
-  .toSorted((a, b) => a - b);
+const levels = levelsOf(values.levels);
 const rounds = whole('--rounds', values.rounds, 100);
 const windowMs = whole('--window-ms', values['window-ms'], 60_000);
 

@@ -13,7 +13,7 @@ import type { Contender } from './peers/broadcaster.ts';
 import { contenderIds, Field, titlesOf } from './peers/contenders.ts';
 import { medianOf, slopeOf } from './support/figures.ts';
 import { fillIn } from './support/markers.ts';
-import { machine, whole } from './support/options.ts';
+import { levelsOf, machine, whole } from './support/options.ts';
 
 /** Buffers for retransmission fill within a second or two. */
 const SETTLE_MS = 2_500;
@@ -45,10 +45,7 @@ const { values } = parseArgs({
     save: { type: 'boolean', default: true },
   },
 });
-const levels = values.levels
-  .split(',')
-  .map((level) => whole('--levels', level, 3_000))
-  .toSorted((a, b) => a - b);
+const levels = levelsOf(values.levels);
 const rounds = whole('--rounds', values.rounds, 100);
 
 const loadgen = await Loadgen.compile();

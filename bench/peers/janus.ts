@@ -1,5 +1,4 @@
 /** Debian's Janus with its videoroom plugin, by its WebSocket API. */
-import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -7,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
 import { freePorts } from '../../tests/support/ports.ts';
+import { kill } from '../support/processes.ts';
 import {
   type Broadcaster,
   type Contender,
@@ -48,11 +48,7 @@ class JanusServer implements Broadcaster {
     const [program, args] = pinned(core, ['janus', '-F', folder]);
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     const stop = async () => {
-      if (child.exitCode === null && child.signalCode === null) {
-        const exited = once(child, 'exit');
-        child.kill('SIGKILL');
-        await exited;
-      }
+      await kill(child);
       rmSync(folder, { recursive: true, force: true });
     };
     try {

@@ -1,11 +1,11 @@
 /** A minimal broadcaster on Debian's Pion (pion/main.go), compiled by the bench. */
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
 import { freePorts } from '../../tests/support/ports.ts';
+import { kill } from '../support/processes.ts';
 import {
   type Broadcaster,
   type Contender,
@@ -54,12 +54,7 @@ class PionServer implements Broadcaster {
     const flags = ['-listen', `127.0.0.1:${port}`, '-ip', ip, ...(options.plain ? ['-plain'] : [])];
     const [program, args] = pinned(core, [options.program, ...flags]);
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    const stop = async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
-    };
+    const stop = () => kill(child);
     const url = `http://127.0.0.1:${port}`;
     for (let tries = 0; ; tries += 1) {
       if (await fetch(url).catch(() => undefined)) break;

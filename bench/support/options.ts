@@ -10,6 +10,14 @@ export function whole(option: string, text: string, most: number): number {
   return value;
 }
 
+/** Numbers of viewers with commas between, as a rising row. @throws as `whole` */
+export function levelsOf(text: string): number[] {
+  return text
+    .split(',')
+    .map((level) => whole('--levels', level, 3_000))
+    .toSorted((a, b) => a - b);
+}
+
 /** When, where and by what a report was made. */
 export function machine(words: readonly string[]): { at: string; cores: number; command: string } {
   return {

@@ -1,8 +1,18 @@
 /** What Linux knows of processes: their memory, their processor time, their children. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Kernel ticks; 100 a second on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
+
+/** Ends a child at once, if it has not ended by itself; resolves when it is gone. */
+export async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
 
 /** Resident memory, bytes. */
 export function residentBytes(pid: number): number {
