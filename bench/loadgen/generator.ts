@@ -82,6 +82,11 @@ export interface Report {
 
 const ANSWER_DEADLINE_MS = 10_000;
 const SOURCES = import.meta.dirname;
+/** libsrtp's AES-GCM by OpenSSL, as in media workers that are built here. */
+const GCM = join(SOURCES, '../../scripts/media-worker/subprojects/libsrtp3/src');
+/** What compiles a program or a library with it. */
+export const GCM_FLAGS = ['-O2', `-I${GCM}`, join(GCM, 'aes_gcm.c')] as const;
+export const GCM_LIBRARIES = ['-lsrtp2', '-lcrypto'] as const;
 
 /**
  * The program, compiled into a folder of its own. @throws where there is no C compiler, or OpenSSL
@@ -95,8 +100,8 @@ export class Loadgen {
     const loadgen = new Loadgen(mkdtempSync(join(tmpdir(), 'onecast-loadgen-')));
     const sources = readdirSync(SOURCES).filter((name) => name.endsWith('.c'));
     const files = sources.map((name) => join(SOURCES, name));
-    const libraries = ['-lssl', '-lcrypto', '-lsrtp2'];
-    await promisify(execFile)('cc', ['-O2', '-o', loadgen.#program, ...files, ...libraries]);
+    const words = [...GCM_FLAGS, '-o', loadgen.#program, ...files, '-lssl', ...GCM_LIBRARIES];
+    await promisify(execFile)('cc', words);
     return loadgen;
   }
 

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "aes_gcm.h"
+
 enum { MAX_LEGS = 4096, PACKET = 2048, TICK_MS = 10 };
 /* Chromium's first timers; OpenSSL's own second would hide what the server does. */
 enum { CHECK_US = 50 * 1000, DTLS_US = 50 * 1000, KEEP_ALIVE_US = 2 * 1000 * 1000 };

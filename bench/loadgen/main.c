@@ -2,7 +2,7 @@
  * loadgen [poll <us>]            legs as told, see below; 0 (the default) wakes at every packet
  * loadgen floor <viewers> <ms> <packets a frame> <size> <fps>
  *
- *   cc -O2 -o loadgen *.c -lssl -lcrypto -lsrtp2
+ * Compiled by generator.ts.
  *
  * Prints "fingerprint <sha-256>", then reads lines:
  *   open <id> <ip> <port> <own ip> <own port> <server ufrag> <server pwd> <own ufrag> <own pwd>
@@ -220,7 +220,7 @@ static void wait_until(long long at) {
 
 int main(int count, char **arguments) {
   setvbuf(stdout, NULL, _IOLBF, 0);
-  srtp_init();
+  if (srtp_init() != srtp_err_status_ok || onecast_gcm_by_openssl() != srtp_err_status_ok) return 1;
   if (count == 7 && !strcmp(arguments[1], "floor")) {
     return measure_floor(atoi(arguments[2]), atoi(arguments[3]), atoi(arguments[4]),
                          atoi(arguments[5]), atoi(arguments[6]));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Contender } from './broadcaster.ts';
-import { janus } from './janus.ts';
+import { compileJanusOpenssl, janus } from './janus.ts';
 import { onecast } from './onecast.ts';
 import { compilePion, pion } from './pion.ts';
 
@@ -29,13 +29,26 @@ export const CONTENDERS = {
       env: { MEDIA_EGRESS_BATCHING: 'off' },
     }),
   'onecast-data': () => onecast({ id: 'onecast-data', title: 'Onecast', data: true }),
-  janus: () => janus({ id: 'janus', title: 'Janus, event loops = cores', tuned: true }),
+  janus: ({ janusOpenssl }: Compiled) =>
+    janus({ id: 'janus', title: 'Janus, event loops = cores, OpenSSL', tuned: janusOpenssl }),
   'janus-installed': () => janus({ id: 'janus-installed', title: 'Janus as installed' }),
-  pion: (program: string) => pion({ id: 'pion', title: 'Pion', program }),
-  'pion-data': (program: string) => pion({ id: 'pion-data', title: 'Pion', program, data: true }),
-  'pion-plain': (program: string) =>
-    pion({ id: 'pion-plain', title: 'Pion without interceptors', program, plain: true }),
+  pion: ({ pionProgram }: Compiled) => pion({ id: 'pion', title: 'Pion', program: pionProgram }),
+  'pion-data': ({ pionProgram }: Compiled) =>
+    pion({ id: 'pion-data', title: 'Pion', program: pionProgram, data: true }),
+  'pion-plain': ({ pionProgram }: Compiled) =>
+    pion({
+      id: 'pion-plain',
+      title: 'Pion without interceptors',
+      program: pionProgram,
+      plain: true,
+    }),
 } as const;
+
+/** Paths of what was compiled; empty where no contender asked for it. */
+interface Compiled {
+  readonly pionProgram: string;
+  readonly janusOpenssl: string;
+}
 
 export type ContenderId = keyof typeof CONTENDERS;
 
@@ -63,9 +76,12 @@ export class Field {
   static async prepare(ids: readonly ContenderId[]): Promise<Field> {
     const folder = mkdtempSync(join(tmpdir(), 'onecast-peers-'));
     try {
-      const program = ids.some((id) => id.startsWith('pion')) ? await compilePion(folder) : '';
+      const compiled: Compiled = {
+        pionProgram: ids.some((id) => id.startsWith('pion')) ? await compilePion(folder) : '',
+        janusOpenssl: ids.includes('janus') ? await compileJanusOpenssl(folder) : '',
+      };
       return new Field(
-        ids.map((id) => CONTENDERS[id](program)),
+        ids.map((id) => CONTENDERS[id](compiled)),
         folder,
       );
     } catch (error) {

@@ -1,10 +1,18 @@
 /** Debian's Janus with its videoroom plugin, by its WebSocket API. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
+import { promisify } from 'node:util';
+import {
+  GCM_FLAGS,
+  GCM_LIBRARIES,
+  type Generator,
+  madeUp,
+  pinned,
+  type Stream,
+} from '../loadgen/generator.ts';
 import { freePorts } from '../../tests/support/ports.ts';
 import { kill } from '../support/processes.ts';
 import {
@@ -21,13 +29,25 @@ import { publisherOffer, readSdp, streamOf, viewerAnswer } from './sdp.ts';
 export interface JanusOptions {
   readonly id: string;
   readonly title: string;
-  /** An event loop for each core that it has; else as installed, a thread per handle. */
-  readonly tuned?: boolean;
+  /**
+   * An event loop for each core that it has, and this library preloaded; else as installed: a thread
+   * per handle, SRTP by NSS.
+   */
+  readonly tuned?: string;
 }
 
 const ROOM = 4321;
 const CONFIG = '/etc/janus';
 const OTHER_TRANSPORTS = ['http', 'mqtt', 'nanomsg', 'pfunix', 'rabbitmq'];
+
+/** The library that lets Janus encrypt by OpenSSL. @throws where it can't be compiled */
+export async function compileJanusOpenssl(folder: string): Promise<string> {
+  const library = join(folder, 'janus-openssl.so');
+  const source = join(import.meta.dirname, 'janus-openssl.c');
+  const words = ['-shared', '-fPIC', ...GCM_FLAGS, '-o', library, source, ...GCM_LIBRARIES, '-ldl'];
+  await promisify(execFile)('cc', words);
+  return library;
+}
 
 export function janus(options: JanusOptions): Contender {
   const { id, title } = options;
@@ -44,9 +64,12 @@ class JanusServer implements Broadcaster {
     const port = await freePorts(1);
     const folder = mkdtempSync(join(tmpdir(), 'onecast-janus-'));
     const cores = core === undefined ? availableParallelism() : 1;
-    configure(folder, port, options.tuned ? cores : undefined);
+    configure(folder, port, options.tuned === undefined ? undefined : cores);
     const [program, args] = pinned(core, ['janus', '-F', folder]);
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...(options.tuned !== undefined && { LD_PRELOAD: options.tuned }) },
+    });
     const stop = async () => {
       await kill(child);
       rmSync(folder, { recursive: true, force: true });

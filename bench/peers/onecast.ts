@@ -1,6 +1,7 @@
 /** The product as `npm start` runs it, in processes of its own, joined by its own signalling. */
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import fixture from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
@@ -30,6 +31,7 @@ export interface OnecastOptions {
   readonly id: string;
   readonly title: string;
   readonly congestion?: Congestion;
+  /** One for each core that it has, unless said. */
   readonly workers?: number;
   /** The overlay's data channel is open as well. */
   readonly data?: boolean;
@@ -48,9 +50,11 @@ export function onecast(options: OnecastOptions): Contender {
   };
 }
 
-class OnecastServer implements Broadcaster {
+export class OnecastServer implements Broadcaster {
   readonly name: string;
   readonly pids: readonly number[];
+  /** Viewers that have joined, by the media port of the worker they were put on. */
+  readonly viewersByPort = new Map<number, number>();
   readonly #url: string;
   readonly #congestion: Congestion;
   readonly #data: boolean;
@@ -58,7 +62,7 @@ class OnecastServer implements Broadcaster {
   readonly #callers: Caller[] = [];
 
   static async start(options: OnecastOptions, { core }: Place): Promise<OnecastServer> {
-    const { workers = 1, env = {} } = options;
+    const { workers = core === undefined ? availableParallelism() : 1, env = {} } = options;
     const ports = await freePorts(workers + 1);
     const [program, args] = pinned(core, [process.execPath, 'backend/src/main.ts']);
     const child = spawn(program, args, {
@@ -146,6 +150,8 @@ class OnecastServer implements Broadcaster {
     const ssrc = video?.rtpParameters.encodings?.[0]?.ssrc;
     if (!video || ssrc === undefined) throw new Error('nothing is broadcast');
     const feedback = feedbackOf(video.rtpParameters);
+    const port = answer.transport.iceCandidates[0]?.port ?? 0;
+    this.viewersByPort.set(port, (this.viewersByPort.get(port) ?? 0) + 1);
     await this.#connect(generator, caller, answer.transport, id, ssrc, sampled, feedback);
     await caller.ask('resumeConsumers', {
       consumerIds: answer.media.consumers.map((consumer) => consumer.id),

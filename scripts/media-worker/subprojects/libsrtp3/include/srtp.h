@@ -15,6 +15,8 @@
 #include <srtp2/srtp.h>
 #undef srtp_policy_t
 
+#include "aes_gcm.h"
+
 // Codes that libsrtp 2 does not know; its enum has room up to 31.
 constexpr auto srtp_err_status_buffer_small = static_cast<srtp_err_status_t>(28);
 constexpr auto srtp_err_status_cryptex_err = static_cast<srtp_err_status_t>(29);
@@ -26,6 +28,16 @@ struct onecast_srtp_policy
 };
 
 using srtp_policy_t = onecast_srtp_policy*;
+
+inline srtp_err_status_t onecast_srtp_init()
+{
+	const auto err = srtp_init();
+
+	return err ? err : onecast_gcm_by_openssl();
+}
+
+// A function of libsrtp 2 that takes nothing cannot be overloaded.
+#define srtp_init onecast_srtp_init
 
 inline srtp_err_status_t srtp_policy_create(srtp_policy_t* policy)
 {
