@@ -15,7 +15,7 @@ import { Loadgen } from './loadgen/generator.ts';
 import { contenderIds, Field, titlesOf } from './peers/contenders.ts';
 import { machine, whole } from './support/options.ts';
 
-const ALL = 'onecast,onecast-usual,janus,janus-installed,pion,pion-plain';
+const ALL = 'onecast,onecast-unbatched,onecast-usual,janus,janus-installed,pion';
 
 const { values } = parseArgs({
   allowNegative: true,
@@ -70,11 +70,11 @@ try {
       }
     }
   }
+  const made = machine(['fan-out', ...process.argv.slice(2)]);
   const report = {
-    ...machine(['fan-out', ...process.argv.slice(2)]),
     titles: titlesOf(field),
-    rounds: measured,
-    ramps,
+    ...(measured && { cost: { ...made, rounds: measured } }),
+    ...(ramps.length > 0 && { carried: { ...made, ramps } }),
   };
   console.log(`\n${fanOutMarkdown(report)}`);
   if (values.save) saveFanOut(report);

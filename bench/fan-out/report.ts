@@ -7,22 +7,25 @@ import type { Ramp } from './ramp.ts';
 import { LATE_MS } from './ramp.ts';
 import type { Cell, Rounds } from './rounds.ts';
 import type { PaceName } from './stage.ts';
+import { TARGET_LEVEL, targetRows } from './targets.ts';
 
-export interface FanOut {
+/** When, where and by what a part was measured. */
+export interface Made {
   readonly at: string;
   readonly cores: number;
   readonly command: string;
+}
+
+export interface FanOut {
   /** Of the contenders. */
   readonly titles: Readonly<Record<string, string>>;
-  readonly rounds: Rounds | undefined;
-  readonly ramps: readonly Ramp[];
+  readonly cost?: Made & { readonly rounds: Rounds };
+  readonly carried?: Made & { readonly ramps: readonly Ramp[] };
 }
 
 const ROOT = join(import.meta.dirname, '../..');
 const RESULTS = join(ROOT, 'bench/results/fan-out.json');
 const PLOT = join(ROOT, 'docs/images/fan-out.svg');
-/** The level that the README shows. */
-const README_LEVEL = 200;
 const PACE_TITLES: Readonly<Record<PaceName, string>> = {
   bursty: 'a frame at once',
   paced: 'as a browser paces',
@@ -34,34 +37,37 @@ export function saveFanOut(measured: FanOut): void {
     ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as FanOut)
     : undefined;
   const report: FanOut = {
+    ...before,
     ...measured,
     titles: { ...before?.titles, ...measured.titles },
-    rounds: measured.rounds ?? before?.rounds,
-    ramps: measured.ramps.length > 0 ? measured.ramps : (before?.ramps ?? []),
   };
   writeFileSync(RESULTS, `${JSON.stringify(report, null, 2)}\n`);
-  if (report.rounds) writeFileSync(PLOT, plot(report, report.rounds));
+  if (report.cost) writeFileSync(PLOT, plot(report.titles, report.cost.rounds));
   fillIn(join(ROOT, 'docs/benchmarks.md'), 'fan-out', fanOutMarkdown(report));
   fillIn(join(ROOT, 'README.md'), 'fan-out', readmeMarkdown(report));
 }
 
 export function fanOutMarkdown(report: FanOut): string {
-  const { rounds, ramps } = report;
+  const { cost, carried, titles } = report;
+  const faults = cost?.rounds.faults ?? [];
   return [
-    measuredBy(report),
-    ...(rounds ? [costTables(report, rounds)] : []),
-    ...(ramps.length > 0 ? [rampTable(report)] : []),
-    ...(rounds && rounds.faults.length > 0
-      ? [`Runs that failed:\n\n${rounds.faults.map((fault) => `- ${fault}`).join('\n')}`]
+    ...(cost
+      ? [measuredBy(cost), costTables(titles, cost.rounds), targetTable(titles, cost.rounds)]
       : []),
+    ...(faults.length > 0
+      ? [`Runs that failed:\n\n${faults.map((fault) => `- ${fault}`).join('\n')}`]
+      : []),
+    ...(carried ? [measuredBy(carried), rampTable(titles, carried.ramps)] : []),
   ].join('\n\n');
 }
 
-function measuredBy({ at, cores, command }: FanOut): string {
+function measuredBy({ at, cores, command }: Made): string {
   return `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores.`;
 }
 
-function costTables({ titles }: FanOut, { cells, floors }: Rounds): string {
+type Titles = FanOut['titles'];
+
+function costTables(titles: Titles, { cells, floors }: Rounds): string {
   const levels = floors.map(({ viewers }) => viewers);
   const paces = [...new Set(cells.map(({ pace }) => pace))];
   return paces
@@ -82,6 +88,16 @@ function costTables({ titles }: FanOut, { cells, floors }: Rounds): string {
     .join('\n\n');
 }
 
+function targetTable(titles: Titles, rounds: Rounds): string {
+  return [
+    `Against the others with ${TARGET_LEVEL} viewers: medians of the ratios within each round.`,
+    '',
+    '| server | pace | against | ratio | target | met |',
+    '| --- | --- | --- | ---: | ---: | --- |',
+    ...targetRows(titles, PACE_TITLES, rounds),
+  ].join('\n');
+}
+
 /** A star where packets were lost, and the figure says less. */
 function costOf(cells: readonly Cell[], contender: string, viewers: number): string {
   const cell = cells.find((one) => one.contender === contender && one.viewers === viewers);
@@ -90,7 +106,7 @@ function costOf(cells: readonly Cell[], contender: string, viewers: number): str
   return `${cell.cpuPerPacketUs.toFixed(1)} (${cell.timesFloor.toFixed(1)})${star}`;
 }
 
-function rampTable({ titles, ramps }: FanOut): string {
+function rampTable(titles: Titles, ramps: readonly Ramp[]): string {
   const columns = [false, true].flatMap((spreadOut) =>
     (['bursty', 'paced'] as const).map((pace) => ({ spreadOut, pace })),
   );
@@ -116,8 +132,9 @@ function rampTable({ titles, ramps }: FanOut): string {
 }
 
 function readmeMarkdown(report: FanOut): string {
-  const { rounds, titles } = report;
-  if (!rounds) return measuredBy(report);
+  const { cost: made, titles } = report;
+  if (!made) return 'Not measured yet.';
+  const { rounds } = made;
   const ids = [...new Set(rounds.cells.map(({ contender }) => contender))];
   const paces = [...new Set(rounds.cells.map(({ pace }) => pace))];
   const cost = (id: string) =>
@@ -125,11 +142,11 @@ function readmeMarkdown(report: FanOut): string {
       costOf(
         rounds.cells.filter((cell) => cell.pace === pace),
         id,
-        README_LEVEL,
+        TARGET_LEVEL,
       ),
     );
   return [
-    `Processor time per forwarded packet with ${README_LEVEL} viewers, µs (times the floor of encrypting and sending it). ${measuredBy(report)}`,
+    `Processor time per forwarded packet with ${TARGET_LEVEL} viewers, µs (times the floor of encrypting and sending it). ${measuredBy(made)}`,
     '',
     `| server | ${paces.map((pace) => PACE_TITLES[pace]).join(' | ')} |`,
     `| --- | ${paces.map(() => '---:').join(' | ')} |`,
@@ -139,7 +156,7 @@ function readmeMarkdown(report: FanOut): string {
   ].join('\n');
 }
 
-function plot({ titles }: FanOut, { cells, floors }: Rounds): string {
+function plot(titles: Titles, { cells, floors }: Rounds): string {
   const levels = floors.map(({ viewers }) => viewers);
   const paces = [...new Set(cells.map(({ pace }) => pace))];
   const panels = paces.map((pace) => {

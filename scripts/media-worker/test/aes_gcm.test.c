@@ -1,0 +1,79 @@
+/*
+ * aes_gcm.test ours|theirs <profile bits> <packets>: packets sealed under a fixed key, as hex.
+ * aes_gcm.test open <profile bits>: those of the input opened by our cipher, or the error's number.
+ * A packet that begins with "rtcp" is SRTCP.
+ */
+#include "aes_gcm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIZE = 2048, HEADER = 12 };
+
+static srtp_t session_of(int bits, srtp_ssrc_type_t direction) {
+  static uint8_t key[SRTP_MAX_KEY_LEN];
+  for (unsigned i = 0; i < sizeof key; i++) key[i] = (uint8_t)(i * 7 + 1);
+  srtp_profile_t profile =
+      bits == 128 ? srtp_profile_aead_aes_128_gcm : srtp_profile_aead_aes_256_gcm;
+  srtp_policy_t policy = {.ssrc.type = direction, .key = key, .window_size = 1024};
+  srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, profile);
+  srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, profile);
+  srtp_t session = NULL;
+  if (srtp_create(&session, &policy) != srtp_err_status_ok) exit(3);
+  return session;
+}
+
+static void print(const char *kind, const uint8_t *bytes, int length) {
+  printf("%s ", kind);
+  for (int i = 0; i < length; i++) printf("%02x", bytes[i]);
+  printf("\n");
+}
+
+/* Payloads of every length up to a packet's, none among them. */
+static void seal(int bits, int packets) {
+  srtp_t session = session_of(bits, ssrc_any_outbound);
+  for (int i = 0; i < packets; i++) {
+    uint8_t bytes[SIZE] = {0x80, 96, (uint8_t)(i >> 8), (uint8_t)i, [11] = 1};
+    int length = HEADER + (i == 0 ? 0 : (i * 37) % 1200);
+    for (int at = HEADER; at < length; at++) bytes[at] = (uint8_t)(at * i);
+    if (srtp_protect(session, bytes, &length) != srtp_err_status_ok) exit(4);
+    print("rtp", bytes, length);
+    uint8_t report[SIZE] = {0x81, 201, 0, 7, [7] = 1};
+    int report_length = 32;
+    if (srtp_protect_rtcp(session, report, &report_length) != srtp_err_status_ok) exit(4);
+    print("rtcp", report, report_length);
+  }
+  srtp_dealloc(session);
+}
+
+static void open_all(int bits) {
+  srtp_t session = session_of(bits, ssrc_any_inbound);
+  static char line[2 * SIZE + 16];
+  while (fgets(line, sizeof line, stdin)) {
+    char kind[8];
+    static char hex[2 * SIZE + 1];
+    if (sscanf(line, "%7s %4096s", kind, hex) != 2) exit(5);
+    uint8_t bytes[SIZE];
+    int length = (int)strlen(hex) / 2;
+    for (int i = 0; i < length; i++) {
+      unsigned byte = 0;
+      sscanf(hex + 2 * i, "%2x", &byte);
+      bytes[i] = (uint8_t)byte;
+    }
+    srtp_err_status_t error = strcmp(kind, "rtcp") == 0
+                                  ? srtp_unprotect_rtcp(session, bytes, &length)
+                                  : srtp_unprotect(session, bytes, &length);
+    if (error) printf("%s error %d\n", kind, error);
+    else print(kind, bytes, length);
+  }
+  srtp_dealloc(session);
+}
+
+int main(int count, char **words) {
+  if (count < 3 || srtp_init() != srtp_err_status_ok) return 2;
+  if (strcmp(words[1], "theirs") != 0 && onecast_gcm_by_openssl() != srtp_err_status_ok) return 1;
+  if (strcmp(words[1], "open") == 0) open_all(atoi(words[2]));
+  else seal(atoi(words[2]), atoi(words[3]));
+  return srtp_shutdown() == srtp_err_status_ok ? 0 : 6;
+}
