@@ -16,7 +16,9 @@ afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 function compiled() {
   const has = (module) => spawnSync('pkg-config', ['--exists', module]).status === 0;
-  if (spawnSync('cc', ['--version']).status !== 0 || !has('libsrtp2') || !has('libcrypto')) return;
+  if (spawnSync('cc', ['--version']).status !== 0 || !has('libsrtp2') || !has('libcrypto')) {
+    return undefined;
+  }
   const program = join(temporary, 'aes-gcm-test');
   const warnings = ['-std=gnu17', '-O1', '-g', '-Wall', '-Wextra', '-Werror'];
   const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
