@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- fan-out|data|memory|egress|bad-line|recovery|sync|attack] [options of that part]
+ * npm run bench [-- fan-out|data|memory|egress|join|bad-line|recovery|sync|attack] [options of that part]
  * One part with its own options, or all of them in a short form, within a quarter of an hour.
  */
 import { spawn } from 'node:child_process';

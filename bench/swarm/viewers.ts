@@ -31,8 +31,10 @@ class SwarmViewer {
         if (state === 'connected') this.steps.connected = this.#now();
         if (state === 'failed') this.#fail('ICE or DTLS failed');
       },
-      ready: (consumerIds) =>
-        this.#ask(this.#signalling.request('resumeConsumers', { consumerIds })),
+      ready: (consumers) => {
+        const consumerIds = consumers.map(({ id }) => id);
+        this.#ask(this.#signalling.request('resumeConsumers', { consumerIds }));
+      },
       data: () => undefined,
       tracksChanged: () => undefined,
       mayReceive: () => Promise.resolve(),

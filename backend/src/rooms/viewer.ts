@@ -8,6 +8,7 @@ import { forClient, type ParsedDtlsParameters, type Rebuilt } from '../media/rtp
 import { describeTransport } from '../media/transports.ts';
 import { runInBackground } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
+import type { JoinTrace } from '../protocol/join-trace.ts';
 import type { AnswerOf, DataChannelName, ViewerMedia } from '../protocol/signalling.ts';
 import type { Broadcast } from './publisher.ts';
 import type { Room } from './room.ts';
@@ -36,6 +37,7 @@ export class Viewer {
   /** The page will tell of its side. */
   #awaitsPage = true;
   #changeQueued = false;
+  #joinCounted = false;
 
   constructor(room: Room, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
     this.room = room;
@@ -150,6 +152,14 @@ export class Viewer {
     });
     const told = renewed.then(() => this.broadcastChanged());
     runInBackground(this.room.log, 'estimation', told.catch(ignoreGone));
+  }
+
+  /** How long it took, by its page's word. */
+  joined(trace: JoinTrace): void {
+    this.session.assertAlive();
+    if (this.#joinCounted) return;
+    this.#joinCounted = true;
+    this.room.metrics.joinTraced(trace);
   }
 
   async requestKeyFrame(): Promise<void> {

@@ -8,7 +8,7 @@ export interface ReceiverEvents {
   connect(transportId: string, dtlsParameters: types.DtlsParameters): void;
   stateChanged(state: types.ConnectionState): void;
   /** These consumers have their page side: the server may send. */
-  ready(consumerIds: string[]): void;
+  ready(consumers: readonly types.Consumer[]): void;
   data(channel: DataChannelName, text: string): void;
   tracksChanged(): void;
   /** Nothing is received before this resolves. */
@@ -130,7 +130,7 @@ export class Receiver {
       });
       side.data.set(channel, consumer);
     }
-    if (fresh.length > 0) this.#events.ready(fresh.map(({ id }) => id));
+    if (fresh.length > 0) this.#events.ready(fresh);
     await Promise.all(fresh.map((consumer) => this.#swapIn(consumer)));
     // Nothing broadcast now: what was there stays as the last frame.
     if (media.consumers.length === 0) return;
