@@ -1,6 +1,8 @@
 /** Joins of the real page in Chromium over a line of some round trip time, each with an empty cache. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, BrowserContext } from 'playwright-core';
 import * as v from 'valibot';
+import { LIMITS } from '../../config/limits.ts';
 import { type JoinTrace, JoinTraceSchema } from '../../backend/src/protocol/join-trace.ts';
 import { launchBrowser, openPage } from '../../tests/e2e/support/browser.ts';
 import { networkUnavailable, TestNetwork } from '../../tests/e2e/support/network.ts';
@@ -59,6 +61,8 @@ export async function measurePages({ runs, rttsMs, say }: PagesOptions): Promise
 
     const joins: PageJoin[] = [];
     const measure = async (rttMs: number, way: Way) => {
+      // Two joins within this share a key frame, and the second one waits for it.
+      await delay(2 * LIMITS.keyFrameRequestDelayMs);
       await line.set({ delayMs: rttMs / 2, jitterMs: 0, lossPercent: 0 });
       return { rttMs, way, ...(await joinOnce(watching, `${server.url}/join/${ROOM}`, way)) };
     };

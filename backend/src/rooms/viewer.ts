@@ -92,14 +92,15 @@ export class Viewer {
     const { broadcast } = this.room;
     const transport = this.session.openTransport;
     if (broadcast && transport) {
-      for (const producer of broadcast.producers) {
-        await this.#consume(transport, broadcast.router, producer);
-      }
-      const { router, data } = broadcast;
-      if (data) await this.#consumeData(transport, { channel: 'page', router, producer: data });
-      for (const relay of this.room.relays) {
-        if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
-      }
+      const { router, producers, data } = broadcast;
+      // Asked for together: the worker takes them in order, and one answer is waited for, not each.
+      await allOf([
+        ...producers.map((producer) => this.#consume(transport, router, producer)),
+        ...(data ? [this.#consumeData(transport, { channel: 'page', router, producer: data })] : []),
+        ...this.room.relays.map(async (relay) => {
+          if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
+        }),
+      ]);
     }
     return this.#describe(broadcast);
   }
@@ -234,6 +235,13 @@ export class Viewer {
       return [{ channel, id, dataProducerId, sctpStreamParameters }];
     });
     return { epoch: broadcast?.epoch ?? this.room.epoch, consumers, data };
+  }
+}
+
+/** All have come to an end before the first fault is thrown: nothing goes on behind the session's back. */
+async function allOf(tasks: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(tasks)) {
+    if (result.status === 'rejected') throw result.reason;
   }
 }
 

@@ -54,6 +54,8 @@ class Viewer implements ViewerConnection {
   #ahead: Promise<SessionGrant | undefined> | undefined;
   #open: Receiver | undefined;
   #frames: ReceivedFrames | undefined;
+  /** The transport that was live last. */
+  #liveOn: string | undefined;
   #epoch = 0;
   #stall: StallState | undefined;
   /** A simulated stall: decoded frames are not seen until new consumers are made. */
@@ -113,7 +115,13 @@ class Viewer implements ViewerConnection {
         if (answer.overlay) this.#overlay.take(answer.overlay);
       },
       restartIce: async (iceParameters, abort) => this.#open?.restartIce(iceParameters, abort),
-      requestKeyFrame: () => this.#requestKeyFrame(),
+      requestKeyFrame: async () => {
+        const { transportId } = this.#open ?? {};
+        const isNew = transportId !== this.#liveOn;
+        this.#liveOn = transportId;
+        // The consumers of a new transport ask by themselves; twice would be two key frames.
+        if (!isNew) await this.#requestKeyFrame();
+      },
       dropMedia: () => this.#open?.close(),
       transportId: () => this.#open?.transportId,
     });
