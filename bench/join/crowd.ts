@@ -10,7 +10,7 @@ export interface CrowdOptions {
   readonly viewers: number;
   readonly spreadMs: number;
   readonly runs: number;
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 export async function measureCrowd(options: CrowdOptions): Promise<Crowd> {

@@ -28,7 +28,7 @@ export interface PageJoin {
 export interface PagesOptions {
   readonly runs: number;
   readonly rttsMs: readonly number[];
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 /** Run by run, each with every line and either way. */
@@ -111,10 +111,7 @@ async function joinOnce(
       const scripts = performance
         .getEntriesByType('resource')
         .filter((entry) => entry instanceof PerformanceResourceTiming)
-        .filter(
-          ({ initiatorType, name }) =>
-            initiatorType !== 'css' && /\/(main|join)[^/]*\.js$/.test(name),
-        );
+        .filter(({ name }) => name.endsWith('.js') && !name.includes('worker'));
       return {
         scriptsMs: Math.max(...scripts.map(({ responseEnd }) => responseEnd)),
         frameMs: Number(Reflect.get(globalThis, 'firstFrameAt')),

@@ -112,9 +112,8 @@ describe('joining', () => {
     expect(shown[0]?.step).toBe('asked');
     expect(shown.at(-1)?.step).toBe('frame');
     // Each bar begins where the one before ends, and the times add up to what is said of the whole.
-    for (const [i, { left }] of shown.entries()) {
-      if (i > 0) expect(left).toBeCloseTo(shown[i - 1]?.right ?? Number.NaN, 0);
-    }
+    const ends = shown.slice(0, -1).map(({ right }) => right);
+    for (const [i, end] of ends.entries()) expect(shown[i + 1]?.left).toBeCloseTo(end, 0);
     const total = Number.parseFloat((await page.textContent('#join-total')) ?? '');
     const sum = shown.reduce((all, { ms }) => all + ms, 0);
     expect(Math.abs(sum - total)).toBeLessThanOrEqual(shown.length);

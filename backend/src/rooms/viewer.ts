@@ -55,9 +55,25 @@ export class Viewer {
     });
   }
 
-  /** With `dtlsParameters` the page's side need not be told any more. */
-  async openTransport(dtlsParameters?: ParsedDtlsParameters): Promise<types.WebRtcTransport> {
+  /**
+   * A transport and what comes over it, when it is this viewer's turn. With `dtlsParameters` the page's
+   * side need not be told any more.
+   */
+  async enter(
+    dtlsParameters?: ParsedDtlsParameters,
+  ): Promise<{ readonly transport: types.WebRtcTransport; readonly media: ViewerMedia }> {
     const router = await this.room.fanOut.forViewer();
+    return router.mediaWorker.admission.run(async () => {
+      this.session.assertAlive();
+      const transport = await this.#openTransport(router, dtlsParameters);
+      return { transport, media: await this.matchBroadcast() };
+    });
+  }
+
+  async #openTransport(
+    router: RoomRouter,
+    dtlsParameters?: ParsedDtlsParameters,
+  ): Promise<types.WebRtcTransport> {
     const transport = await router.createTransport();
     this.session.keep(transport);
     this.#router = router;
@@ -77,10 +93,10 @@ export class Viewer {
 
   async renewTransport(): Promise<AnswerOf<'renewTransport'>> {
     this.session.spendMediaChange();
-    const transport = await this.openTransport();
+    const { transport, media } = await this.enter();
     return {
       transport: describeTransport(transport),
-      media: await this.matchBroadcast(),
+      media,
       room: this.room.view(),
       overlay: this.room.overlay(),
     };
@@ -96,7 +112,9 @@ export class Viewer {
       // Asked for together: the worker takes them in order, and one answer is waited for, not each.
       await allOf([
         ...producers.map((producer) => this.#consume(transport, router, producer)),
-        ...(data ? [this.#consumeData(transport, { channel: 'page', router, producer: data })] : []),
+        ...(data
+          ? [this.#consumeData(transport, { channel: 'page', router, producer: data })]
+          : []),
         ...this.room.relays.map(async (relay) => {
           if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
         }),
@@ -186,9 +204,6 @@ export class Viewer {
     if (!router || producer.closed || this.#consumers.has(producer.id)) return;
     if (!(await from.pipeTo(router, producer))) return;
     const rtpCapabilities = this.#estimation.capabilities;
-    if (!router.canReceive(producer, rtpCapabilities)) {
-      throw new OnecastError('codec-unsupported');
-    }
     // Nothing flows before DTLS is up, which takes the page's side: then they need not wait to be told.
     const paused = this.#awaitsPage || transport.dtlsState === 'connected';
     const consumer = await consume(transport, producer, { rtpCapabilities, paused });

@@ -64,7 +64,7 @@ class Viewer implements ViewerConnection {
   constructor(options: ViewerOptions) {
     this.#options = options;
     this.stream = new MediaStream();
-    this.#receiver = loadDevice(options.page).then((device) => {
+    this.#receiver = loadDevice(options.page, 'recvonly').then((device) => {
       const receiver = new Receiver(device, this.stream, {
         connect: (transportId, dtls) => this.#link.connectTransport(transportId, dtls),
         stateChanged: (state) => {
