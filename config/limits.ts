@@ -162,6 +162,8 @@ export const LIMITS = {
 
   /** Viewers that a worker lets in at the same time: enough to keep it and Node busy. */
   entrantsAtOnce: 8,
+  /** Who takes longer waits for something else than this worker, and holds up nobody any more. */
+  entrantPatienceMs: 250,
 
   // Fan-out
   /**

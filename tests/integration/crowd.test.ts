@@ -34,7 +34,9 @@ function observe({ observer }: types.Worker) {
 }
 
 it('R151 who come at once are all let in, in order, some at a time', async () => {
-  await using server = await TestServer.start({ limits: { entrantsAtOnce: AT_ONCE } });
+  await using server = await TestServer.start({
+    limits: { entrantsAtOnce: AT_ONCE, entrantPatienceMs: 60_000 },
+  });
   const worker = server.app.pool.workers[0]?.worker;
   if (!worker) throw new Error('there is a worker');
   const { made, most } = observe(worker);

@@ -5,11 +5,14 @@
  */
 export class Admission {
   readonly #atOnce: number;
+  readonly #patienceMs: number;
   readonly #waiting: (() => void)[] = [];
   #inside = 0;
 
-  constructor(atOnce: number) {
+  /** Who takes longer than `patienceMs` goes on, and the next is let in: another worker may hang. */
+  constructor(atOnce: number, patienceMs: number) {
     this.#atOnce = atOnce;
+    this.#patienceMs = patienceMs;
   }
 
   /** Entrants that have not been let in yet. */
@@ -20,13 +23,24 @@ export class Admission {
   async run<T>(enter: () => Promise<T>): Promise<T> {
     if (this.#inside < this.#atOnce) this.#inside += 1;
     else await new Promise<void>((letIn) => this.#waiting.push(letIn));
+    const place = { taken: true };
+    const leave = () => {
+      if (place.taken) this.#next();
+      place.taken = false;
+    };
+    const late = setTimeout(leave, this.#patienceMs);
     try {
       return await enter();
     } finally {
-      // The place goes to who comes next.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#inside -= 1;
+      clearTimeout(late);
+      leave();
     }
+  }
+
+  /** A place is free: it goes to who comes next. */
+  #next(): void {
+    const letIn = this.#waiting.shift();
+    if (letIn) letIn();
+    else this.#inside -= 1;
   }
 }

@@ -141,7 +141,8 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     const egress = EgressStats.of(worker.pid);
     if (this.#egress.state === 'on' && !egress) log.warn('batched sending is not in this worker');
     const load = new WorkerLoad(this.#limits);
-    const admission = new Admission(this.#limits.entrantsAtOnce);
+    const { entrantsAtOnce, entrantPatienceMs } = this.#limits;
+    const admission = new Admission(entrantsAtOnce, entrantPatienceMs);
     const seat: MediaWorker = {
       index,
       worker,
