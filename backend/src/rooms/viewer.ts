@@ -65,15 +65,17 @@ export class Viewer {
     const router = await this.room.fanOut.forViewer();
     return router.mediaWorker.admission.run(async () => {
       this.session.assertAlive();
-      const transport = await this.#openTransport(router, dtlsParameters);
-      return { transport, media: await this.matchBroadcast() };
+      const transport = await this.#openTransport(router, dtlsParameters === undefined);
+      // The worker has the page's side before it is asked for anything to send.
+      const connected = dtlsParameters ? connect(transport, dtlsParameters) : Promise.resolve();
+      const matched = this.matchBroadcast();
+      await allOf([connected, matched]);
+      this.session.keep(transport);
+      return { transport, media: await matched };
     });
   }
 
-  async #openTransport(
-    router: RoomRouter,
-    dtlsParameters?: ParsedDtlsParameters,
-  ): Promise<types.WebRtcTransport> {
+  async #openTransport(router: RoomRouter, awaitsPage: boolean): Promise<types.WebRtcTransport> {
     const transport = await router.createTransport();
     this.session.keep(transport);
     this.#router = router;
@@ -82,12 +84,8 @@ export class Viewer {
     this.#data.clear();
     this.session.setTransport(transport);
     this.#estimation.transportMade(transport);
-    this.#awaitsPage = dtlsParameters === undefined;
-    if (dtlsParameters) {
-      this.session.expectDtls(transport);
-      await connect(transport, dtlsParameters);
-      this.session.keep(transport);
-    }
+    this.#awaitsPage = awaitsPage;
+    if (!awaitsPage) this.session.expectDtls(transport);
     return transport;
   }
 
