@@ -1,5 +1,6 @@
 /**
- * npm run bench [-- fan-out|spread|data|memory|egress|bad-line|recovery|sync|attack] [options of that part]
+ * npm run bench [-- fan-out|spread|data|memory|egress|join|bad-line|recovery|sync|attack]
+ *   [options of that part]
  * One part with its own options, or all of them in a short form, within a quarter of an hour.
  */
 import { spawn } from 'node:child_process';

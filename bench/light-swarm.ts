@@ -3,20 +3,28 @@
  * protocol, each does ICE, DTLS and SRTP (loadgen/) and counts what it receives. They cost so little
  * that what is measured is the server.
  */
+import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import fixture from '../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import type { AnswerOf } from '../backend/src/protocol/signalling.ts';
+import { type AnswerOf, JOIN_PATH } from '../backend/src/protocol/signalling.ts';
+import type { Limits } from '../config/limits.ts';
 import { PROTOCOL_VERSION } from '../backend/src/protocol/version.ts';
 import { type Generator, Loadgen } from './loadgen/generator.ts';
-import { Caller } from './support/caller.ts';
+import { addressOf, Caller, post } from './support/caller.ts';
 import { type Spread, spreadOf, tenth } from './support/figures.ts';
 import { type Camera, type Measured, ROOM, Scene } from './support/scene.ts';
 
+export type Way = 'ahead' | 'socket';
+
 export interface LightSwarmOptions {
   readonly viewers: number;
+  /** How they join: as pages do, ahead of their sockets, or over these. */
+  readonly way?: Way;
   readonly camera?: Camera;
   readonly spreadMs?: number;
   readonly deadlineMs?: number;
+  /** Of the server, where they are not to be its own. */
+  readonly limits?: Partial<Limits>;
 }
 
 export interface LightSwarmResult extends Measured {
@@ -35,33 +43,40 @@ export interface LightSwarmResult extends Measured {
   readonly packetMs: readonly number[];
   /** `join` sent to answer there, ms. */
   readonly joinAnswer: Spread;
+  /** For each viewer: how many that asked later had their answer earlier. */
+  readonly overtaken: Spread;
+  /** How resident memory rose with each viewer, kB. */
+  readonly memoryKb: { readonly node: number; readonly workers: number };
 }
 
-const STEPS = ['socket', 'joined', 'ice', 'dtls', 'packet'] as const;
+const STEPS = ['socket', 'asked', 'joined', 'ice', 'dtls', 'packet'] as const;
 type Step = (typeof STEPS)[number];
 
 export async function lightSwarm({
   viewers,
+  way = 'socket',
   camera = 'tiny',
   spreadMs = 1_000,
   deadlineMs = 30_000,
+  limits = {},
 }: LightSwarmOptions): Promise<LightSwarmResult> {
   const loadgen = await Loadgen.compile();
   const closers: (() => void | Promise<void>)[] = [() => loadgen.close()];
   try {
     const media = await loadgen.start();
     closers.push(() => media.close());
-    const scene = await Scene.open(camera);
+    const scene = await Scene.open(camera, { limits });
     closers.push(() => scene.close());
     const all: LightViewer[] = [];
     closers.push(() => all.forEach((viewer) => viewer.close()));
 
+    const memoryBefore = await scene.memory();
     const ownCpu = process.cpuUsage();
     const measured = await scene.measure([media.pid], async () => {
       const started = performance.now();
       for (let i = 0; i < viewers; i += 1) {
         await delay(Math.max(0, started + (i * spreadMs) / viewers - performance.now()));
-        all.push(new LightViewer(i, scene.server.url, media));
+        all.push(new LightViewer(i, scene.server.url, media, way));
       }
       while (performance.now() - started < deadlineMs && !all.every(({ done }) => done)) {
         await delay(20);
@@ -73,6 +88,9 @@ export async function lightSwarm({
     const first = await media.counts();
     await delay(2_000);
     const second = await media.counts();
+    const memory = await scene.memory();
+    const perViewer = (who: keyof typeof memory) =>
+      Math.round((memory[who] - memoryBefore[who]) / viewers / 1000);
     const times = (step: Step) => all.flatMap(({ at }) => at[step] ?? []);
     const { value: _, cpu, ...rest } = measured;
     return {
@@ -85,6 +103,7 @@ export async function lightSwarm({
       brokenPackets: second.broken,
       seen: {
         socket: spreadOf(times('socket')),
+        asked: spreadOf(times('asked')),
         joined: spreadOf(times('joined')),
         ice: spreadOf(times('ice')),
         dtls: spreadOf(times('dtls')),
@@ -92,10 +111,12 @@ export async function lightSwarm({
       },
       packetMs: times('packet'),
       joinAnswer: spreadOf(
-        all.flatMap(({ at: { socket, joined } }) =>
-          socket === undefined || joined === undefined ? [] : [joined - socket],
+        all.flatMap(({ at: { asked, joined } }) =>
+          asked === undefined || joined === undefined ? [] : [joined - asked],
         ),
       ),
+      overtaken: spreadOf(overtakings(all)),
+      memoryKb: { node: perViewer('node'), workers: perViewer('workers') },
       ...rest,
       cpu: {
         ...cpu,
@@ -108,6 +129,23 @@ export async function lightSwarm({
   }
 }
 
+function overtakings(all: readonly LightViewer[]): number[] {
+  const answered = all.flatMap(({ started, at: { asked, joined } }) =>
+    asked === undefined || joined === undefined
+      ? []
+      : [{ asked: started + asked, joined: started + joined }],
+  );
+  return answered.map(
+    (one) => answered.filter((two) => two.asked > one.asked && two.joined < one.joined).length,
+  );
+}
+
+const JOIN = {
+  protocol: PROTOCOL_VERSION,
+  room: ROOM,
+  rtpCapabilities: fixture.rtpCapabilities,
+} as const;
+
 /** Signalling of one viewer; its media is the generator's. */
 class LightViewer {
   readonly at: Partial<Record<Step, number>> = {};
@@ -116,17 +154,22 @@ class LightViewer {
   readonly #id: number;
   readonly #media: Generator;
   readonly #caller: Caller;
-  readonly #started = clockMs();
+  readonly started = clockMs();
+  readonly #up: Promise<void>;
 
-  constructor(id: number, url: string, media: Generator) {
+  constructor(id: number, url: string, media: Generator, way: Way) {
     this.#id = id;
     this.#media = media;
     this.#caller = new Caller(url, id);
     const { socket } = this.#caller;
-    socket.once('connect', () => {
-      this.#reached('socket');
-      this.#join().catch((error: unknown) => this.#fail(String(error)));
+    this.#up = new Promise((resolve) => {
+      socket.once('connect', () => {
+        this.#reached('socket');
+        resolve();
+      });
     });
+    const joined = way === 'ahead' ? this.#joinAhead(url) : this.#join();
+    joined.catch((error: unknown) => this.#fail(String(error)));
     socket.once('connect_error', (error) => this.#fail(String(error)));
     socket.once('disconnect', (reason) => this.#fail(`the socket was lost: ${reason}`));
     socket.once('transportGone', () => this.#fail('the server closed the transport'));
@@ -146,16 +189,43 @@ class LightViewer {
   }
 
   async #join(): Promise<void> {
-    const { rtpCapabilities } = fixture;
-    const join = { protocol: PROTOCOL_VERSION, room: ROOM, rtpCapabilities };
-    const { transport, media } = (await this.#caller.ask('join', join)) as AnswerOf<'join'>;
+    await this.#up;
+    this.#reached('asked');
+    const { transport, media } = (await this.#caller.ask('join', JOIN)) as AnswerOf<'join'>;
+    this.#begin(transport, media);
+    // As a page does: none of the three waits for the other.
+    await Promise.all([
+      this.#caller.ask('connectTransport', {
+        transportId: transport.id,
+        dtlsParameters: this.#dtlsParameters,
+      }),
+      this.#caller.ask('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) }),
+    ]);
+  }
+
+  async #joinAhead(url: string): Promise<void> {
+    const agent = new Agent({ localAddress: addressOf(this.#id) });
+    const request = { requestId: 'ahead', ...JOIN, dtlsParameters: this.#dtlsParameters };
+    this.#reached('asked');
+    const answer = await post(new URL(JOIN_PATH, url), agent, JSON.stringify(request));
+    const { transport, media, session } = answer as AnswerOf<'join'>;
+    this.#begin(transport, media);
+    await this.#up;
+    await this.#caller.ask('attach', { protocol: PROTOCOL_VERSION, ...session });
+  }
+
+  get #dtlsParameters(): object {
+    const fingerprints = [{ algorithm: 'sha-256', value: this.#media.fingerprint }];
+    return { role: 'client', fingerprints };
+  }
+
+  #begin(transport: AnswerOf<'join'>['transport'], media: AnswerOf<'join'>['media']): void {
     this.#reached('joined');
     const video = media.consumers.find(({ kind }) => kind === 'video');
     const ssrc = video?.rtpParameters.encodings?.[0]?.ssrc;
     if (ssrc === undefined) throw new Error('nothing is broadcast');
     const candidate = transport.iceCandidates.find(({ protocol }) => protocol === 'udp');
     if (!candidate) throw new Error('no candidate');
-    // As a page does: none of the three waits for the other.
     const { usernameFragment, password } = transport.iceParameters;
     const { ip, port } = candidate;
     this.#media.open({
@@ -168,20 +238,10 @@ class LightViewer {
       sampled: true,
       feedback: { kind: 'rr' },
     });
-    await Promise.all([
-      this.#caller.ask('connectTransport', {
-        transportId: transport.id,
-        dtlsParameters: {
-          role: 'client',
-          fingerprints: [{ algorithm: 'sha-256', value: this.#media.fingerprint }],
-        },
-      }),
-      this.#caller.ask('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) }),
-    ]);
   }
 
   #reached(step: Step, at = clockMs()): void {
-    this.at[step] ??= at - this.#started;
+    this.at[step] ??= at - this.started;
   }
 
   #fail(error: string): void {

@@ -9,16 +9,25 @@ const OPENSSL = '/usr/include/openssl/ssl.h';
 const LIBSRTP = '/usr/include/srtp2/srtp.h';
 const PION = '/usr/share/gocode/src/github.com/pion/webrtc/go.mod';
 
-export async function ensureBenchTools() {
-  const lacking = [
-    [findCommand('cc'), 'gcc'],
-    [findCommand('taskset'), 'util-linux'],
-    [existsSync(OPENSSL), 'libssl-dev'],
-    [existsSync(LIBSRTP), 'libsrtp2-dev'],
-    [findCommand('janus'), 'janus'],
-    [findCommand('go'), 'golang-go'],
-    [existsSync(PION), 'golang-github-pion-webrtc.v3-dev'],
-  ];
+const loadgen = () => [
+  [findCommand('cc'), 'gcc'],
+  [findCommand('taskset'), 'util-linux'],
+  [existsSync(OPENSSL), 'libssl-dev'],
+  [existsSync(LIBSRTP), 'libsrtp2-dev'],
+];
+
+const peers = () => [
+  [findCommand('janus'), 'janus'],
+  [findCommand('go'), 'golang-go'],
+  [existsSync(PION), 'golang-github-pion-webrtc.v3-dev'],
+];
+
+/** For the load generator alone. */
+export const ensureLoadgenTools = () => ensureTools(loadgen());
+
+export const ensureBenchTools = () => ensureTools([...loadgen(), ...peers()]);
+
+async function ensureTools(lacking) {
   await ensurePackages({
     purpose: 'The bench',
     missing: lacking.filter(([found]) => !found).map(([, debian]) => debian),

@@ -1,6 +1,8 @@
 // The pages, built by Vite when what they are made of has changed.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { alone, logFile } from './cache.mjs';
 import { contentsOf, inRoot, ROOT } from './host.mjs';
 import { hashOf } from './plan.mjs';
@@ -28,6 +30,15 @@ function readStamp() {
   }
 }
 
+/** Beside each script and style the same compressed: a third, and two round trips fewer on a long line. */
+function compress(folder) {
+  for (const name of readdirSync(folder)) {
+    if (!/\.(js|css)$/.test(name)) continue;
+    const path = join(folder, name);
+    writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
+  }
+}
+
 export async function ensureFrontend(node) {
   if (readStamp() === sources()) return;
   await alone(`vite build in ${ROOT}`, async () => {
@@ -42,6 +53,7 @@ export async function ensureFrontend(node) {
         mend: 'npx vite build frontend, which tells more',
         cwd: ROOT,
       });
+      compress(join(DIST, 'assets'));
       writeFileSync(STAMP, stamp);
     });
   });

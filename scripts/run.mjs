@@ -2,7 +2,7 @@
 // Plain JavaScript without dependencies: it starts on Node 20, before anything is installed.
 
 import { existsSync } from 'node:fs';
-import { ensureBenchTools } from './bench-tools.mjs';
+import { ensureBenchTools, ensureLoadgenTools } from './bench-tools.mjs';
 import { ensureBrowser, ensureFirefox } from './browser.mjs';
 import { CACHE } from './cache.mjs';
 import { ensureDependencies } from './dependencies.mjs';
@@ -29,6 +29,7 @@ async function prepare(...wanted) {
   if (wanted.includes('firefox')) env.FIREFOX_PATH = await ensureFirefox();
   if (wanted.includes('compiler')) await ensureCompiler();
   if (wanted.includes('network')) await ensureNetworkTools();
+  if (wanted.includes('loadgen')) await ensureLoadgenTools();
   if (wanted.includes('peers')) await ensureBenchTools();
   return { node, env };
 }

@@ -4,8 +4,12 @@ import type { Browser, Page } from 'playwright-core';
 import { launchBrowser, openPage } from '../../tests/e2e/support/browser.ts';
 import { statusIs } from '../../tests/e2e/support/picture.ts';
 import { type Spread, spreadOf, tenth } from './figures.ts';
-import { ObservedServer, type TransportSteps } from './observed-server.ts';
-import { childrenOf, cpuSeconds, machineCpuSeconds } from './processes.ts';
+import {
+  ObservedServer,
+  type ObservedServerOptions,
+  type TransportSteps,
+} from './observed-server.ts';
+import { childrenOf, cpuSeconds, machineCpuSeconds, residentBytes } from './processes.ts';
 import { tinyCameraFile } from './tiny-camera.ts';
 
 export const ROOM = 'swarm';
@@ -42,7 +46,9 @@ export interface KeyFrames {
 /** Processor time while the viewers came, s. */
 export interface CpuShares {
   readonly wall: number;
+  /** All of it; of that, its media workers. */
   readonly server: number;
+  readonly workers: number;
   readonly publisher: number;
   readonly viewers: number;
   /** What else this machine did meanwhile: the more, the less the times say about the product. */
@@ -60,8 +66,8 @@ export class Scene {
   readonly #closers: (() => Promise<unknown>)[] = [];
   #publisher: { page: Page; pids: readonly number[] } | undefined;
 
-  static async open(camera: Camera): Promise<Scene> {
-    const scene = new Scene(await ObservedServer.start());
+  static async open(camera: Camera, options: ObservedServerOptions = {}): Promise<Scene> {
+    const scene = new Scene(await ObservedServer.start(options));
     try {
       const { browser, pids } = await scene.launch(camera);
       scene.#publisher = { page: await startPublisher(browser, scene.server.url), pids };
@@ -98,6 +104,7 @@ export class Scene {
     await this.server.ask('steps');
     const cpu = () => ({
       server: cpuSeconds([this.server.pid]),
+      workers: cpuSeconds(this.server.workerPids),
       publisher: cpuSeconds(pids),
       viewers: cpuSeconds(viewerPids),
       machine: machineCpuSeconds(),
@@ -121,8 +128,20 @@ export class Scene {
       value,
       server: serverSide(transports, eventLoopMaxMs),
       keyFrames: { requests: requests - requestsBefore, seconds, layers },
-      cpu: { wall: seconds, ...ours, others: tenth(Math.max(0, others)) },
+      cpu: {
+        wall: seconds,
+        ...ours,
+        workers: spent('workers'),
+        others: tenth(Math.max(0, others)),
+      },
     };
+  }
+
+  /** Resident memory of the server's own process, after a collection, and of its workers, bytes. */
+  async memory(): Promise<{ readonly node: number; readonly workers: number }> {
+    await this.server.ask('counts');
+    const workers = this.server.workerPids.reduce((sum, pid) => sum + residentBytes(pid), 0);
+    return { node: residentBytes(this.server.pid), workers };
   }
 
   async close(): Promise<void> {

@@ -31,8 +31,10 @@ class SwarmViewer {
         if (state === 'connected') this.steps.connected = this.#now();
         if (state === 'failed') this.#fail('ICE or DTLS failed');
       },
-      ready: (consumerIds) =>
-        this.#ask(this.#signalling.request('resumeConsumers', { consumerIds })),
+      ready: (consumers) => {
+        const consumerIds = consumers.map(({ id }) => id);
+        this.#ask(this.#signalling.request('resumeConsumers', { consumerIds }));
+      },
       data: () => undefined,
       tracksChanged: () => undefined,
       mayReceive: () => Promise.resolve(),
@@ -113,7 +115,7 @@ const viewers: SwarmViewer[] = [];
 /** Resolves when every viewer has shown a frame or failed, or at the deadline. */
 async function start({ room, viewers: count, spreadMs, deadlineMs }: SwarmOrder) {
   const roomId = v.parse(RoomIdSchema, room);
-  const device = await loadDevice(await pageConfig());
+  const device = await loadDevice(await pageConfig(), 'recvonly');
   const started = performance.now();
   for (let i = 0; i < count; i += 1) {
     setTimeout(() => viewers.push(new SwarmViewer(roomId, device)), (i * spreadMs) / count);

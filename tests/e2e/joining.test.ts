@@ -89,6 +89,54 @@ describe('joining', () => {
     await page.close();
   });
 
+  test('R150 the trace of a join is drawn in the figures and counted once', async () => {
+    const series = 'onecast_join_step_seconds_count{step="frame",way="ahead"}';
+    const before = await server.metric(series);
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(`${server.url}/join/joining`);
+    await statusIs(page, 'live');
+    await page.click('#stats-toggle');
+    const steps = page.locator('#join-steps [data-step]');
+    await expect.poll(() => steps.count()).toBe(7);
+    const shown = await steps.evaluateAll((rows) =>
+      rows.map((row) => {
+        const bar = row.querySelector('.join-bar')?.getBoundingClientRect();
+        return {
+          step: row.getAttribute('data-step'),
+          ms: Number.parseFloat(row.querySelector('dd')?.textContent ?? ''),
+          left: bar?.left ?? Number.NaN,
+          right: bar?.right ?? Number.NaN,
+        };
+      }),
+    );
+    expect(shown[0]?.step).toBe('asked');
+    expect(shown.at(-1)?.step).toBe('frame');
+    // Each bar begins where the one before ends, and the times add up to what is said of the whole.
+    const ends = shown.slice(0, -1).map(({ right }) => right);
+    for (const [i, end] of ends.entries()) expect(shown[i + 1]?.left).toBeCloseTo(end, 0);
+    const total = Number.parseFloat((await page.textContent('#join-total')) ?? '');
+    const sum = shown.reduce((all, { ms }) => all + ms, 0);
+    expect(Math.abs(sum - total)).toBeLessThanOrEqual(shown.length);
+    await expect.poll(() => server.metric(series)).toBe(before + 1);
+    await page.reload();
+    await statusIs(page, 'live');
+    await expect.poll(() => server.metric(series)).toBe(before + 2);
+    await page.close();
+  });
+
+  test('R150 no trace comes of a page that found nothing on air', async () => {
+    const context = await browser.newContext();
+    const viewer = await openPage(context, `${server.url}/join/later`);
+    await statusIs(viewer.page, 'waiting');
+    const publisher = await openPage(await browser.newContext(), `${server.url}/publish/later`);
+    await publisher.page.click('#start');
+    await statusIs(viewer.page, 'live');
+    await framesAdvance(viewer.page, 10);
+    expect(await viewer.page.textContent('#join-total')).toBe('–');
+    await context.close();
+    await publisher.page.context().close();
+  });
+
   test('R14 who joins late gets the latest overlay in the answer to join', async () => {
     const page = await (await browser.newContext()).newPage();
     const answers: string[] = [];

@@ -49,6 +49,7 @@ export const OPS = [
   'resumeConsumers',
   'requestKeyFrame',
   'renewConsumers',
+  'reportJoin',
   'leave',
   'repeat',
   'cut',
@@ -66,6 +67,7 @@ export interface Command {
 
 const MADE_UP_ID = '00000000-0000-4000-8000-000000000000';
 const MADE_UP_SECRET = 'A'.repeat(43);
+const JOIN_TRACE = { way: 'ahead', steps: { asked: 1, answered: 2, 'set-up': 3, frame: 4 } };
 const NAMES = Object.keys(REQUESTS) as RequestName[];
 let worlds = 0;
 let requests = 0;
@@ -133,6 +135,9 @@ export class World {
         return;
       case 'renewConsumers':
         return this.#renewConsumers(actor);
+      case 'reportJoin':
+        await this.#ask(actor, 'reportJoin', JOIN_TRACE, refusalOf(actor.session, 'viewer'));
+        return;
       case 'leave':
         return this.#leave(actor);
       case 'repeat':

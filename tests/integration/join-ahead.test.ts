@@ -123,6 +123,16 @@ describe('R72 the same rules hold as on a socket', () => {
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 
+  it('a page that can play nothing of what is on air is told so, and leaves nothing', async () => {
+    const room = newRoom();
+    await broadcast(await server.connect(), room);
+    const before = server.app.registry.sessionCount;
+    const blind = { codecs: [], headerExtensions: [] };
+    const refused = await post({ ...request(room), rtpCapabilities: blind });
+    expect(await codeOf(refused)).toBe('codec-unsupported');
+    expect(server.app.registry.sessionCount).toBe(before);
+  });
+
   it('another version of the protocol is told so', async () => {
     expect(await codeOf(await post({ ...request(newRoom()), protocol: 99 }))).toBe(
       'protocol-mismatch',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import express, { type RequestHandler, Router } from 'express';
 import { isRoomId } from '../protocol/ids.ts';
 import type { PageConfig } from '../protocol/signalling.ts';
+import { compressedAssets, describeCompressed } from './compressed.ts';
 import { pageHeaders, type SecurityOptions } from './security.ts';
 
 const PLACEHOLDER = '<!--onecast-page-->';
@@ -14,7 +15,7 @@ export type Page = (typeof PAGES)[number];
 export interface PageSource {
   html(page: Page, url: string): Promise<string>;
   /** Everything else of the frontend. */
-  readonly assets: RequestHandler;
+  readonly assets: readonly RequestHandler[];
   close(): Promise<void>;
 }
 
@@ -26,16 +27,20 @@ export async function builtPages(dist: string): Promise<PageSource> {
   return {
     html: async (page) => pages.get(page) ?? '',
     // Names of built files carry a hash of what is in them.
-    assets: express.static(dist, {
-      index: false,
-      extensions: [],
-      setHeaders: (response, path) => {
-        response.setHeader(
-          'Cache-Control',
-          path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
-        );
-      },
-    }),
+    assets: [
+      compressedAssets(dist),
+      express.static(dist, {
+        index: false,
+        extensions: [],
+        setHeaders: (response, path) => {
+          describeCompressed(response, path);
+          response.setHeader(
+            'Cache-Control',
+            path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+          );
+        },
+      }),
+    ],
     close: async () => undefined,
   };
 }
@@ -54,7 +59,7 @@ export async function devPages(frontend: string, http: HttpServer): Promise<Page
   return {
     html: async (page, url) =>
       vite.transformIndexHtml(url, await readFile(join(frontend, `${page}.html`), 'utf8')),
-    assets: vite.middlewares,
+    assets: [vite.middlewares],
     close: () => vite.close(),
   };
 }

@@ -78,7 +78,7 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
   );
   for (const api of options.apis) app.use(api);
   app.use(pageRoutes(options.pages, options.page, options.security));
-  app.use(options.pages.assets);
+  for (const assets of options.pages.assets) app.use(assets);
   app.use((_request, response) => {
     response.status(404).type('text').send('There is no such page.\n');
   });

@@ -70,17 +70,10 @@ export async function produceData(
   });
 }
 
-export function canConsume(
-  router: types.Router,
-  producer: Pick<types.Producer, 'id'>,
-  rtpCapabilities: Rebuilt<types.RtpCapabilities>,
-): boolean {
-  return router.canConsume({ producerId: producer.id, rtpCapabilities });
-}
-
 /**
  * `paused` until the page has its side: no black first second, and one key frame for many. Where DTLS
  * waits for the page it need not be.
+ * @throws OnecastError `codec-unsupported`
  */
 export async function consume(
   transport: types.WebRtcTransport,
@@ -88,7 +81,12 @@ export async function consume(
   options: { readonly rtpCapabilities: Rebuilt<types.RtpCapabilities>; readonly paused: boolean },
 ): Promise<types.Consumer> {
   const { rtpCapabilities, paused } = options;
-  return transport.consume({ producerId: producer.id, rtpCapabilities, paused });
+  try {
+    return await transport.consume({ producerId: producer.id, rtpCapabilities, paused });
+  } catch (error) {
+    if (!(error instanceof errors.UnsupportedError)) throw error;
+    throw new OnecastError('codec-unsupported', undefined, { cause: error });
+  }
 }
 
 /** How a channel of the server's own goes to a viewer. Without it: as its producer sends. */

@@ -4,8 +4,8 @@ import type { Limits } from '../../../config/limits.ts';
 import { ROUTER_CODECS } from '../../../config/media.ts';
 import type { Log } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
-import { canConsume, consumeData, openChannel } from './door.ts';
-import { forClientCapabilities, type Rebuilt } from './rtp-parameters.ts';
+import { consumeData, openChannel } from './door.ts';
+import { forClientCapabilities } from './rtp-parameters.ts';
 import { Pipe } from './pipe.ts';
 import { createTransport } from './transports.ts';
 import type { MediaWorker, WorkerPool } from './worker-pool.ts';
@@ -101,10 +101,6 @@ export class RoomRouter {
     this.#transports += change;
     this.mediaWorker.transports += change;
     this.#transportsChanged();
-  }
-
-  canReceive(producer: types.Producer, rtpCapabilities: Rebuilt<types.RtpCapabilities>): boolean {
-    return canConsume(this.router, producer, rtpCapabilities);
   }
 
   /** Hands every message of `dataProducer` to `onMessage` until the producer closes. */

@@ -1,6 +1,7 @@
 /** The one place that knows prom-client: what is counted, under which names. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
+import { JOIN_STEPS, JOIN_WAYS, type JoinTrace } from '../protocol/join-trace.ts';
 import { REQUESTS, type RequestName } from '../protocol/signalling.ts';
 
 /** How a broadcast or a page was brought back, as far as the server sees it. */
@@ -25,6 +26,8 @@ export type OverlayFate = (typeof OVERLAY_FATES)[number];
 const REQUEST_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 /** From a page's first byte to its answer: round trips to other continents count. */
 const JOIN_BUCKETS_S = [0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30];
+/** Steps of a join by the page's clock: a few round trips each. */
+const JOIN_STEP_BUCKETS_S = [0.025, 0.05, 0.1, 0.15, 0.25, 0.4, 0.6, 0.9, 1.5, 3, 10];
 
 /**
  * Counters of one server in a registry of its own. A label is always one of a closed list: no room
@@ -35,6 +38,7 @@ export class Metrics {
   readonly #refused: Counter<'code'>;
   readonly #requests: Histogram<'request'>;
   readonly #joins: Histogram<'role'>;
+  readonly #joinSteps: Histogram<'step' | 'way'>;
   readonly #recoveries: Counter<'kind'>;
   readonly #workerLosses: Counter<'reason'>;
   readonly #overlay: Counter<'fate'>;
@@ -62,6 +66,13 @@ export class Metrics {
       help: 'Time from the handshake of a socket to the answer that lets its page in.',
       labelNames: ['role'],
       buckets: JOIN_BUCKETS_S,
+      registers,
+    });
+    this.#joinSteps = new Histogram({
+      name: 'onecast_join_step_seconds',
+      help: 'Time from the start of the script of a viewer’s page to each step of its join, as the page tells.',
+      labelNames: ['step', 'way'],
+      buckets: JOIN_STEP_BUCKETS_S,
       registers,
     });
     this.#recoveries = new Counter({
@@ -102,6 +113,9 @@ export class Metrics {
     for (const code of Object.keys(ERRORS)) this.#refused.inc({ code }, 0);
     for (const request of Object.keys(REQUESTS)) this.#requests.zero({ request });
     for (const role of ['publisher', 'viewer']) this.#joins.zero({ role });
+    for (const way of JOIN_WAYS) {
+      for (const step of JOIN_STEPS) this.#joinSteps.zero({ step, way });
+    }
     for (const kind of RECOVERIES) this.#recoveries.inc({ kind }, 0);
     for (const reason of WORKER_LOSSES) this.#workerLosses.inc({ reason }, 0);
     for (const fate of OVERLAY_FATES) this.#overlay.inc({ fate }, 0);
@@ -123,6 +137,13 @@ export class Metrics {
 
   joined(role: 'publisher' | 'viewer', seconds: number): void {
     this.#joins.observe({ role }, seconds);
+  }
+
+  joinTraced({ way, steps }: JoinTrace): void {
+    for (const step of JOIN_STEPS) {
+      const ms = steps[step];
+      if (ms !== undefined) this.#joinSteps.observe({ step, way }, ms / 1_000);
+    }
   }
 
   recovered(kind: Recovery): void {

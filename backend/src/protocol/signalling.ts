@@ -19,6 +19,7 @@ import {
   SctpStreamParametersSchema,
 } from './media-schemas.ts';
 import { type ErrorCode, isErrorCode } from './errors.ts';
+import { JoinTraceSchema } from './join-trace.ts';
 import { OverlayMessageSchema } from './overlay.ts';
 import {
   KeyedMessageSchema,
@@ -108,6 +109,8 @@ export const REQUESTS = {
   requestKeyFrame: v.strictObject({ requestId }),
   /** Viewer: new consumers on the same transport. Answer: ViewerMedia. */
   renewConsumers: v.strictObject({ requestId }),
+  /** Viewer: how long joining took, for the metrics; counted once a session. Answer: nothing. */
+  reportJoin: v.strictObject({ requestId, ...JoinTraceSchema.entries }),
   /**
    * Publisher, on air: state that survives. With `keys` the page holds these and no others. Answer:
    * nothing.
@@ -271,6 +274,7 @@ export const ANSWERS = {
   resumeConsumers: nothing,
   requestKeyFrame: nothing,
   renewConsumers: ViewerMediaSchema,
+  reportJoin: nothing,
   setState: nothing,
   stateSnapshot: StateSnapshotSchema,
   attachFeed: RoomViewSchema,

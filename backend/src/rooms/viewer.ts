@@ -8,6 +8,7 @@ import { forClient, type ParsedDtlsParameters, type Rebuilt } from '../media/rtp
 import { describeTransport } from '../media/transports.ts';
 import { runInBackground } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
+import type { JoinTrace } from '../protocol/join-trace.ts';
 import type { AnswerOf, DataChannelName, ViewerMedia } from '../protocol/signalling.ts';
 import type { Broadcast } from './publisher.ts';
 import type { Room } from './room.ts';
@@ -36,6 +37,7 @@ export class Viewer {
   /** The page will tell of its side. */
   #awaitsPage = true;
   #changeQueued = false;
+  #joinCounted = false;
 
   constructor(room: Room, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
     this.room = room;
@@ -53,9 +55,27 @@ export class Viewer {
     });
   }
 
-  /** With `dtlsParameters` the page's side need not be told any more. */
-  async openTransport(dtlsParameters?: ParsedDtlsParameters): Promise<types.WebRtcTransport> {
+  /**
+   * A transport and what comes over it, when it is this viewer's turn. With `dtlsParameters` the page's
+   * side need not be told any more.
+   */
+  async enter(
+    dtlsParameters?: ParsedDtlsParameters,
+  ): Promise<{ readonly transport: types.WebRtcTransport; readonly media: ViewerMedia }> {
     const router = await this.room.fanOut.forViewer();
+    return router.mediaWorker.admission.run(async () => {
+      this.session.assertAlive();
+      const transport = await this.#openTransport(router, dtlsParameters === undefined);
+      // The worker has the page's side before it is asked for anything to send.
+      const connected = dtlsParameters ? connect(transport, dtlsParameters) : Promise.resolve();
+      const matched = this.matchBroadcast();
+      await allOf([connected, matched]);
+      this.session.keep(transport);
+      return { transport, media: await matched };
+    });
+  }
+
+  async #openTransport(router: RoomRouter, awaitsPage: boolean): Promise<types.WebRtcTransport> {
     const transport = await router.createTransport();
     this.session.keep(transport);
     this.#router = router;
@@ -64,21 +84,17 @@ export class Viewer {
     this.#data.clear();
     this.session.setTransport(transport);
     this.#estimation.transportMade(transport);
-    this.#awaitsPage = dtlsParameters === undefined;
-    if (dtlsParameters) {
-      this.session.expectDtls(transport);
-      await connect(transport, dtlsParameters);
-      this.session.keep(transport);
-    }
+    this.#awaitsPage = awaitsPage;
+    if (!awaitsPage) this.session.expectDtls(transport);
     return transport;
   }
 
   async renewTransport(): Promise<AnswerOf<'renewTransport'>> {
     this.session.spendMediaChange();
-    const transport = await this.openTransport();
+    const { transport, media } = await this.enter();
     return {
       transport: describeTransport(transport),
-      media: await this.matchBroadcast(),
+      media,
       room: this.room.view(),
       overlay: this.room.overlay(),
     };
@@ -90,14 +106,17 @@ export class Viewer {
     const { broadcast } = this.room;
     const transport = this.session.openTransport;
     if (broadcast && transport) {
-      for (const producer of broadcast.producers) {
-        await this.#consume(transport, broadcast.router, producer);
-      }
-      const { router, data } = broadcast;
-      if (data) await this.#consumeData(transport, { channel: 'page', router, producer: data });
-      for (const relay of this.room.relays) {
-        if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
-      }
+      const { router, producers, data } = broadcast;
+      // Asked for together: the worker takes them in order, and one answer is waited for, not each.
+      await allOf([
+        ...producers.map((producer) => this.#consume(transport, router, producer)),
+        ...(data
+          ? [this.#consumeData(transport, { channel: 'page', router, producer: data })]
+          : []),
+        ...this.room.relays.map(async (relay) => {
+          if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
+        }),
+      ]);
     }
     return this.#describe(broadcast);
   }
@@ -152,6 +171,14 @@ export class Viewer {
     runInBackground(this.room.log, 'estimation', told.catch(ignoreGone));
   }
 
+  /** How long it took, by its page's word. */
+  joined(trace: JoinTrace): void {
+    this.session.assertAlive();
+    if (this.#joinCounted) return;
+    this.#joinCounted = true;
+    this.room.metrics.joinTraced(trace);
+  }
+
   async requestKeyFrame(): Promise<void> {
     for (const consumer of this.#consumers.values()) {
       if (consumer.kind === 'video' && !consumer.closed) await consumer.requestKeyFrame();
@@ -175,9 +202,6 @@ export class Viewer {
     if (!router || producer.closed || this.#consumers.has(producer.id)) return;
     if (!(await from.pipeTo(router, producer))) return;
     const rtpCapabilities = this.#estimation.capabilities;
-    if (!router.canReceive(producer, rtpCapabilities)) {
-      throw new OnecastError('codec-unsupported');
-    }
     // Nothing flows before DTLS is up, which takes the page's side: then they need not wait to be told.
     const paused = this.#awaitsPage || transport.dtlsState === 'connected';
     const consumer = await consume(transport, producer, { rtpCapabilities, paused });
@@ -224,6 +248,13 @@ export class Viewer {
       return [{ channel, id, dataProducerId, sctpStreamParameters }];
     });
     return { epoch: broadcast?.epoch ?? this.room.epoch, consumers, data };
+  }
+}
+
+/** All have come to an end before the first fault is thrown: nothing goes on behind the session's back. */
+async function allOf(tasks: readonly Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(tasks)) {
+    if (result.status === 'rejected') throw result.reason;
   }
 }
 

@@ -31,8 +31,7 @@ export class Entrances {
     const rtpCapabilities = rtpCapabilitiesOf(request.rtpCapabilities);
     const viewer = this.#registry.addViewer(room, rtpCapabilities, entrant.address);
     return entered(viewer, async () => {
-      const transport = await viewer.openTransport(dtlsParameters);
-      const media = await viewer.matchBroadcast();
+      const { transport, media } = await viewer.enter(dtlsParameters);
       entrant.attach(viewer);
       return {
         session: viewer.session.grant(),

@@ -79,6 +79,10 @@ export function createHandlers(
         return null;
       }),
     renewConsumers: async () => asViewer((viewer) => viewer.renewConsumers()),
+    reportJoin: async ({ way, steps }) => {
+      connection.viewer.joined({ way, steps });
+      return null;
+    },
     stateSnapshot: async () => connection.viewer.room.overlay().state,
 
     attachFeed: async ({ protocol, room, bearer }) => {

@@ -108,7 +108,7 @@ class OnAir {
   constructor(options: PublisherOptions, media: PublisherMedia, state: StateSender) {
     this.#options = options;
     this.#media = media;
-    this.#ready = loadDevice(options.page).then((device) => {
+    this.#ready = loadDevice(options.page, 'sendonly').then((device) => {
       this.#sender = new Sender(device, {
         connect: (transportId, dtls) => this.link.connectTransport(transportId, dtls),
         stateChanged: (state) => this.link.transportState(state),

@@ -2,6 +2,7 @@
 import type { ErrorCode } from '#protocol/errors.ts';
 import type { RoomId } from '#protocol/ids.ts';
 import type { OverlayMessage } from '#protocol/overlay.ts';
+import type { JoinTrace } from '#protocol/join-trace.ts';
 import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import type { PageConfig, RoomView } from '#protocol/signalling.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
@@ -45,6 +46,8 @@ export interface ViewerConnection {
   /** One stream for the page's whole life; tracks are swapped inside it. */
   readonly stream: MediaStream;
   readonly hasAudio: ReadonlySignal<boolean>;
+  /** How long joining took, once the first frame was shown; never where the page was not looked at. */
+  readonly joinTrace: ReadonlySignal<JoinTrace | undefined>;
   /** Retained and new messages, already parsed; stale ones (seq) are dropped before. Returns the unsubscriber. */
   onOverlay(listener: (message: OverlayMessage) => void): () => void;
   /** One key of the state was set or, with `null` in the place of its content, deleted. In order. Returns the unsubscriber. */

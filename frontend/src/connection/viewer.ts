@@ -1,4 +1,5 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals-core';
+import type { JoinTrace } from '#protocol/join-trace.ts';
 import type { OverlayMessage } from '#protocol/overlay.ts';
 import type { StateEntry } from '#protocol/overlay-state.ts';
 import { OnecastError } from '#protocol/errors.ts';
@@ -6,8 +7,11 @@ import type { AnswerOf, SessionGrant, ViewerMedia } from '#protocol/signalling.t
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
 import { flowSampleOf } from '../media/flow.ts';
+import { watchFirstSteps } from '../media/first-steps.ts';
 import { Receiver } from '../media/receive.ts';
 import { joinAhead, makeOwnSide } from './join-ahead.ts';
+import { followJoin } from './join-report.ts';
+import { JoinTracer } from './join-trace.ts';
 import { type Entered, Link } from './link.ts';
 import { offerFaults, offerOverlayState } from './simulate.ts';
 import { beginStall, isFlowing, type Remedy, type StallState, stepStall } from './stall.ts';
@@ -45,10 +49,13 @@ class Viewer implements ViewerConnection {
   readonly #overlay = new ViewerOverlay(() => this.#link.signalling.request('stateSnapshot', {}));
   readonly #sampler: ReturnType<typeof setInterval>;
   readonly #closing = new AbortController();
+  readonly #tracer = new JoinTracer(() => performance.now());
   /** The session joined ahead of the socket, until that has it. */
   #ahead: Promise<SessionGrant | undefined> | undefined;
   #open: Receiver | undefined;
   #frames: ReceivedFrames | undefined;
+  /** The transport that was live last. */
+  #liveOn: string | undefined;
   #epoch = 0;
   #stall: StallState | undefined;
   /** A simulated stall: decoded frames are not seen until new consumers are made. */
@@ -57,11 +64,21 @@ class Viewer implements ViewerConnection {
   constructor(options: ViewerOptions) {
     this.#options = options;
     this.stream = new MediaStream();
-    this.#receiver = loadDevice(options.page).then((device) => {
+    this.#receiver = loadDevice(options.page, 'recvonly').then((device) => {
       const receiver = new Receiver(device, this.stream, {
         connect: (transportId, dtls) => this.#link.connectTransport(transportId, dtls),
-        stateChanged: (state) => this.#link.transportState(state),
-        ready: (consumerIds) => this.#resume(consumerIds),
+        stateChanged: (state) => {
+          if (state === 'connected') this.#tracer.reached('dtls');
+          this.#link.transportState(state);
+        },
+        ready: (consumers) => {
+          this.#tracer.reached('set-up');
+          for (const consumer of consumers) {
+            if (consumer.kind !== 'video') continue;
+            watchFirstSteps(consumer, (step) => this.#tracer.reached(step));
+          }
+          this.#resume(consumers.map(({ id }) => id));
+        },
         data: (channel, text) => this.#overlay.receive(channel, text),
         mayReceive: async () => this.#frames?.started,
         receiverMade: (receiver, kind) => {
@@ -98,7 +115,13 @@ class Viewer implements ViewerConnection {
         if (answer.overlay) this.#overlay.take(answer.overlay);
       },
       restartIce: async (iceParameters, abort) => this.#open?.restartIce(iceParameters, abort),
-      requestKeyFrame: () => this.#requestKeyFrame(),
+      requestKeyFrame: async () => {
+        const { transportId } = this.#open ?? {};
+        const isNew = transportId !== this.#liveOn;
+        this.#liveOn = transportId;
+        // The consumers of a new transport ask by themselves; twice would be two key frames.
+        if (!isNew) await this.#requestKeyFrame();
+      },
       dropMedia: () => this.#open?.close(),
       transportId: () => this.#open?.transportId,
     });
@@ -122,12 +145,17 @@ class Viewer implements ViewerConnection {
       },
     }));
     offerOverlayState(() => this.#overlay.state());
+    followJoin(this.#tracer, this.#link, this.#closing.signal);
     this.#ahead = this.#joinAhead();
     this.#link.send({ type: 'START' });
   }
 
   get room() {
     return this.#link.room;
+  }
+
+  get joinTrace(): ReadonlySignal<JoinTrace | undefined> {
+    return this.#tracer.trace;
   }
 
   onOverlay(listener: (message: OverlayMessage) => void): () => void {
@@ -149,6 +177,7 @@ class Viewer implements ViewerConnection {
   watch(video: HTMLVideoElement): () => void {
     let handle = 0;
     const shown = () => {
+      this.#tracer.reached('frame');
       this.#sawFrame();
       handle = video.requestVideoFrameCallback(shown);
     };
@@ -176,6 +205,7 @@ class Viewer implements ViewerConnection {
       const [request, ownSide] = await Promise.all([this.#joinRequest(), makeOwnSide()]);
       if (!ownSide) return undefined;
       const { certificate, dtlsParameters } = ownSide;
+      this.#tracer.asked('ahead');
       const answer = await joinAhead({ ...request, dtlsParameters }, this.#closing.signal);
       if (this.#closing.signal.aborted) return undefined;
       this.#link.sawRoom(answer.room);
@@ -212,7 +242,9 @@ class Viewer implements ViewerConnection {
   }
 
   async #join(): Promise<Entered> {
-    const answer = await this.#link.signalling.request('join', await this.#joinRequest());
+    const request = await this.#joinRequest();
+    this.#tracer.asked('socket');
+    const answer = await this.#link.signalling.request('join', request);
     const { session, room } = answer;
     return { session, room, ahead: false, afterwards: () => this.#begin(answer) };
   }
@@ -228,6 +260,8 @@ class Viewer implements ViewerConnection {
   }
 
   #begin(answer: AnswerOf<'join'>, certificate?: RTCCertificate): void {
+    this.#tracer.reached('answered');
+    if (answer.media.consumers.length === 0) this.#tracer.abandon();
     this.#open?.open(answer.transport, certificate);
     // A server that was started anew counts its epochs anew.
     this.#newEpoch(answer.media.epoch);

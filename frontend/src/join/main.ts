@@ -10,6 +10,7 @@ import { DataPanel } from './data-panel.ts';
 import { bindFullScreen } from './full-screen.ts';
 import { IdleControls } from './idle-controls.ts';
 import { bindInStep } from './in-step-control.ts';
+import { bindJoinPanel } from './join-panel.ts';
 import { bindStage, showNoSuchRoom } from './stage.ts';
 import { watch } from './watch.ts';
 
@@ -73,6 +74,7 @@ function watchRoom(room: RoomId): void {
     find('#topics', HTMLElement),
     find('#data-empty', HTMLElement),
   );
+  bindJoinPanel(connection.joinTrace);
   const overlayFigures = bindInStep(inStep, () => layer.figures);
   let polling: AbortController | undefined;
   bindPanel('stats', (open) => {

@@ -8,7 +8,7 @@ export interface ReceiverEvents {
   connect(transportId: string, dtlsParameters: types.DtlsParameters): void;
   stateChanged(state: types.ConnectionState): void;
   /** These consumers have their page side: the server may send. */
-  ready(consumerIds: string[]): void;
+  ready(consumers: readonly types.Consumer[]): void;
   data(channel: DataChannelName, text: string): void;
   tracksChanged(): void;
   /** Nothing is received before this resolves. */
@@ -116,6 +116,9 @@ export class Receiver {
           return consumer;
         }),
     );
+    // ICE is under way; data channels are set up meanwhile.
+    if (fresh.length > 0) this.#events.ready(fresh);
+    const swapped = Promise.all(fresh.map((consumer) => this.#swapIn(consumer)));
     for (const { channel, id, dataProducerId, sctpStreamParameters } of media.data) {
       const before = side.data.get(channel);
       if (before?.id === id) continue;
@@ -130,8 +133,7 @@ export class Receiver {
       });
       side.data.set(channel, consumer);
     }
-    if (fresh.length > 0) this.#events.ready(fresh.map(({ id }) => id));
-    await Promise.all(fresh.map((consumer) => this.#swapIn(consumer)));
+    await swapped;
     // Nothing broadcast now: what was there stays as the last frame.
     if (media.consumers.length === 0) return;
     const listed = new Set(media.consumers.map(({ id }) => id));

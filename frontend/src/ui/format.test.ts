@@ -30,7 +30,7 @@ describe('figures', () => {
     expect(formatBitrate(812.4)).toBe('812 kbit/s');
     expect(formatBitrate(2345)).toBe('2.3 Mbit/s');
     expect(formatMilliseconds(41.6)).toBe('42 ms');
-    expect(formatCount(1234)).toBe('1,234');
+    expect([0, 999, 1234, 1234567].map(formatCount)).toEqual(['0', '999', '1,234', '1,234,567']);
     expect(formatViewers(1)).toBe('1 watching');
   });
 

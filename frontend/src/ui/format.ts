@@ -26,7 +26,7 @@ export function formatLoss(fraction: number | undefined): string {
 }
 
 export function formatCount(count: number | undefined): string {
-  return count === undefined ? UNKNOWN : count.toLocaleString('en');
+  return count === undefined ? UNKNOWN : grouped(count);
 }
 
 /** Time on air: 4:05, or 1:04:05 from an hour on. */
@@ -40,5 +40,13 @@ export function formatDuration(ms: number): string {
 }
 
 export function formatViewers(viewers: number): string {
-  return `${viewers.toLocaleString('en')} watching`;
+  return `${grouped(viewers)} watching`;
+}
+
+/**
+ * 1,234,567. Not by `toLocaleString`: the first use of a browser's locales takes as long as a
+ * certificate, and a page that joins would wait for both.
+ */
+function grouped(whole: number): string {
+  return String(whole).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
 }

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { broadcast, join } from './support/roles.ts';
+import { TestServer } from './support/server.ts';
+
+const TRACE = {
+  way: 'ahead',
+  steps: {
+    asked: 20,
+    answered: 60,
+    'set-up': 90,
+    ice: 120,
+    dtls: 210.5,
+    packet: 230,
+    frame: 380,
+  },
+} as const;
+
+let server: TestServer;
+let rooms = 0;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+async function viewer() {
+  const room = `trace-${(rooms += 1)}`;
+  await broadcast(await server.connect(), room);
+  const client = await server.connect();
+  return { client, joined: await join(client, room) };
+}
+
+const series = (what: string, step: string, way: string) =>
+  server.metric(`onecast_join_step_seconds_${what}{step="${step}",way="${way}"}`);
+
+describe('R150 a viewer’s page tells how long joining took', () => {
+  it('and each step is in the metrics, in seconds', async () => {
+    const before = await series('sum', 'dtls', 'ahead');
+    const { client } = await viewer();
+    expect(await client.request('reportJoin', TRACE)).toBeNull();
+    expect((await series('sum', 'dtls', 'ahead')) - before).toBeCloseTo(0.2105);
+    for (const step of Object.keys(TRACE.steps)) {
+      expect([step, await series('count', step, 'ahead')]).toEqual([step, 1]);
+      expect([step, await series('count', step, 'socket')]).toEqual([step, 0]);
+    }
+  });
+
+  it('once a session, however often it is said', async () => {
+    const before = await series('count', 'frame', 'ahead');
+    const { client } = await viewer();
+    for (let i = 0; i < 3; i += 1) await client.request('reportJoin', TRACE);
+    expect((await series('count', 'frame', 'ahead')) - before).toBe(1);
+  });
+
+  it('and what the browser does not tell is not counted', async () => {
+    const counts = async () =>
+      Promise.all(
+        ['asked', 'ice', 'packet', 'frame'].map((step) => series('count', step, 'socket')),
+      );
+    const before = await counts();
+    const { client } = await viewer();
+    const { asked, answered, frame } = TRACE.steps;
+    const steps = { asked, answered, 'set-up': answered, frame };
+    await client.request('reportJoin', { way: 'socket', steps });
+    const after = await counts();
+    expect(after.map((count, i) => count - (before[i] ?? 0))).toEqual([1, 0, 0, 1]);
+  });
+
+  it.each<[string, object]>([
+    ['a step below nothing', { ...TRACE, steps: { ...TRACE.steps, ice: -1 } }],
+    ['a step past a minute', { ...TRACE, steps: { ...TRACE.steps, frame: 60_001 } }],
+    ['no number', { ...TRACE, steps: { ...TRACE.steps, ice: '5' } }],
+    ['a step of its own', { ...TRACE, steps: { ...TRACE.steps, 'my-step': 5 } }],
+    ['another way', { ...TRACE, way: 'carrier pigeon' }],
+    ['no frame', { ...TRACE, steps: { asked: 1, answered: 2, 'set-up': 3 } }],
+    ['a field too many', { ...TRACE, room: 'main' }],
+  ])('R72 %s is refused and counts nothing', async (_what, trace) => {
+    const { client } = await viewer();
+    const before = await server.metrics();
+    expect(await client.codeOf('reportJoin', trace)).toBe('bad-request');
+    const of = (text: string) => text.split('\n').filter((line) => line.includes('join_step'));
+    expect(of(await server.metrics())).toEqual(of(before));
+  });
+
+  it('R72 only a viewer’s', async () => {
+    const owner = await server.connect();
+    expect(await owner.codeOf('reportJoin', TRACE)).toBe('session-gone');
+    await broadcast(owner, `trace-${(rooms += 1)}`);
+    expect(await owner.codeOf('reportJoin', TRACE)).toBe('not-allowed');
+  });
+});
