@@ -9,9 +9,8 @@
  * such time; there a second one is taken after the overlay was drawn, and frames during which the
  * picture went on are counted.
  */
-import type { Shape } from '../../backend/src/protocol/overlay.ts';
+import type { MatchMethod, Shape } from '../../backend/src/protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/join/frame-debug.ts';
-import type { MatchMethod } from '../../frontend/src/overlay/frame-match.ts';
 import { barcodeScript } from '../../tests/support/barcode.ts';
 import { overlayCodeScript } from './overlay-code.ts';
 

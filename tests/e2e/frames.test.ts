@@ -81,6 +81,14 @@ describe('data on its very frame', () => {
     ).toBeGreaterThanOrEqual(0.99);
   });
 
+  test('R80 R117 the metrics count the viewer by the way its messages find their frames', async () => {
+    await expect
+      .poll(async () => server.metric('onecast_viewers_overlay_match{method="tag"}'), {
+        timeout: 60_000,
+      })
+      .toBe(1);
+  });
+
   test.each(['publisher', 'viewer'] as const)(
     'R110 R112 a new transport of the %s: numbers go on, and data is on its frame again',
     async (who) => {

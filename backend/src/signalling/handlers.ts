@@ -80,6 +80,10 @@ export function createHandlers(
       }),
     renewConsumers: async () => asViewer((viewer) => viewer.renewConsumers()),
     stateSnapshot: async () => connection.viewer.room.overlay().state,
+    tellMatch: async ({ method }) => {
+      connection.viewer.matchMethod = method;
+      return null;
+    },
 
     attachFeed: async ({ protocol, room, bearer }) => {
       assertProtocol(protocol);

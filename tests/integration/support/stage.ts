@@ -23,6 +23,7 @@ const WATCHING: readonly RequestName[] = [
   'requestKeyFrame',
   'renewConsumers',
   'stateSnapshot',
+  'tellMatch',
   'leave',
 ];
 const FEEDING: readonly RequestName[] = ['attachFeed', 'feed'];
@@ -129,6 +130,7 @@ function baseOf(name: RequestName, room: string, known: Known): object {
     renewConsumers: {},
     setState: { keys: [['match', 'home']], messages: [KEYED] },
     stateSnapshot: {},
+    tellMatch: { method: 'tag' },
     attachFeed: { ...entering, bearer },
     feed: { messages: [KEYED] },
     leave: {},
