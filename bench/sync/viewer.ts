@@ -80,11 +80,12 @@ function install(): void {
     return original.call(this, (now, metadata) => {
       if (this.id === 'video' && metadata.presentedFrames !== presented) {
         presented = metadata.presentedFrames;
+        // Before the canvas is read: that takes Firefox up to 20 ms, and the picture goes on meanwhile.
+        first?.close();
+        first = take(this);
         const last = frames.at(-1);
         if (recording && last && overlay)
           last.overlayAtEnd = overlayCode.read(overlay, this) ?? null;
-        first?.close();
-        first = take(this);
       }
       callback(now, metadata);
     });

@@ -159,7 +159,7 @@ export class OverlayLayer {
     const frames = this.#frames;
     if (!frames) return;
     const now = performance.now();
-    const picture = shownPicture(this.#video);
+    const picture = shownPicture(this.#video, metadata);
     const rtpTimestamp = shownRtpTimestamp(picture, metadata, frames);
     const tag = frames.tagOf(rtpTimestamp);
     this.#untagged = tag ? undefined : rtpTimestamp;
