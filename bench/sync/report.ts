@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fillIn } from '../support/markers.ts';
+import { TAGGABLE_CODECS } from '../../frontend/src/frames/tag.ts';
+import { type CodecRow, CODECS } from './codecs.ts';
 import type { CostRow } from './cost.ts';
 import type { SyncFigures } from './figures.ts';
 import type { LateRow } from './late.ts';
@@ -12,14 +14,16 @@ export interface SyncRow extends Setting, SyncFigures {
   readonly id: string;
   readonly method: Method;
   readonly at: string;
+  /** The publisher's and the viewer's, with their versions. */
+  readonly browsers: readonly string[];
 }
 
 export interface Report {
   readonly cores: number;
-  readonly browsers: readonly string[];
   readonly rows: readonly SyncRow[];
   readonly late: readonly LateRow[];
   readonly cost: readonly CostRow[];
+  readonly codecs: readonly CodecRow[];
 }
 
 /** %. */
@@ -45,6 +49,9 @@ export function writeReport(report: Report): void {
   writeFileSync(join(ROOT, IMAGE), histograms(report.rows));
   fillIn(join(ROOT, 'README.md'), 'sync', summary(report));
   fillIn(join(ROOT, 'docs/benchmarks.md'), 'sync', details(report));
+  if (report.codecs.length > 0) {
+    fillIn(join(ROOT, 'docs/overlay.md'), 'sync-codecs', codecTable(report.codecs));
+  }
 }
 
 /** A line per setting, the methods beside each other. */
@@ -59,7 +66,7 @@ function summary(report: Report): string {
       : [`| ${pairOf(setting)} | ${lineOf(setting)} | ${setting.layers} | ${cells.join(' | ')} |`];
   });
   return [
-    `Frames that appeared with exactly the overlay made from them, of those whose overlay had come by then, and in brackets how many frames it was off at most. Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${report.browsers.join(', ')}).`,
+    `Frames that appeared with exactly the overlay made from them, of those whose overlay had come by then, and in brackets how many frames it was off at most. Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${browsersOf(report.rows)}).`,
     '',
     '| publisher → viewer | line | layers | newest | RTP | tag |',
     '| --- | --- | --- | ---: | ---: | ---: |',
@@ -76,7 +83,7 @@ function details(report: Report): string {
       `| ${pairOf(row)} | ${lineOf(row)} | ${row.layers} | ${row.method} | ${row.compared} | ${row.exact} % | ${row.p50} | ${row.p99} | ${row.max} | ${row.inTime} % | ${row.withOverlay} % | ${row.ownAtOnce} % | ${row.ownAtLast} % | ${row.unsure + row.unreadable} | ${row.method === 'tag' ? (isMet(row) ? 'yes' : '**no**') : ''} |`,
   );
   return [
-    `Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${report.browsers.join(', ')}).`,
+    `Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${browsersOf(report.rows)}).`,
     '',
     '| publisher → viewer | line | layers | method | frames | exact | p50 | p99 | max | in time | any overlay | own at once | own at last | left out | met |',
     '| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
@@ -116,6 +123,28 @@ function costTable(rows: readonly CostRow[]): string[] {
         `| ${who} | ${without} | ${tagged} | ${ratio} | ${runs} |`,
     ),
   ];
+}
+
+function codecTable(rows: readonly CodecRow[]): string {
+  const cell = (codec: string, browser: string, of: 'takenOff' | 'leftOn') => {
+    const row = rows.find((each) => each.codec === codec && each.browser === browser);
+    return row && row.untagged > 0 ? `${row[of]} of ${row.untagged}` : '–';
+  };
+  return [
+    '| codec | Chromium, tag taken off | Chromium, left on | Firefox, taken off | Firefox, left on | tagged |',
+    '| --- | ---: | ---: | ---: | ---: | --- |',
+    ...CODECS.map((codec) => {
+      const cells = (['chromium', 'firefox'] as const).flatMap((browser) =>
+        (['takenOff', 'leftOn'] as const).map((of) => cell(codec, browser, of)),
+      );
+      const tagged = TAGGABLE_CODECS.includes(`video/${codec.toLowerCase()}`) ? 'yes' : 'no';
+      return `| ${codec} | ${cells.join(' | ')} | ${tagged} |`;
+    }),
+  ].join('\n');
+}
+
+function browsersOf(rows: readonly SyncRow[]): string {
+  return [...new Set(rows.flatMap(({ browsers }) => browsers))].sort().join(', ');
 }
 
 function dateOf(rows: readonly SyncRow[]): string {
