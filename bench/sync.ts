@@ -22,7 +22,7 @@ import { isWanted, LINES, METHODS, PAIRS, rowId, SETTINGS, type Setting } from '
 import { openStage } from './sync/stage.ts';
 
 const PARTS = ['match', 'late', 'cost', 'codecs'] as const;
-const COST_RUNS = 7;
+const COST_RUNS = 5;
 
 const { values } = parseArgs({
   options: {

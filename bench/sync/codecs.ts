@@ -3,7 +3,7 @@
  * and reads the number on each picture that comes out, once with a viewer that takes the tag off and
  * once with one that can't.
  */
-import { appendTag, TAG_BYTES } from '../../frontend/src/frames/tag.ts';
+import { appendTag } from '../../frontend/src/frames/tag.ts';
 import { barcodeCameraFile } from '../../tests/e2e/support/barcode-camera.ts';
 import { TestNetwork } from '../../tests/e2e/support/network.ts';
 import { barcodeScript } from '../../tests/support/barcode.ts';
@@ -19,6 +19,8 @@ export interface CodecRow {
   readonly untagged: number;
   readonly takenOff: number;
   readonly leftOn: number;
+  /** Frames that came with their tag, where it was taken off. */
+  readonly tags: number;
 }
 
 /** After the first picture. */
@@ -30,10 +32,15 @@ interface Loop {
   readonly codec: Codec;
   /** Put behind each frame by the sender. */
   readonly trailer: readonly number[];
-  /** Bytes that the receiver takes off; 0 for one without a transform. */
-  readonly takesOff: number;
+  /** Whether the receiver takes it off where it finds it; else it has no transform. */
+  readonly takesOff: boolean;
   readonly readMs: number;
   readonly firstPictureMs: number;
+}
+
+interface Read {
+  readonly pictures: number;
+  readonly tags: number;
 }
 
 export async function measureCodecs(say: (line: string) => void): Promise<CodecRow[]> {
@@ -64,20 +71,24 @@ export async function measureCodecs(say: (line: string) => void): Promise<CodecR
 async function measure(page: BenchPage, browser: BrowserName, codec: Codec): Promise<CodecRow> {
   const tag = appendTag(new ArrayBuffer(0), { number: 7, capturedAt: Date.now() });
   const times = { readMs: READ_MS, firstPictureMs: FIRST_PICTURE_MS };
-  const read = async (trailer: readonly number[], takesOff: number) =>
-    page.evaluate(picturesRead, { codec, trailer, takesOff, ...times });
+  const read = async (trailer: readonly number[], takesOff: boolean) =>
+    page.evaluate(readPictures, { codec, trailer, takesOff, ...times });
   const trailer = [...new Uint8Array(tag)];
+  const untagged = await read([], false);
+  const { pictures, tags } = await read(trailer, true);
+  const left = await read(trailer, false);
   return {
     codec,
     browser,
-    untagged: await read([], 0),
-    takenOff: await read(trailer, TAG_BYTES),
-    leftOn: await read(trailer, 0),
+    untagged: untagged.pictures,
+    takenOff: pictures,
+    leftOn: left.pictures,
+    tags,
   };
 }
 
 /** Runs in the page. */
-async function picturesRead(loop: Loop): Promise<number> {
+async function readPictures(loop: Loop): Promise<Read> {
   const { codec, trailer, takesOff, readMs, firstPictureMs } = loop;
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [320, 180];
@@ -85,7 +96,7 @@ async function picturesRead(loop: Loop): Promise<number> {
   const track = canvas.captureStream().getVideoTracks()[0];
   const known = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
   const wanted = known.filter(({ mimeType }) => mimeType.toUpperCase() === `VIDEO/${codec}`);
-  if (!context || !track || wanted.length === 0) return 0;
+  if (!context || !track || wanted.length === 0) return { pictures: 0, tags: 0 };
   let number = 0;
   const painting = setInterval(() => {
     context.fillStyle = 'rgb(128 128 128)';
@@ -94,28 +105,41 @@ async function picturesRead(loop: Loop): Promise<number> {
     barcode.paint(context, number);
   }, 33);
   const script = `onrtctransform = ({ transformer: { readable, writable, options } }) => {
+    const trailer = ${JSON.stringify(trailer)};
     const transform = (frame, controller) => {
       const data = new Uint8Array(frame.data);
-      const kept = data.subarray(0, data.length - options.takesOff);
-      const made = new Uint8Array(kept.length + options.trailer.length);
-      made.set(kept);
-      made.set(options.trailer, kept.length);
-      frame.data = made.buffer;
+      const end = data.length - trailer.length;
+      if (options === 'put') {
+        const made = new Uint8Array(data.length + trailer.length);
+        made.set(data);
+        made.set(trailer, data.length);
+        frame.data = made.buffer;
+      } else if (end > 0 && trailer.every((byte, i) => data[end + i] === byte)) {
+        frame.data = data.slice(0, end).buffer;
+        postMessage('tag');
+      }
       controller.enqueue(frame);
     };
     readable.pipeThrough(new TransformStream({ transform })).pipeTo(writable).catch(() => {});
   };`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   const worker = new Worker(url);
+  let pictures = 0;
+  let tags = 0;
+  worker.addEventListener('message', () => {
+    if (pictures > 0) tags += 1;
+  });
   const [from, to] = [new RTCPeerConnection(), new RTCPeerConnection()];
-  for (const [end, other] of [
-    [from, to],
-    [to, from],
-  ] as const) {
-    end.addEventListener('icecandidate', ({ candidate }) => {
-      if (candidate) void other.addIceCandidate(candidate);
+  /** With all its candidates in it. */
+  const describe = async (end: RTCPeerConnection) => {
+    const gathered = new Promise<void>((resolve) => {
+      end.addEventListener('icecandidate', ({ candidate }) => candidate ?? resolve());
     });
-  }
+    await end.setLocalDescription();
+    await gathered;
+    if (!end.localDescription) throw new Error('no description');
+    return end.localDescription;
+  };
   const video = document.createElement('video');
   video.muted = true;
   document.body.append(video);
@@ -123,20 +147,15 @@ async function picturesRead(loop: Loop): Promise<number> {
     const transceiver = from.addTransceiver(track, { direction: 'sendonly' });
     transceiver.setCodecPreferences(wanted);
     if (trailer.length > 0) {
-      transceiver.sender.transform = new RTCRtpScriptTransform(worker, { trailer, takesOff: 0 });
+      transceiver.sender.transform = new RTCRtpScriptTransform(worker, 'put');
     }
     to.addEventListener('track', ({ receiver }) => {
-      if (takesOff > 0) {
-        receiver.transform = new RTCRtpScriptTransform(worker, { trailer: [], takesOff });
-      }
+      if (takesOff) receiver.transform = new RTCRtpScriptTransform(worker, 'take');
       video.srcObject = new MediaStream([receiver.track]);
       void video.play();
     });
-    await from.setLocalDescription();
-    if (from.localDescription) await to.setRemoteDescription(from.localDescription);
-    await to.setLocalDescription();
-    if (to.localDescription) await from.setRemoteDescription(to.localDescription);
-    let pictures = 0;
+    await to.setRemoteDescription(await describe(from));
+    await from.setRemoteDescription(await describe(to));
     await new Promise<void>((resolve) => {
       let last: number | undefined;
       setTimeout(() => pictures === 0 && resolve(), firstPictureMs);
@@ -150,10 +169,8 @@ async function picturesRead(loop: Loop): Promise<number> {
       };
       video.requestVideoFrameCallback(look);
     });
-    return pictures;
   } catch {
     // The browser names the codec and can't send it.
-    return 0;
   } finally {
     clearInterval(painting);
     from.close();
@@ -163,4 +180,5 @@ async function picturesRead(loop: Loop): Promise<number> {
     track.stop();
     video.remove();
   }
+  return { pictures, tags };
 }
