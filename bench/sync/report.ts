@@ -73,7 +73,7 @@ function summary(report: Report): string {
     '| --- | --- | --- | ---: | ---: | ---: |',
     ...lines,
     '',
-    'Simulcast moves RTP timestamps: where layers switch, the page goes by the capture time in the tag in the place of RTP.',
+    'Simulcast moves RTP timestamps: where layers switch they mislead, or say nothing and the page goes by the capture time in the tag.',
     '',
     `![Error in frames of each method, on either line](${IMAGE})`,
   ].join('\n');
