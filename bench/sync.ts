@@ -1,10 +1,10 @@
 /**
- * npm run bench:sync -- [--quick] [--frames 1000] [--rows tag-poor,cc-newest] [--only match,late,cost]
+ * npm run bench:sync -- [--quick] [--frames 1000] [--rows tag-poor,cc-newest] [--only match,late,cost,codecs]
  * How many frames the overlay is off: the number on the picture that a viewer sees against the
  * number on the overlay drawn on it, by every way of matching, on two lines, in one layer and with
  * layers that switch, between Chromium and Firefox. Writes bench/results/sync.json, the tables in
- * README.md and docs/benchmarks.md and docs/images/sync.svg; what is not measured keeps the figures of
- * the last time.
+ * README.md, docs/benchmarks.md and docs/overlay.md and docs/images/sync.svg; what is not measured keeps
+ * the figures of the last time.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { networkUnavailable } from '../tests/e2e/support/network.ts';
 import { tableOf } from './support/figures.ts';
+import { measureCodecs } from './sync/codecs.ts';
 import { measureCost } from './sync/cost.ts';
 import { figuresOf } from './sync/figures.ts';
 import { measureLate } from './sync/late.ts';
@@ -20,8 +21,8 @@ import { earlier, isMet, type Report, type SyncRow, writeReport } from './sync/r
 import { isWanted, LINES, METHODS, PAIRS, rowId, SETTINGS, type Setting } from './sync/rows.ts';
 import { openStage } from './sync/stage.ts';
 
-const PARTS = ['match', 'late', 'cost'] as const;
-const COST_RUNS = 7;
+const PARTS = ['match', 'late', 'cost', 'codecs'] as const;
+const COST_RUNS = 5;
 
 const { values } = parseArgs({
   options: {
@@ -48,10 +49,10 @@ if (unavailable) throw new Error(`this bench needs a network of its own: ${unava
 const rows = new Map<string, SyncRow>();
 const before = earlier();
 for (const row of before?.rows ?? []) rows.set(row.id, row);
-const browsers = new Set(before?.browsers);
 
 let late = before?.late ?? [];
 let cost = before?.cost ?? [];
+let codecs = before?.codecs ?? [];
 
 for (const setting of only.includes('match') ? SETTINGS : []) {
   const methods = METHODS.filter((method) => isWanted(rowId(setting, method), patterns));
@@ -61,6 +62,7 @@ if (only.includes('late')) late = await measureLate(frames, say);
 if (only.includes('cost')) {
   cost = await measureCost(values.quick ? 1 : COST_RUNS, say);
 }
+if (only.includes('codecs')) codecs = await measureCodecs(say);
 const report = save();
 print(report.rows);
 process.exitCode = report.rows.every((row) => row.method !== 'tag' || isMet(row)) ? 0 : 1;
@@ -74,7 +76,6 @@ async function measure(setting: Setting, methods: readonly (typeof METHODS)[numb
     line: LINES[setting.line],
   });
   try {
-    for (const browser of Object.values(stage.browsers)) browsers.add(browser.version);
     await overlayOn(stage);
     for (const method of methods) {
       const { seen, sent } = await measureMatch(stage, { method, frames, layers: setting.layers });
@@ -87,6 +88,7 @@ async function measure(setting: Setting, methods: readonly (typeof METHODS)[numb
         ...setting,
         method,
         at: new Date().toISOString(),
+        browsers: Object.values(stage.browsers).map(({ version }) => version),
         ...figuresOf(seen, sent),
       };
       rows.set(id, row);
@@ -106,10 +108,10 @@ function save(): Report {
   );
   const made: Report = {
     cores: availableParallelism(),
-    browsers: [...browsers].sort(),
     rows: ordered,
     late,
     cost,
+    codecs,
   };
   writeReport(made);
   return made;

@@ -2,24 +2,29 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fillIn } from '../support/markers.ts';
+import { TAGGABLE_CODECS } from '../../frontend/src/frames/tag.ts';
+import type { CodecRow } from './codecs.ts';
 import type { CostRow } from './cost.ts';
 import type { SyncFigures } from './figures.ts';
 import type { LateRow } from './late.ts';
 import { histograms } from './histogram.ts';
+import type { BrowserName } from './pages.ts';
 import { METHODS, type Method, PAIRS, rowId, SETTINGS, type Setting } from './rows.ts';
 
 export interface SyncRow extends Setting, SyncFigures {
   readonly id: string;
   readonly method: Method;
   readonly at: string;
+  /** The publisher's and the viewer's, with their versions. */
+  readonly browsers: readonly string[];
 }
 
 export interface Report {
   readonly cores: number;
-  readonly browsers: readonly string[];
   readonly rows: readonly SyncRow[];
   readonly late: readonly LateRow[];
   readonly cost: readonly CostRow[];
+  readonly codecs: readonly CodecRow[];
 }
 
 /** %. */
@@ -45,6 +50,9 @@ export function writeReport(report: Report): void {
   writeFileSync(join(ROOT, IMAGE), histograms(report.rows));
   fillIn(join(ROOT, 'README.md'), 'sync', summary(report));
   fillIn(join(ROOT, 'docs/benchmarks.md'), 'sync', details(report));
+  if (report.codecs.length > 0) {
+    fillIn(join(ROOT, 'docs/overlay.md'), 'sync-codecs', codecTable(report.codecs));
+  }
 }
 
 /** A line per setting, the methods beside each other. */
@@ -59,11 +67,13 @@ function summary(report: Report): string {
       : [`| ${pairOf(setting)} | ${lineOf(setting)} | ${setting.layers} | ${cells.join(' | ')} |`];
   });
   return [
-    `Frames that appeared with exactly the overlay made from them, of those whose overlay had come by then, and in brackets how many frames it was off at most. Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${report.browsers.join(', ')}).`,
+    `Frames that appeared with exactly the overlay made from them, of those whose overlay had come by then, and in brackets how many frames it was off at most. Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${browsersOf(report.rows)}).`,
     '',
     '| publisher → viewer | line | layers | newest | RTP | tag |',
     '| --- | --- | --- | ---: | ---: | ---: |',
     ...lines,
+    '',
+    'Simulcast moves RTP timestamps: where layers switch they mislead, or say nothing and the page goes by the capture time in the tag.',
     '',
     `![Error in frames of each method, on either line](${IMAGE})`,
   ].join('\n');
@@ -73,10 +83,10 @@ function summary(report: Report): string {
 function details(report: Report): string {
   const lines = report.rows.map(
     (row) =>
-      `| ${pairOf(row)} | ${lineOf(row)} | ${row.layers} | ${row.method} | ${row.compared} | ${row.exact} % | ${row.p50} | ${row.p99} | ${row.max} | ${row.inTime} % | ${row.withOverlay} % | ${row.ownAtOnce} % | ${row.ownAtLast} % | ${row.unsure + row.unreadable} | ${row.method === 'tag' ? (isMet(row) ? 'yes' : '**no**') : ''} |`,
+      `| ${pairOf(row)} | ${lineOf(row)} | ${row.layers} | ${methodOf(row)} | ${row.compared} | ${row.exact} % | ${row.p50} | ${row.p99} | ${row.max} | ${row.inTime} % | ${row.withOverlay} % | ${row.ownAtOnce} % | ${row.ownAtLast} % | ${row.unsure + row.unreadable} | ${row.method === 'tag' ? (isMet(row) ? 'yes' : '**no**') : ''} |`,
   );
   return [
-    `Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${report.browsers.join(', ')}).`,
+    `Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${browsersOf(report.rows)}).`,
     '',
     '| publisher → viewer | line | layers | method | frames | exact | p50 | p99 | max | in time | any overlay | own at once | own at last | left out | met |',
     '| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
@@ -118,6 +128,23 @@ function costTable(rows: readonly CostRow[]): string[] {
   ];
 }
 
+function codecTable(rows: readonly CodecRow[]): string {
+  const lines = rows.map(({ codec, browser, untagged, tags, takenOff, leftOn }) => {
+    const tagged = TAGGABLE_CODECS.includes(`video/${codec.toLowerCase()}`) ? 'yes' : 'no';
+    const counts = untagged === 0 ? ['–', '–', '–', '–'] : [untagged, tags, takenOff, leftOn];
+    return `| ${codec} | ${nameOf(browser)} | ${counts.join(' | ')} | ${tagged} |`;
+  });
+  return [
+    '| codec | browser | pictures without a tag | tags that arrive | pictures, tag taken off | pictures, tag left on | we tag it |',
+    '| --- | --- | ---: | ---: | ---: | ---: | --- |',
+    ...lines,
+  ].join('\n');
+}
+
+function browsersOf(rows: readonly SyncRow[]): string {
+  return [...new Set(rows.flatMap(({ browsers }) => browsers))].sort().join(', ');
+}
+
 function dateOf(rows: readonly SyncRow[]): string {
   const newest = rows
     .map(({ at }) => at)
@@ -126,8 +153,18 @@ function dateOf(rows: readonly SyncRow[]): string {
   return newest ? ` on ${newest.slice(0, 10)}` : '';
 }
 
+/** The page takes the next best where a method has nothing to go by. */
+function methodOf({ method, methods }: SyncRow): string {
+  const used = Object.keys(methods).filter((name) => name !== method);
+  return used.length === 0 ? method : `${method} (${used.join(', ')})`;
+}
+
 function pairOf({ pair }: Setting): string {
-  return PAIRS[pair].map((name) => (name === 'chromium' ? 'Chromium' : 'Firefox')).join(' → ');
+  return PAIRS[pair].map(nameOf).join(' → ');
+}
+
+function nameOf(browser: BrowserName): string {
+  return browser === 'chromium' ? 'Chromium' : 'Firefox';
 }
 
 function lineOf({ line }: Pick<Setting, 'line'>): string {

@@ -9,9 +9,8 @@
  * such time; there a second one is taken after the overlay was drawn, and frames during which the
  * picture went on are counted.
  */
-import type { Shape } from '../../backend/src/protocol/overlay.ts';
+import type { MatchMethod, Shape } from '../../backend/src/protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/join/frame-debug.ts';
-import type { MatchMethod } from '../../frontend/src/overlay/frame-match.ts';
 import { barcodeScript } from '../../tests/support/barcode.ts';
 import { overlayCodeScript } from './overlay-code.ts';
 
@@ -81,11 +80,12 @@ function install(): void {
     return original.call(this, (now, metadata) => {
       if (this.id === 'video' && metadata.presentedFrames !== presented) {
         presented = metadata.presentedFrames;
+        // Before the canvas is read: that takes Firefox up to 20 ms, and the picture goes on meanwhile.
+        first?.close();
+        first = take(this);
         const last = frames.at(-1);
         if (recording && last && overlay)
           last.overlayAtEnd = overlayCode.read(overlay, this) ?? null;
-        first?.close();
-        first = take(this);
       }
       callback(now, metadata);
     });

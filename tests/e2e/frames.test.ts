@@ -1,6 +1,7 @@
 /** The truth is read from the picture itself: each frame carries its number as a barcode. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { MatchMethod } from '../../backend/src/protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/join/frame-debug.ts';
 import { barcodeDistance, barcodeScript } from '../support/barcode.ts';
 import { barcodeCameraFile } from './support/barcode-camera.ts';
@@ -81,6 +82,14 @@ describe('data on its very frame', () => {
     ).toBeGreaterThanOrEqual(0.99);
   });
 
+  test('R80 R117 the metrics count the viewer by the way its messages find their frames', async () => {
+    await expect
+      .poll(async () => server.metric('onecast_viewers_overlay_match{method="tag"}'), {
+        timeout: 60_000,
+      })
+      .toBe(1);
+  });
+
   test.each(['publisher', 'viewer'] as const)(
     'R110 R112 a new transport of the %s: numbers go on, and data is on its frame again',
     async (who) => {
@@ -118,6 +127,20 @@ describe('data on its very frame', () => {
     expect(without.exact).toBeLessThan(0.5);
     expect(await viewer.page.getAttribute('#player', 'data-overlay-match')).toBe('tag');
     expect(await viewer.page.textContent('#overlay-match')).toBe('Exact frame (tag)');
+  });
+
+  test('R111 R117 a browser without transforms shows the picture, and goes by the capture time', async () => {
+    const context = await browser.newContext({ viewport: { width: 800, height: 500 } });
+    await context.addInitScript(barcodeScript());
+    await context.addInitScript(() => Reflect.deleteProperty(globalThis, 'RTCRtpScriptTransform'));
+    const { page, faults } = await openPage(context, `${server.url}/join/${ROOM}?debug`);
+    await statusIs(page, 'live');
+    const all = await watch(page, 60, 'time');
+    // What can be read was decoded whole, for all the tag behind it.
+    expect(all.filter(({ picture }) => picture !== undefined).length).toBeGreaterThan(50);
+    expect(new Set(all.map(({ number }) => number))).toEqual(new Set([undefined]));
+    expect(faults).toEqual([]);
+    await context.close();
   });
 
   test('no page has raised an error or been held back by the security policy', () => {
@@ -177,15 +200,15 @@ async function analyse(page: Page): Promise<void> {
   });
 }
 
-/** What `count` frames carried, from the first message on that was matched by the tag. */
-async function watch(page: Page, count: number): Promise<Seen[]> {
-  await page.evaluate(() => {
+/** What `count` frames carried, from the first message on that was matched so. */
+async function watch(page: Page, count: number, by: MatchMethod = 'tag'): Promise<Seen[]> {
+  await page.evaluate((expected) => {
     if (!onecast) throw new Error('no debug object');
     globalThis.seen = [];
     onecast.onFrameDrawn = (record: FrameRecord) => {
       const { method, number, late } = record;
       // The first third of a second: the publisher is still finding out which frame is which.
-      if (seen.length === 0 && method !== 'tag') return;
+      if (seen.length === 0 && method !== expected) return;
       const [drawn] = record.drawn;
       const label = drawn?.shapes.find((shape) => shape.type === 'label');
       seen.push({
@@ -197,7 +220,7 @@ async function watch(page: Page, count: number): Promise<Seen[]> {
         late,
       });
     };
-  });
+  }, by);
   await page.waitForFunction((wanted) => seen.length >= wanted, count, {
     polling: 200,
     timeout: 60_000,

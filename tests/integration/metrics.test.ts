@@ -55,6 +55,14 @@ describe('R80 metrics', () => {
         await now(`onecast_worker_cpu_seconds_total{worker="${worker}",mode="user"}`),
       ).toBeGreaterThanOrEqual(0);
     }
+    const match = async (method: string) =>
+      now(`onecast_viewers_overlay_match{method="${method}"}`);
+    expect([await match('none'), await match('tag')]).toEqual([2, 0]);
+    await viewer.request('tellMatch', { method: 'tag' });
+    expect([await match('none'), await match('tag')]).toEqual([1, 1]);
+    await viewer.request('tellMatch', { method: 'newest' });
+    expect([await match('tag'), await match('newest')]).toEqual([0, 1]);
+    expect(await owner.codeOf('tellMatch', { method: 'tag' })).toBe('not-allowed');
     viewer.close();
     await until(
       'the socket is no longer counted',

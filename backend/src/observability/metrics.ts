@@ -175,7 +175,7 @@ export class Metrics {
     read: () => Iterable<Reading>,
   ): void {
     const registers = [this.registry];
-    const labelNames = ['worker', 'mode', 'status', 'role', 'process', 'state', 'way'];
+    const labelNames = ['worker', 'mode', 'status', 'role', 'process', 'state', 'way', 'method'];
     if (type === 'gauge') {
       const gauge: Gauge = new Gauge({
         name,
@@ -207,7 +207,10 @@ export type Reading = readonly [
   value: number,
   labels?: Readonly<
     Partial<
-      Record<'worker' | 'mode' | 'status' | 'role' | 'process' | 'state' | 'way', string | number>
+      Record<
+        'worker' | 'mode' | 'status' | 'role' | 'process' | 'state' | 'way' | 'method',
+        string | number
+      >
     >
   >,
 ];

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { types } from 'mediasoup';
 import type { Limits } from '../../../config/limits.ts';
 import type { WorkerPool } from '../media/worker-pool.ts';
+import { MATCH_METHODS } from '../protocol/overlay.ts';
 import type { RoomRegistry } from '../rooms/room-registry.ts';
 import type { DescriptorWatch } from './descriptors.ts';
 import type { Metrics, Reading } from './metrics.ts';
@@ -42,6 +43,20 @@ export function observeServer(
     }
     return [[count]];
   });
+  metrics.series(
+    'gauge',
+    'onecast_viewers_overlay_match',
+    'Viewers with a socket or media, by how their messages find their frames.',
+    () => {
+      const counts = new Map<string, number>([...MATCH_METHODS, 'none'].map((name) => [name, 0]));
+      for (const member of registry.members()) {
+        if (member.role !== 'viewer' || !member.session.present) continue;
+        const method = member.matchMethod ?? 'none';
+        counts.set(method, (counts.get(method) ?? 0) + 1);
+      }
+      return [...counts].map(([method, count]): Reading => [count, { method }]);
+    },
+  );
   metrics.series('gauge', 'onecast_sockets', 'Open signalling sockets.', () => [[sockets()]]);
   metrics.series('gauge', 'onecast_transports', 'Open WebRTC transports.', () =>
     pool.workers.map(({ index, transports }): Reading => [transports, { worker: index }]),

@@ -11,6 +11,10 @@ export const OVERLAY_MAX_TOPICS = 16;
 /** Arrays and objects inside one another. 16 KiB of `[` would overflow the stack of whoever sends it on. */
 export const OVERLAY_MAX_DEPTH = 32;
 
+/** How a viewer finds the frame of a message, the surest first. */
+export const MATCH_METHODS = ['tag', 'rtp', 'time', 'newest'] as const;
+export type MatchMethod = (typeof MATCH_METHODS)[number];
+
 const Coordinate = v.pipe(v.number(), v.minValue(-1), v.maxValue(2));
 const Extent = v.pipe(v.number(), v.minValue(0), v.maxValue(2));
 const Label = v.pipe(v.string(), v.maxLength(200));

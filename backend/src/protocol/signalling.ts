@@ -20,7 +20,7 @@ import {
 } from './media-schemas.ts';
 import { type ErrorCode, isErrorCode } from './errors.ts';
 import { JoinTraceSchema } from './join-trace.ts';
-import { OverlayMessageSchema } from './overlay.ts';
+import { MATCH_METHODS, OverlayMessageSchema } from './overlay.ts';
 import {
   KeyedMessageSchema,
   STATE_MAX_BATCH,
@@ -122,6 +122,8 @@ export const REQUESTS = {
   }),
   /** Viewer: it has lost changes of the state. Answer: StateSnapshot. */
   stateSnapshot: v.strictObject({ requestId }),
+  /** Viewer: how its messages find their frames now. For the metrics. Answer: nothing. */
+  tellMatch: v.strictObject({ requestId, method: v.picklist(MATCH_METHODS) }),
   /** A program beside the publisher's page: makes the socket one that may `feed`. Answer: RoomView. */
   attachFeed: v.strictObject({
     requestId,
@@ -277,6 +279,7 @@ export const ANSWERS = {
   reportJoin: nothing,
   setState: nothing,
   stateSnapshot: StateSnapshotSchema,
+  tellMatch: nothing,
   attachFeed: RoomViewSchema,
   feed: FeedResultSchema,
   leave: nothing,

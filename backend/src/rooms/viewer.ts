@@ -9,6 +9,7 @@ import { describeTransport } from '../media/transports.ts';
 import { runInBackground } from '../observability/log.ts';
 import { OnecastError } from '../protocol/errors.ts';
 import type { JoinTrace } from '../protocol/join-trace.ts';
+import type { MatchMethod } from '../protocol/overlay.ts';
 import type { AnswerOf, DataChannelName, ViewerMedia } from '../protocol/signalling.ts';
 import type { Broadcast } from './publisher.ts';
 import type { Room } from './room.ts';
@@ -27,6 +28,8 @@ export class Viewer {
   readonly role = 'viewer';
   readonly room: Room;
   readonly session: Session;
+  /** By its page's word; undefined before it has drawn a message that names a frame. */
+  matchMethod: MatchMethod | undefined;
   readonly #estimation: LineEstimation;
   /** By producer id. */
   readonly #consumers = new Map<string, types.Consumer>();

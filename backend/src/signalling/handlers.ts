@@ -84,6 +84,10 @@ export function createHandlers(
       return null;
     },
     stateSnapshot: async () => connection.viewer.room.overlay().state,
+    tellMatch: async ({ method }) => {
+      connection.viewer.matchMethod = method;
+      return null;
+    },
 
     attachFeed: async ({ protocol, room, bearer }) => {
       assertProtocol(protocol);

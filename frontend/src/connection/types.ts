@@ -1,8 +1,8 @@
 /** What the pages see of a connection. How it is kept alive is behind viewer.ts and publisher.ts. */
 import type { ErrorCode } from '#protocol/errors.ts';
 import type { RoomId } from '#protocol/ids.ts';
-import type { OverlayMessage } from '#protocol/overlay.ts';
 import type { JoinTrace } from '#protocol/join-trace.ts';
+import type { MatchMethod, OverlayMessage } from '#protocol/overlay.ts';
 import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import type { PageConfig, RoomView } from '#protocol/signalling.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
@@ -58,6 +58,8 @@ export interface ViewerConnection {
   useFrames(frames: ReceivedFrames): void;
   /** The <video> that shows `stream`: its decoded frames are watched for stalls. Returns the unsubscriber. */
   watch(video: HTMLVideoElement): () => void;
+  /** By which method messages find their frames: told to the server when it is another one. */
+  tellMatch(method: MatchMethod): void;
   /** The receiving peer connection's report, undefined while there is none. */
   getStats(): Promise<RTCStatsReport | undefined>;
   /** Leaves for good. Idempotent. */

@@ -1,6 +1,6 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals-core';
 import type { JoinTrace } from '#protocol/join-trace.ts';
-import type { OverlayMessage } from '#protocol/overlay.ts';
+import type { MatchMethod, OverlayMessage } from '#protocol/overlay.ts';
 import type { StateEntry } from '#protocol/overlay-state.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { AnswerOf, SessionGrant, ViewerMedia } from '#protocol/signalling.ts';
@@ -57,6 +57,8 @@ class Viewer implements ViewerConnection {
   /** The transport that was live last. */
   #liveOn: string | undefined;
   #epoch = 0;
+  /** What this session was told of the overlay's matching. */
+  #toldMatch: MatchMethod | undefined;
   #stall: StallState | undefined;
   /** A simulated stall: decoded frames are not seen until new consumers are made. */
   #blind = false;
@@ -185,6 +187,14 @@ class Viewer implements ViewerConnection {
     return () => video.cancelVideoFrameCallback(handle);
   }
 
+  tellMatch(method: MatchMethod): void {
+    if (method === this.#toldMatch || this.#link.state.peek().phase.name !== 'live') return;
+    this.#toldMatch = method;
+    this.#link.signalling.request('tellMatch', { method }).catch(() => {
+      this.#toldMatch = undefined;
+    });
+  }
+
   async getStats(): Promise<RTCStatsReport | undefined> {
     return this.#open?.getStats();
   }
@@ -263,6 +273,7 @@ class Viewer implements ViewerConnection {
     this.#tracer.reached('answered');
     if (answer.media.consumers.length === 0) this.#tracer.abandon();
     this.#open?.open(answer.transport, certificate);
+    this.#toldMatch = undefined;
     // A server that was started anew counts its epochs anew.
     this.#newEpoch(answer.media.epoch);
     this.#match(answer.media);

@@ -1,4 +1,5 @@
-import type { MatchFigures, MatchMethod } from '../overlay/frame-match.ts';
+import type { MatchMethod } from '#protocol/overlay.ts';
+import type { MatchFigures } from '../overlay/frame-match.ts';
 import type { InStep, InStepMode } from '../overlay/in-step.ts';
 import type { DrawnFrame, OverlayLayer } from '../overlay/layer.ts';
 

@@ -1,5 +1,6 @@
 import { effect } from '@preact/signals-core';
-import type { MatchFigures, MatchMethod } from '../overlay/frame-match.ts';
+import type { MatchMethod } from '#protocol/overlay.ts';
+import type { MatchFigures } from '../overlay/frame-match.ts';
 import { IN_STEP, type InStep, type InStepMode } from '../overlay/in-step.ts';
 import { find, setText } from '../ui/elements.ts';
 import { formatCount, formatMilliseconds } from '../ui/format.ts';

@@ -14,6 +14,9 @@ import { offerFrameDebug } from './frame-debug.ts';
 import { Player } from './player.ts';
 import { viewerWords } from './words.ts';
 
+/** The server counts viewers by it; nobody waits for the figure. */
+const TELL_MATCH_EVERY_MS = 10_000;
+
 export interface Stage {
   readonly player: Player;
   readonly layer: OverlayLayer;
@@ -61,6 +64,10 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
     holdBack.delayMs = inStep.delayMs.value;
   });
   offerFrameDebug(layer, inStep);
+  setInterval(() => {
+    const { method } = layer.figures ?? {};
+    if (method) connection.tellMatch(method);
+  }, TELL_MATCH_EVERY_MS);
   connection.onOverlay((message) => {
     layer.apply(message);
     latest.apply(message);

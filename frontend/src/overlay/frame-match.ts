@@ -1,11 +1,13 @@
-import { type FrameName, OVERLAY_MAX_TOPICS, type ShapesMessage } from '#protocol/overlay.ts';
+import {
+  type FrameName,
+  MATCH_METHODS,
+  type MatchMethod,
+  OVERLAY_MAX_TOPICS,
+  type ShapesMessage,
+} from '#protocol/overlay.ts';
 import type { FrameTag } from '../frames/tag.ts';
 import { TICKS_PER_MS } from '../frames/timeline.ts';
 import { distance } from '../frames/uint32.ts';
-
-/** How a message finds its frame, the surest first. */
-export const MATCH_METHODS = ['tag', 'rtp', 'time', 'newest'] as const;
-export type MatchMethod = (typeof MATCH_METHODS)[number];
 
 /** A frame that is on the screen. */
 export interface ShownFrame {

@@ -1,9 +1,9 @@
-import type { OverlayMessage, Shape } from '#protocol/overlay.ts';
+import type { MatchMethod, OverlayMessage, Shape } from '#protocol/overlay.ts';
 import type { StateEntry } from '#protocol/overlay-state.ts';
 import { drawTopics } from './draw.ts';
 import type { FrameTag } from '../frames/tag.ts';
 import { CaptureClock } from './capture-clock.ts';
-import { FrameMatch, type MatchFigures, type MatchMethod } from './frame-match.ts';
+import { FrameMatch, type MatchFigures } from './frame-match.ts';
 import { pictureRect } from './geometry.ts';
 import { type FrameLookup, shownPicture, shownRtpTimestamp } from './shown-picture.ts';
 import { ShapeTopics } from './shape-topics.ts';
@@ -159,7 +159,7 @@ export class OverlayLayer {
     const frames = this.#frames;
     if (!frames) return;
     const now = performance.now();
-    const picture = shownPicture(this.#video);
+    const picture = shownPicture(this.#video, metadata);
     const rtpTimestamp = shownRtpTimestamp(picture, metadata, frames);
     const tag = frames.tagOf(rtpTimestamp);
     this.#untagged = tag ? undefined : rtpTimestamp;

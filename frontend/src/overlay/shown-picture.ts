@@ -23,16 +23,21 @@ export function shownRtpTimestamp(
 ): number | undefined {
   if (rtpTimestamp === undefined || !picture) return rtpTimestamp;
   const aheadMs = picture.timestamp / 1000 - mediaTime * 1000;
-  // Firefox gives its pictures no time.
   const known = aheadMs >= 1 && aheadMs <= AHEAD_MAX_MS;
   if (!known) return rtpTimestamp;
   const guess = toUint32(rtpTimestamp + Math.round(aheadMs * TICKS_PER_MS));
   return frames.near(guess, TOLERANCE_MS * TICKS_PER_MS) ?? rtpTimestamp;
 }
 
-/** What the video shows now; no pixel is copied for it. The caller closes it. */
-export function shownPicture(video: HTMLVideoElement): VideoFrame | undefined {
-  if (typeof VideoFrame === 'undefined') return undefined;
+/**
+ * What the video shows now, where its time will say which frame that is; the caller closes it.
+ * Firefox has 0 for the media time of every frame of a stream, and would copy the picture: 2 to 17 ms.
+ */
+export function shownPicture(
+  video: HTMLVideoElement,
+  { mediaTime }: Pick<VideoFrameCallbackMetadata, 'mediaTime'>,
+): VideoFrame | undefined {
+  if (typeof VideoFrame === 'undefined' || mediaTime === 0) return undefined;
   try {
     return new VideoFrame(video);
   } catch {

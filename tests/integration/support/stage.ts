@@ -24,6 +24,7 @@ const WATCHING: readonly RequestName[] = [
   'renewConsumers',
   'stateSnapshot',
   'reportJoin',
+  'tellMatch',
   'leave',
 ];
 const FEEDING: readonly RequestName[] = ['attachFeed', 'feed'];
@@ -131,6 +132,7 @@ function baseOf(name: RequestName, room: string, known: Known): object {
     setState: { keys: [['match', 'home']], messages: [KEYED] },
     stateSnapshot: {},
     reportJoin: { way: 'ahead', steps: { asked: 1, answered: 2, 'set-up': 3, frame: 4 } },
+    tellMatch: { method: 'tag' },
     attachFeed: { ...entering, bearer },
     feed: { messages: [KEYED] },
     leave: {},
