@@ -102,7 +102,10 @@ const STEP_TITLES: Record<JoinStep, string> = {
 };
 
 function stepMedian(joins: readonly PageJoin[], step: JoinStep): number {
-  return Math.round(medianOf(joins.flatMap(({ trace }) => trace.steps[step] ?? [])));
+  return spreadOf(
+    joins.flatMap(({ trace }) => trace.steps[step] ?? []),
+    1,
+  ).p50;
 }
 
 function stepsTable(joins: readonly PageJoin[]): string {
