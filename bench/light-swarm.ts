@@ -7,7 +7,6 @@ import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import fixture from '../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { type AnswerOf, JOIN_PATH } from '../backend/src/protocol/signalling.ts';
-import type { Limits } from '../config/limits.ts';
 import { PROTOCOL_VERSION } from '../backend/src/protocol/version.ts';
 import { type Generator, Loadgen } from './loadgen/generator.ts';
 import { addressOf, Caller, post } from './support/caller.ts';
@@ -23,8 +22,6 @@ export interface LightSwarmOptions {
   readonly camera?: Camera;
   readonly spreadMs?: number;
   readonly deadlineMs?: number;
-  /** Of the server, where they are not to be its own. */
-  readonly limits?: Partial<Limits>;
 }
 
 export interface LightSwarmResult extends Measured {
@@ -58,14 +55,13 @@ export async function lightSwarm({
   camera = 'tiny',
   spreadMs = 1_000,
   deadlineMs = 30_000,
-  limits = {},
 }: LightSwarmOptions): Promise<LightSwarmResult> {
   const loadgen = await Loadgen.compile();
   const closers: (() => void | Promise<void>)[] = [() => loadgen.close()];
   try {
     const media = await loadgen.start();
     closers.push(() => media.close());
-    const scene = await Scene.open(camera, { limits });
+    const scene = await Scene.open(camera);
     closers.push(() => scene.close());
     const all: LightViewer[] = [];
     closers.push(() => all.forEach((viewer) => viewer.close()));

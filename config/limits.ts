@@ -160,11 +160,6 @@ export const LIMITS = {
   /** While every worker is being replaced (0.1 s), who asks for one waits so long before it is refused. */
   workerWaitMs: 2_000,
 
-  /** Viewers that a worker lets in at the same time: enough to keep it and Node busy. */
-  entrantsAtOnce: 8,
-  /** Who takes longer waits for something else than this worker, and holds up nobody any more. */
-  entrantPatienceMs: 250,
-
   // Fan-out
   /**
    * A room spreads to a further worker when the ones it is on are busier than this share of a core:

@@ -76,15 +76,12 @@ export class FanOut {
     const own = [...this.#routers.keys()];
     const others = this.#pool.workers.filter((worker) => !this.#routers.has(worker));
     const worker = choose(
-      [...own, ...others].map((candidate) => {
-        const transports = candidate.transports + candidate.admission.waiting;
-        return {
-          worker: candidate,
-          load: candidate.load.estimate(transports),
-          transports,
-          inRoom: this.#routers.has(candidate),
-        };
-      }),
+      [...own, ...others].map((candidate) => ({
+        worker: candidate,
+        load: candidate.load.estimate(candidate.transports),
+        transports: candidate.transports,
+        inRoom: this.#routers.has(candidate),
+      })),
     );
     if (!worker) throw new OnecastError('media-unavailable');
     return worker;

@@ -5,7 +5,6 @@ import type { Limits } from '../../../config/limits.ts';
 import { listenInfos } from '../../../config/media.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics, WorkerLoss } from '../observability/metrics.ts';
-import { Admission } from './admission.ts';
 import type { Egress } from './egress.ts';
 import { EgressStats } from './egress-stats.ts';
 import { Watchdog } from './watchdog.ts';
@@ -21,8 +20,6 @@ export interface MediaWorker {
   readonly egress: EgressStats | undefined;
   /** Transports of publishers and viewers, open or on their way. */
   transports: number;
-  /** Of viewers. */
-  readonly admission: Admission;
   readonly load: WorkerLoad;
 }
 
@@ -141,17 +138,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     const egress = EgressStats.of(worker.pid);
     if (this.#egress.state === 'on' && !egress) log.warn('batched sending is not in this worker');
     const load = new WorkerLoad(this.#limits);
-    const { entrantsAtOnce, entrantPatienceMs } = this.#limits;
-    const admission = new Admission(entrantsAtOnce, entrantPatienceMs);
-    const seat: MediaWorker = {
-      index,
-      worker,
-      webRtcServer,
-      egress,
-      transports: 0,
-      admission,
-      load,
-    };
+    const seat: MediaWorker = { index, worker, webRtcServer, egress, transports: 0, load };
     this.#seats[index] = seat;
     let hung = false;
     worker.once('died', (error) => this.#lost(seat, error, hung ? 'hung' : 'died'));

@@ -58,27 +58,21 @@ export class Viewer {
     });
   }
 
-  /**
-   * A transport and what comes over it, when it is this viewer's turn. With `dtlsParameters` the page's
-   * side need not be told any more.
-   */
+  /** A transport and what comes over it. With `dtlsParameters` the page's side need not be told any more. */
   async enter(
     dtlsParameters?: ParsedDtlsParameters,
   ): Promise<{ readonly transport: types.WebRtcTransport; readonly media: ViewerMedia }> {
-    const router = await this.room.fanOut.forViewer();
-    return router.mediaWorker.admission.run(async () => {
-      this.session.assertAlive();
-      const transport = await this.#openTransport(router, dtlsParameters === undefined);
-      // The worker has the page's side before it is asked for anything to send.
-      const connected = dtlsParameters ? connect(transport, dtlsParameters) : Promise.resolve();
-      const matched = this.matchBroadcast();
-      await allOf([connected, matched]);
-      this.session.keep(transport);
-      return { transport, media: await matched };
-    });
+    const transport = await this.#openTransport(dtlsParameters === undefined);
+    // The worker has the page's side before it is asked for anything to send.
+    const connected = dtlsParameters ? connect(transport, dtlsParameters) : Promise.resolve();
+    const matched = this.matchBroadcast();
+    await allOf([connected, matched]);
+    this.session.keep(transport);
+    return { transport, media: await matched };
   }
 
-  async #openTransport(router: RoomRouter, awaitsPage: boolean): Promise<types.WebRtcTransport> {
+  async #openTransport(awaitsPage: boolean): Promise<types.WebRtcTransport> {
+    const router = await this.room.fanOut.forViewer();
     const transport = await router.createTransport();
     this.session.keep(transport);
     this.#router = router;
