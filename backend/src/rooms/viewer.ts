@@ -58,20 +58,8 @@ export class Viewer {
     });
   }
 
-  /** A transport and what comes over it. With `dtlsParameters` the page's side need not be told any more. */
-  async enter(
-    dtlsParameters?: ParsedDtlsParameters,
-  ): Promise<{ readonly transport: types.WebRtcTransport; readonly media: ViewerMedia }> {
-    const transport = await this.#openTransport(dtlsParameters === undefined);
-    // The worker has the page's side before it is asked for anything to send.
-    const connected = dtlsParameters ? connect(transport, dtlsParameters) : Promise.resolve();
-    const matched = this.matchBroadcast();
-    await allOf([connected, matched]);
-    this.session.keep(transport);
-    return { transport, media: await matched };
-  }
-
-  async #openTransport(awaitsPage: boolean): Promise<types.WebRtcTransport> {
+  /** With `dtlsParameters` the page's side need not be told any more. */
+  async openTransport(dtlsParameters?: ParsedDtlsParameters): Promise<types.WebRtcTransport> {
     const router = await this.room.fanOut.forViewer();
     const transport = await router.createTransport();
     this.session.keep(transport);
@@ -81,17 +69,21 @@ export class Viewer {
     this.#data.clear();
     this.session.setTransport(transport);
     this.#estimation.transportMade(transport);
-    this.#awaitsPage = awaitsPage;
-    if (!awaitsPage) this.session.expectDtls(transport);
+    this.#awaitsPage = dtlsParameters === undefined;
+    if (dtlsParameters) {
+      this.session.expectDtls(transport);
+      await connect(transport, dtlsParameters);
+      this.session.keep(transport);
+    }
     return transport;
   }
 
   async renewTransport(): Promise<AnswerOf<'renewTransport'>> {
     this.session.spendMediaChange();
-    const { transport, media } = await this.enter();
+    const transport = await this.openTransport();
     return {
       transport: describeTransport(transport),
-      media,
+      media: await this.matchBroadcast(),
       room: this.room.view(),
       overlay: this.room.overlay(),
     };
@@ -103,17 +95,14 @@ export class Viewer {
     const { broadcast } = this.room;
     const transport = this.session.openTransport;
     if (broadcast && transport) {
-      const { router, producers, data } = broadcast;
-      // Asked for together: the worker takes them in order, and one answer is waited for, not each.
-      await allOf([
-        ...producers.map((producer) => this.#consume(transport, router, producer)),
-        ...(data
-          ? [this.#consumeData(transport, { channel: 'page', router, producer: data })]
-          : []),
-        ...this.room.relays.map(async (relay) => {
-          if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
-        }),
-      ]);
+      for (const producer of broadcast.producers) {
+        await this.#consume(transport, broadcast.router, producer);
+      }
+      const { router, data } = broadcast;
+      if (data) await this.#consumeData(transport, { channel: 'page', router, producer: data });
+      for (const relay of this.room.relays) {
+        if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
+      }
     }
     return this.#describe(broadcast);
   }
@@ -245,13 +234,6 @@ export class Viewer {
       return [{ channel, id, dataProducerId, sctpStreamParameters }];
     });
     return { epoch: broadcast?.epoch ?? this.room.epoch, consumers, data };
-  }
-}
-
-/** All have come to an end before the first fault is thrown: nothing goes on behind the session's back. */
-async function allOf(tasks: readonly Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(tasks)) {
-    if (result.status === 'rejected') throw result.reason;
   }
 }
 

@@ -31,7 +31,8 @@ export class Entrances {
     const rtpCapabilities = rtpCapabilitiesOf(request.rtpCapabilities);
     const viewer = this.#registry.addViewer(room, rtpCapabilities, entrant.address);
     return entered(viewer, async () => {
-      const { transport, media } = await viewer.enter(dtlsParameters);
+      const transport = await viewer.openTransport(dtlsParameters);
+      const media = await viewer.matchBroadcast();
       entrant.attach(viewer);
       return {
         session: viewer.session.grant(),
