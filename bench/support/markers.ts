@@ -1,7 +1,11 @@
 /** Tables that commands write into documents, between two comments that name them. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-/** @throws where the document has no place for it. */
+const BIOME = join(import.meta.dirname, '../../node_modules/@biomejs/biome/bin/biome');
+
+/** Formats the document as well, as the checks want it. @throws where it has no place for the table. */
 export function fillIn(file: string, name: string, text: string): void {
   const document = readFileSync(file, 'utf8');
   const place = new RegExp(`<!-- ${name}:begin -->[\\s\\S]*<!-- ${name}:end -->`);
@@ -11,4 +15,5 @@ export function fillIn(file: string, name: string, text: string): void {
     file,
     document.replace(place, () => filled),
   );
+  execFileSync(process.execPath, [BIOME, 'format', '--write', file], { stdio: 'ignore' });
 }
