@@ -134,6 +134,9 @@ const VARIABLES = {
   ONECAST_DEV: v.optional(v.picklist(['0', '1'], '0 or 1'), '0'),
 } as const;
 
+/** All that `readConfig` looks at. */
+export const VARIABLE_NAMES: readonly string[] = Object.keys(VARIABLES);
+
 /**
  * @throws ConfigError naming each variable, what it holds and what it may hold.
  * An empty variable counts as unset, as Compose files write them.
