@@ -1,6 +1,6 @@
 /**
  * npm run bench -- egress [--rounds 5] [--levels 100,200] [--windows-us 0,1000,3000]
- *   [--congestion twcc] [--window-ms 1500] [--no-server]
+ *   [--congestion twcc] [--window-ms 1500] [--no-server] [--no-save]
  * What batched sending saves: a datagram by the ways to send it, and the whole product with it on and
  * off and with several coalescing windows.
  */
@@ -17,6 +17,7 @@ import { Loadgen } from './loadgen/generator.ts';
 import type { Contender } from './peers/broadcaster.ts';
 import { type Congestion, onecast } from './peers/onecast.ts';
 import { medianOf, tableOf } from './support/figures.ts';
+import { fillIn } from './support/markers.ts';
 import { machine, whole } from './support/options.ts';
 
 const { values } = parseArgs({
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     'window-ms': { type: 'string', default: '1500' },
     congestion: { type: 'string', default: 'twcc' },
     server: { type: 'boolean', default: true },
+    save: { type: 'boolean', default: true },
   },
 });
 const rounds = whole('--rounds', values.rounds, 100);
@@ -40,8 +42,13 @@ if (egress.state === 'on') {
   console.log(`µs of processor time per datagram\n${tableOf(datagrams)}`);
   const server = values.server ? await measureServer() : undefined;
   const report = { ...machine(['egress', ...process.argv.slice(2)]), datagrams, server };
-  const file = join(import.meta.dirname, 'results/egress.json');
-  writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  const tables = markdown(report);
+  console.log(`\n${tables}`);
+  if (values.save) {
+    const file = join(import.meta.dirname, 'results/egress.json');
+    writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+    fillIn(join(import.meta.dirname, '../docs/benchmarks.md'), 'egress', tables);
+  }
 } else {
   console.log(`Nothing to measure: batched sending is ${egress.state}.`);
 }
@@ -86,6 +93,43 @@ async function measureDatagrams(): Promise<string[][]> {
   }
 }
 
+interface Report extends ReturnType<typeof machine> {
+  readonly datagrams: readonly (readonly string[])[];
+  readonly server: Awaited<ReturnType<typeof measureServer>> | undefined;
+}
+
+function markdown({ at, cores, command, datagrams, server }: Report): string {
+  const [head = [], ...ways] = datagrams;
+  const lines = (rows: readonly (readonly string[])[]) =>
+    rows.map((cells) => `| ${cells.join(' | ')} |`);
+  const measured = `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores.`;
+  const parts = [
+    `${measured} A datagram by itself, processor time in µs, medians of ${rounds}:`,
+    [...lines([head, head.map((_, i) => (i === 0 ? '---' : '---:'))]), ...lines(ways)].join('\n'),
+  ];
+  if (server) {
+    const titles = ['viewers', 'pace', 'batched', 'µs a packet', 'of off', 'p50, ms', 'p99, ms'];
+    const rows = server.rows
+      .toSorted((a, b) => a.viewers - b.viewers || a.pace.localeCompare(b.pace))
+      .map((row) => [
+        `${row.viewers}`,
+        row.pace === 'bursty' ? 'a frame at once' : 'as a browser paces',
+        row.contender === 'off' ? 'off' : `window ${row.contender} µs`,
+        row.cpuPerPacketUs.toFixed(1),
+        row.ofOff.toFixed(2),
+        row.p50.toFixed(1),
+        row.p99.toFixed(1),
+      ]);
+    parts.push(
+      'The whole product, Node included; the ratio is the median of those within a round:',
+      [...lines([titles, titles.map((_, i) => (i < 3 ? '---' : '---:'))]), ...lines(rows)].join(
+        '\n',
+      ),
+    );
+  }
+  return parts.join('\n\n');
+}
+
 async function measureServer() {
   const congestion = values.congestion as Congestion;
   const contenders: Contender[] = [
@@ -115,20 +159,9 @@ async function measureServer() {
           contender === 'off' && pace === cell.pace && viewers === cell.viewers,
       );
       const ratios = cell.values.map((value, i) => value / (off?.values[i] ?? Number.NaN));
-      return [
-        `${cell.pace} ${cell.viewers}`,
-        contenders.find(({ id }) => id === cell.contender)?.title ?? '',
-        cell.cpuPerPacketUs.toFixed(1),
-        cell.timesFloor.toFixed(2),
-        medianOf(ratios).toFixed(2),
-        cell.p50.toFixed(1),
-        cell.p99.toFixed(1),
-        String(cell.lost),
-      ];
+      return { ...cell, ofOff: medianOf(ratios) };
     });
-    const head = ['', 'batched', 'µs/packet', 'of floor', 'of off', 'p50 ms', 'p99 ms', 'lost'];
-    console.log(tableOf([head, ...rows]));
-    return { cells, floors, faults };
+    return { rows, floors, faults, rounds };
   } finally {
     loadgen.close();
   }
