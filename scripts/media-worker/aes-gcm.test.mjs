@@ -50,6 +50,12 @@ describe.skipIf(!program).each(['128', '256'])('R153 AES-GCM of %s bits', (bits)
     expect(opened[2]?.slice('rtp '.length + 24).slice(0, 6)).toBe('0c0d0e');
   });
 
+  // The distribution's loads NSS for a session that is the only one, which takes 25 times as long.
+  test('makes a session without loading NSS for it', () => {
+    const each = (who) => Number(run([`${who}-sessions`, bits, '200']));
+    expect(each('ours')).toBeLessThan(each('theirs') / 2);
+  });
+
   test('refuses a packet of which any bit is another, and takes it as it was', () => {
     const [packet = ''] = seal('ours').split('\n').slice(2, 3);
     const hex = packet.slice('rtp '.length);

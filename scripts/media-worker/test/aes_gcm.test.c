@@ -1,6 +1,7 @@
 /*
  * aes_gcm.test ours|theirs <profile bits> <packets>: packets sealed under a fixed key, as hex.
  * aes_gcm.test open <profile bits>: those of the input opened by our cipher, or the error's number.
+ * aes_gcm.test ours-sessions|theirs-sessions <profile bits> <count>: µs of processor time for each made.
  * A packet that begins with "rtcp" is SRTCP.
  */
 #include "aes_gcm.h"
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { SIZE = 2048, HEADER = 12 };
 
@@ -70,10 +72,24 @@ static void open_all(int bits) {
   srtp_dealloc(session);
 }
 
+static double cpu_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
+}
+
+/* One after another, as viewers come and go. */
+static void make_sessions(int bits, int count) {
+  double started = cpu_us();
+  for (int i = 0; i < count; i++) srtp_dealloc(session_of(bits, ssrc_any_outbound));
+  printf("%.1f\n", (cpu_us() - started) / count);
+}
+
 int main(int count, char **words) {
   if (count < 3 || srtp_init() != srtp_err_status_ok) return 2;
-  if (strcmp(words[1], "theirs") != 0 && onecast_gcm_by_openssl() != srtp_err_status_ok) return 1;
+  if (strncmp(words[1], "theirs", 6) != 0 && onecast_gcm_by_openssl() != srtp_err_status_ok) return 1;
   if (strcmp(words[1], "open") == 0) open_all(atoi(words[2]));
+  else if (strstr(words[1], "-sessions")) make_sessions(atoi(words[2]), atoi(words[3]));
   else seal(atoi(words[2]), atoi(words[3]));
   return srtp_shutdown() == srtp_err_status_ok ? 0 : 6;
 }
