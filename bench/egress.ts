@@ -18,7 +18,7 @@ import type { Contender } from './peers/broadcaster.ts';
 import { type Congestion, onecast } from './peers/onecast.ts';
 import { medianOf, tableOf } from './support/figures.ts';
 import { fillIn } from './support/markers.ts';
-import { machine, whole } from './support/options.ts';
+import { machine, type Made, whole } from './support/options.ts';
 
 const { values } = parseArgs({
   allowNegative: true,
@@ -93,7 +93,7 @@ async function measureDatagrams(): Promise<string[][]> {
   }
 }
 
-interface Report extends ReturnType<typeof machine> {
+interface Report extends Made {
   readonly datagrams: readonly (readonly string[])[];
   readonly server: Awaited<ReturnType<typeof measureServer>> | undefined;
 }

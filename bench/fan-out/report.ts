@@ -2,19 +2,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fillIn } from '../support/markers.ts';
+import type { Made } from '../support/options.ts';
 import { plotOf } from '../support/plot.ts';
 import type { Ramp } from './ramp.ts';
 import { LATE_MS } from './ramp.ts';
 import type { Cell, Rounds } from './rounds.ts';
 import type { PaceName } from './stage.ts';
 import { TARGET_LEVEL, targetRows } from './targets.ts';
-
-/** When, where and by what a part was measured. */
-export interface Made {
-  readonly at: string;
-  readonly cores: number;
-  readonly command: string;
-}
 
 export interface FanOut {
   /** Of the contenders. */

@@ -1,16 +1,11 @@
 /** Tables and the picture of the bench's join part. */
 import { JOIN_STEPS, type JoinStep } from '../../backend/src/protocol/join-trace.ts';
 import { medianOf, spreadOf } from '../support/figures.ts';
+import type { Made } from '../support/options.ts';
 import { plotOf } from '../support/plot.ts';
 import type { Crowd } from './crowd.ts';
 import type { PageJoin, Way } from './pages.ts';
 import type { Rate } from './rate.ts';
-
-interface Made {
-  readonly at: string;
-  readonly cores: number;
-  readonly command: string;
-}
 
 export interface Report {
   pages?: Made & { readonly joins: readonly PageJoin[] };

@@ -18,8 +18,14 @@ export function levelsOf(text: string): number[] {
     .toSorted((a, b) => a - b);
 }
 
-/** When, where and by what a report was made. */
-export function machine(words: readonly string[]): { at: string; cores: number; command: string } {
+/** When, where and by what something was measured. */
+export interface Made {
+  readonly at: string;
+  readonly cores: number;
+  readonly command: string;
+}
+
+export function machine(words: readonly string[]): Made {
   return {
     at: new Date().toISOString(),
     cores: availableParallelism(),
