@@ -12,9 +12,7 @@ it('R60 the README and .env.example name every variable, and no other', () => {
   const [, configuration = ''] = read('README.md').split('## Configuration\n');
   const [table = ''] = configuration.split('\n## ');
   const named = [...table.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);
-  expect(named.toSorted()).toEqual([...VARIABLE_NAMES].toSorted());
+  expect(new Set(named)).toEqual(new Set(VARIABLE_NAMES));
   const example = [...read('.env.example').matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
-  expect(example.toSorted()).toEqual(
-    VARIABLE_NAMES.filter((name) => !OWN.includes(name)).toSorted(),
-  );
+  expect(new Set(example)).toEqual(new Set(VARIABLE_NAMES.filter((name) => !OWN.includes(name))));
 });
