@@ -21,11 +21,14 @@ export default defineConfig({
           // A busy machine takes its time over thousands of random cases.
           testTimeout: HANG_GUARD_MS,
           include: [
-            'backend/**/*.test.ts',
+            'protocol/**/*.test.ts',
             'config/**/*.test.ts',
+            'backend/**/*.test.ts',
+            'client/**/*.test.ts',
             'frontend/**/*.test.ts',
+            'native/**/*.test.{ts,mjs}',
             'scripts/**/*.test.mjs',
-            'tests/support/**/*.test.ts',
+            'tests/{docs,testkit}/**/*.test.ts',
           ],
         },
       },

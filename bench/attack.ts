@@ -9,14 +9,14 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { launchBrowser } from '../tests/e2e/support/browser.ts';
+import { launchBrowser } from '#testkit/browser.ts';
 import { floodResult, openFlooder, startFlood } from './attack/data-flood.ts';
 import { type InnocentFigures, InnocentRoom } from './attack/innocent-room.ts';
 import { type Row, save } from './attack/report.ts';
-import { medianOf, spreadOf, tableOf, tenth } from './support/figures.ts';
-import { ObservedServer } from './support/observed-server.ts';
-import { whole } from './support/options.ts';
-import { cpuSeconds } from './support/processes.ts';
+import { medianOf, spreadOf, tableOf, tenth } from './report/stats.ts';
+import { ObservedServer } from '#testkit/observed-server.ts';
+import { whole } from './report/options.ts';
+import { cpuSeconds } from '#testkit/processes.ts';
 
 const PER_SECOND = 1_000;
 

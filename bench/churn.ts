@@ -4,11 +4,11 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
-import fixture from '../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { PROTOCOL_VERSION } from '../backend/src/protocol/version.ts';
-import { slopeOf, tenth } from './support/figures.ts';
-import { type Counts, ObservedServer } from './support/observed-server.ts';
-import { openFiles, residentBytes } from './support/processes.ts';
+import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { slopeOf, tenth } from './report/stats.ts';
+import { type Counts, ObservedServer } from '#testkit/observed-server.ts';
+import { openFiles, residentBytes } from '#testkit/processes.ts';
 
 /** One look at the processes, after so many cycles. */
 export interface MemorySample {

@@ -9,9 +9,9 @@ import { parseArgs } from 'node:util';
 import { Stage, type Window } from './fan-out/stage.ts';
 import { Loadgen } from './loadgen/generator.ts';
 import { Field } from './peers/contenders.ts';
-import { medianOf } from './support/figures.ts';
-import { fillIn } from './support/markers.ts';
-import { levelsOf, machine, whole } from './support/options.ts';
+import { medianOf } from './report/stats.ts';
+import { fillIn } from './report/markers.ts';
+import { levelsOf, machine, whole } from './report/options.ts';
 
 const BYTES = 200;
 const PER_SECOND = 30;

@@ -9,16 +9,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { chooseEgress } from '../backend/src/media/egress.ts';
-import { readConfig } from '../config/env.ts';
-import { LIMITS } from '../config/limits.ts';
+import { chooseEgress } from '#backend/media/workers/egress.ts';
+import { readConfig } from '#config/env.ts';
+import { LIMITS } from '#config/limits.ts';
 import { measureRounds } from './fan-out/rounds.ts';
 import { Loadgen } from './loadgen/generator.ts';
 import type { Contender } from './peers/broadcaster.ts';
 import { type Congestion, onecast } from './peers/onecast.ts';
-import { medianOf, tableOf } from './support/figures.ts';
-import { fillIn } from './support/markers.ts';
-import { machine, type Made, whole } from './support/options.ts';
+import { medianOf, tableOf } from './report/stats.ts';
+import { fillIn } from './report/markers.ts';
+import { machine, type Made, whole } from './report/options.ts';
 
 const { values } = parseArgs({
   allowNegative: true,

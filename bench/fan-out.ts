@@ -6,14 +6,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { LIMITS } from '../config/limits.ts';
+import { LIMITS } from '#config/limits.ts';
 import { measureRounds, type Rounds } from './fan-out/rounds.ts';
 import { type Ramp, ramp } from './fan-out/ramp.ts';
 import { fanOutMarkdown, saveFanOut } from './fan-out/report.ts';
 import { PACES, type PaceName } from './fan-out/stage.ts';
 import { Loadgen } from './loadgen/generator.ts';
 import { contenderIds, Field, titlesOf } from './peers/contenders.ts';
-import { machine, whole } from './support/options.ts';
+import { machine, whole } from './report/options.ts';
 
 const ALL = 'onecast,onecast-unbatched,onecast-usual,janus,janus-installed,pion';
 

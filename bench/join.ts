@@ -12,8 +12,8 @@ import { measureCrowd } from './join/crowd.ts';
 import { measurePages } from './join/pages.ts';
 import { measureRate } from './join/rate.ts';
 import { markdown, plot, type Report, summary } from './join/report.ts';
-import { fillIn } from './support/markers.ts';
-import { machine, whole } from './support/options.ts';
+import { fillIn } from './report/markers.ts';
+import { machine, whole } from './report/options.ts';
 
 const RESULTS = join(import.meta.dirname, 'results/join.json');
 const DOCS = join(import.meta.dirname, '../docs');

@@ -5,13 +5,13 @@
  */
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import fixture from '../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { type AnswerOf, JOIN_PATH } from '../backend/src/protocol/signalling.ts';
-import { PROTOCOL_VERSION } from '../backend/src/protocol/version.ts';
+import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { type AnswerOf, JOIN_PATH } from '#protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { type Generator, Loadgen } from './loadgen/generator.ts';
-import { addressOf, Caller, post } from './support/caller.ts';
-import { type Spread, spreadOf, tenth } from './support/figures.ts';
-import { type Camera, type Measured, ROOM, Scene } from './support/scene.ts';
+import { addressOf, Caller, post } from '#testkit/caller.ts';
+import { type Spread, spreadOf, tenth } from './report/stats.ts';
+import { type Camera, type Measured, ROOM, Scene } from '#testkit/scene.ts';
 
 export type Way = 'ahead' | 'socket';
 

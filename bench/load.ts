@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type ChurnResult, churn } from './churn.ts';
 import { lightSwarm, type LightSwarmResult } from './light-swarm.ts';
-import { spreadOf, tableOf } from './support/figures.ts';
-import { plotOf } from './support/plot.ts';
-import type { Camera } from './support/scene.ts';
+import { spreadOf, tableOf } from './report/stats.ts';
+import { plotOf } from './report/plot.ts';
+import type { Camera } from '#testkit/scene.ts';
 import { type SwarmResult, swarm } from './swarm.ts';
 
 interface Row {

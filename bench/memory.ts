@@ -11,9 +11,9 @@ import { Stage } from './fan-out/stage.ts';
 import { Loadgen } from './loadgen/generator.ts';
 import type { Contender } from './peers/broadcaster.ts';
 import { contenderIds, Field, titlesOf } from './peers/contenders.ts';
-import { medianOf, slopeOf } from './support/figures.ts';
-import { fillIn } from './support/markers.ts';
-import { levelsOf, machine, whole } from './support/options.ts';
+import { medianOf, slopeOf } from './report/stats.ts';
+import { fillIn } from './report/markers.ts';
+import { levelsOf, machine, whole } from './report/options.ts';
 
 /** Buffers for retransmission fill within a second or two. */
 const SETTLE_MS = 2_500;

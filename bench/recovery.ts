@@ -8,11 +8,11 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { networkUnavailable } from '../tests/e2e/support/network.ts';
+import { networkUnavailable } from '#testkit/network.ts';
 import { markdown, type Report, type Row, writeReport } from './recovery/report.ts';
 import { SCENARIOS, type Scenario } from './recovery/scenarios.ts';
 import { localStage, networkStage, settled, type Stage } from './recovery/stages.ts';
-import { spreadOf, tenth } from './support/figures.ts';
+import { spreadOf, tenth } from './report/stats.ts';
 
 const { values: options } = parseArgs({
   options: { runs: { type: 'string', default: '20' }, only: { type: 'string' } },

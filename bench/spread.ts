@@ -10,9 +10,9 @@ import { parseArgs } from 'node:util';
 import { PACES, type PaceName, Stage, type Window } from './fan-out/stage.ts';
 import { Loadgen } from './loadgen/generator.ts';
 import { OnecastServer } from './peers/onecast.ts';
-import { medianOf } from './support/figures.ts';
-import { fillIn } from './support/markers.ts';
-import { levelsOf, machine, whole } from './support/options.ts';
+import { medianOf } from './report/stats.ts';
+import { fillIn } from './report/markers.ts';
+import { levelsOf, machine, whole } from './report/options.ts';
 
 interface Look extends Window {
   readonly workers: number;

@@ -4,9 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
-import { bundle } from './support/bundle.ts';
-import { type Spread, spreadOf } from './support/figures.ts';
-import { type Launched, type Measured, ROOM, Scene } from './support/scene.ts';
+import { bundle } from './report/bundle.ts';
+import { type Spread, spreadOf } from './report/stats.ts';
+import { type Launched, type Measured, ROOM, Scene } from '#testkit/scene.ts';
 import type { Swarm } from './swarm/viewers.ts';
 
 export interface SwarmOptions {

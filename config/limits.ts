@@ -135,7 +135,7 @@ export const LIMITS = {
   /** What a worker keeps of messages that have not arrived in full; the default is 5 MiB a page. */
   sctpReceiveWindowBytes: 256 * 1024,
 
-  // Overlay (what one message and a room's state may hold stands in backend/src/protocol)
+  // Overlay (what one message and a room's state may hold stands in protocol/)
   /** What programs send to one room: twice a camera's frames, and a page's own channel. */
   outsidePerS: 60,
   /** At once, so that a batch of two seconds fits. Larger batches are refused whole. */

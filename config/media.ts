@@ -1,7 +1,7 @@
 /** What the routers speak, and the options of workers, WebRtcServers and transports. */
 import { networkInterfaces } from 'node:os';
 import type { types } from 'mediasoup';
-import { OVERLAY_MAX_BYTES } from '../backend/src/protocol/overlay.ts';
+import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
 import type { Config } from './env.ts';
 import type { Limits } from './limits.ts';
 

@@ -8,8 +8,8 @@ export default defineConfig({
   // The backend decides which page an address stands for; Vite must not guess.
   appType: 'custom',
   server: {
-    // The pages import the protocol and nothing else of the backend.
-    fs: { allow: [here('.'), here('../backend/src/protocol'), here('../node_modules')] },
+    // What the pages import.
+    fs: { allow: ['.', '../client', '../protocol', '../node_modules'].map(here) },
   },
   build: {
     outDir: here('dist'),

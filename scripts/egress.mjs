@@ -1,4 +1,4 @@
-// The library for batched sending (backend/native/egress), built where there is a C compiler.
+// The library for batched sending (native/egress), built where there is a C compiler.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { hashOf } from './plan.mjs';
 import { say, step } from './progress.mjs';
 import { answers, quietly } from './shell.mjs';
 
-const SOURCES = inRoot('backend', 'native', 'egress');
+const SOURCES = inRoot('native', 'egress');
 
 /** Its path, or undefined where it cannot be built: the server does without and says so. */
 export async function ensureEgress() {

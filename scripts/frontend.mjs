@@ -13,7 +13,7 @@ const DIST = inRoot('frontend', 'dist');
 const STAMP = inRoot('frontend', 'dist', '.onecast-stamp');
 
 function sources() {
-  const paths = ['frontend', 'backend/src/protocol', 'package.json', 'package-lock.json'];
+  const paths = ['frontend', 'client', 'protocol', 'package.json', 'package-lock.json'];
   return hashOf(
     contentsOf(
       paths.map((path) => inRoot(path)),

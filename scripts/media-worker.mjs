@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { alone, CACHE, makeWhole } from './cache.mjs';
 import { Failure } from './failure.mjs';
 import { contentsOf, inRoot, isProgram, libc, readJson } from './host.mjs';
-import { buildWorker } from './media-worker/build.mjs';
-import { fetchPrebuilt } from './media-worker/prebuilt.mjs';
-import { starts, serves } from './media-worker/trial.mjs';
+import { buildWorker } from '../native/worker-build/build.mjs';
+import { fetchPrebuilt } from './prebuilt-worker.mjs';
+import { starts, serves } from '../native/worker-build/trial.mjs';
 import { hashOf, workerKey } from './plan.mjs';
 
 /** What a built worker depends on besides mediasoup's sources and the host. */
 const RECIPE = ['build.mjs', 'patches.mjs', 'pch', 'subprojects'].map((name) =>
-  inRoot('scripts', 'media-worker', name),
+  inRoot('native', 'worker-build', name),
 );
 
 /** The path of a worker that runs on this host. Needs node_modules and the runtime. */

@@ -66,7 +66,7 @@ const tasks = {
   /** A signed token for a room; see docs/operations.md. */
   async token(args) {
     const { node } = await prepare();
-    return inOurPlace(node, [...envFile(), 'backend/src/auth/make-token.ts', ...args], {
+    return inOurPlace(node, [...envFile(), 'backend/src/admission/make-token.ts', ...args], {
       cwd: ROOT,
     });
   },

@@ -1,8 +1,8 @@
 /** Signals and exit codes, nothing else. */
-import { ConfigError, readConfig } from '../../config/env.ts';
-import { LIMITS } from '../../config/limits.ts';
-import { machineAddresses } from '../../config/media.ts';
-import { unknownVariables } from '../../config/unknown-variables.ts';
+import { ConfigError, readConfig } from '#config/env.ts';
+import { LIMITS } from '#config/limits.ts';
+import { machineAddresses } from '#config/media.ts';
+import { unknownVariables } from '#config/unknown-variables.ts';
 import { type App, createApp } from './app.ts';
 import { createLog } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';

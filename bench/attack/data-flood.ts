@@ -1,7 +1,7 @@
 /** A publisher whose page has been taught to send 1,000 large messages a second on its data channel. */
 import type { Browser, Page } from 'playwright-core';
-import { openPage } from '../../tests/e2e/support/browser.ts';
-import { statusIs } from '../../tests/e2e/support/picture.ts';
+import { openPage } from '#testkit/browser.ts';
+import { statusIs } from '#testkit/shown-video.ts';
 
 export interface DataFloodResult {
   readonly messages: number;

@@ -1,11 +1,11 @@
 /** A room that has done nothing: a publisher, viewers in a browser, and pages that only ask and wait. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
-import { launchBrowser, openPage } from '../../tests/e2e/support/browser.ts';
-import { framesAdvance, statusIs } from '../../tests/e2e/support/picture.ts';
-import { record } from '../../tests/e2e/support/recorder.ts';
-import { join } from '../../tests/integration/support/roles.ts';
-import { SignalClient } from '../../tests/integration/support/signal-client.ts';
+import { launchBrowser, openPage } from '#testkit/browser.ts';
+import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
+import { record } from '#testkit/frame-recorder.ts';
+import { join } from '#testkit/roles.ts';
+import { SignalClient } from '#testkit/signal-client.ts';
 
 const ROOM = 'innocent';
 const VIEWERS = 3;

@@ -1,7 +1,7 @@
 /** How many viewers a server carries: more join until packets come late or not at all. */
 import type { Loadgen } from '../loadgen/generator.ts';
 import type { Contender } from '../peers/broadcaster.ts';
-import { medianOf } from '../support/figures.ts';
+import { medianOf } from '../report/stats.ts';
 import { type PaceName, Stage, type Window } from './stage.ts';
 
 export interface RampOptions {

@@ -1,9 +1,9 @@
 /** What fan-out writes: JSON, the tables of docs/benchmarks.md and the README, one plot. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fillIn } from '../support/markers.ts';
-import type { Made } from '../support/options.ts';
-import { plotOf } from '../support/plot.ts';
+import { fillIn } from '../report/markers.ts';
+import type { Made } from '../report/options.ts';
+import { plotOf } from '../report/plot.ts';
 import type { Ramp } from './ramp.ts';
 import { LATE_MS } from './ramp.ts';
 import type { Cell, Rounds } from './rounds.ts';

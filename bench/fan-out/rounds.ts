@@ -1,7 +1,7 @@
 /** The same levels for every server, round after round, in turn, with the floor of each round. */
 import type { Loadgen } from '../loadgen/generator.ts';
 import type { Contender } from '../peers/broadcaster.ts';
-import { medianOf } from '../support/figures.ts';
+import { medianOf } from '../report/stats.ts';
 import { PACES, type PaceName, Stage, type Window } from './stage.ts';
 
 export interface RoundsOptions {

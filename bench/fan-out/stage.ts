@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Generator, Loadgen, Pace, Stream } from '../loadgen/generator.ts';
 import { type Broadcaster, type Contender, PUBLISHER } from '../peers/broadcaster.ts';
-import { exactCpuSeconds, residentBytesOfAll } from '../support/processes.ts';
+import { exactCpuSeconds, residentBytesOfAll } from '#testkit/processes.ts';
 
 /** The server is alone on one core; all else is on the other. */
 export const SERVER_CORE = 0;

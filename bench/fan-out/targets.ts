@@ -1,5 +1,5 @@
 /** What forwarding may cost at most, as ratios within each round, and whether it does. */
-import { medianOf } from '../support/figures.ts';
+import { medianOf } from '../report/stats.ts';
 import type { Cell, Rounds } from './rounds.ts';
 import type { PaceName } from './stage.ts';
 

@@ -2,13 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, BrowserContext } from 'playwright-core';
 import * as v from 'valibot';
-import { LIMITS } from '../../config/limits.ts';
-import { type JoinTrace, JoinTraceSchema } from '../../backend/src/protocol/join-trace.ts';
-import { launchBrowser, openPage } from '../../tests/e2e/support/browser.ts';
-import { networkUnavailable, TestNetwork } from '../../tests/e2e/support/network.ts';
-import { statusIs } from '../../tests/e2e/support/picture.ts';
-import { TestServer } from '../../tests/e2e/support/server.ts';
-import { Line } from '../support/line.ts';
+import { LIMITS } from '#config/limits.ts';
+import { type JoinTrace, JoinTraceSchema } from '#protocol/join-trace.ts';
+import { launchBrowser, openPage } from '#testkit/browser.ts';
+import { networkUnavailable, TestNetwork } from '#testkit/network.ts';
+import { statusIs } from '#testkit/shown-video.ts';
+import { TestServer } from '#testkit/server-process.ts';
+import { Line } from '#testkit/emulated-link.ts';
 
 const ROOM = 'join';
 const TRACE_DEADLINE_MS = 30_000;

@@ -1,12 +1,12 @@
 /** How many joins one Node process gets through: some callers who join again and again. */
 import { Agent } from 'node:http';
-import fixture from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { JOIN_PATH } from '../../backend/src/protocol/signalling.ts';
-import { PROTOCOL_VERSION } from '../../backend/src/protocol/version.ts';
-import { addressOf, Caller, post } from '../support/caller.ts';
-import { type Spread, spreadOf } from '../support/figures.ts';
-import { exactCpuSeconds } from '../support/processes.ts';
-import { ROOM, Scene } from '../support/scene.ts';
+import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { JOIN_PATH } from '#protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { addressOf, Caller, post } from '#testkit/caller.ts';
+import { type Spread, spreadOf } from '../report/stats.ts';
+import { exactCpuSeconds } from '#testkit/processes.ts';
+import { ROOM, Scene } from '#testkit/scene.ts';
 import type { Way } from './pages.ts';
 
 /** At once; as many as keep the server busy. */

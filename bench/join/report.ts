@@ -1,8 +1,8 @@
 /** Tables and the picture of the bench's join part. */
-import { JOIN_STEPS, type JoinStep } from '../../backend/src/protocol/join-trace.ts';
-import { medianOf, spreadOf } from '../support/figures.ts';
-import type { Made } from '../support/options.ts';
-import { plotOf } from '../support/plot.ts';
+import { JOIN_STEPS, type JoinStep } from '#protocol/join-trace.ts';
+import { medianOf, spreadOf } from '../report/stats.ts';
+import type { Made } from '../report/options.ts';
+import { plotOf } from '../report/plot.ts';
 import type { Crowd } from './crowd.ts';
 import type { PageJoin, Way } from './pages.ts';
 import type { Rate } from './rate.ts';

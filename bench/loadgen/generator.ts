@@ -83,7 +83,7 @@ export interface Report {
 const ANSWER_DEADLINE_MS = 10_000;
 const SOURCES = import.meta.dirname;
 /** libsrtp's AES-GCM by OpenSSL, as in media workers that are built here. */
-const GCM = join(SOURCES, '../../scripts/media-worker/subprojects/libsrtp3/src');
+const GCM = join(SOURCES, '../../native/worker-build/subprojects/libsrtp3/src');
 /** What compiles a program or a library with it. */
 export const GCM_FLAGS = ['-O2', `-I${GCM}`, join(GCM, 'aes_gcm.c')] as const;
 export const GCM_LIBRARIES = ['-lsrtp2', '-lcrypto'] as const;

@@ -13,8 +13,8 @@ import {
   pinned,
   type Stream,
 } from '../loadgen/generator.ts';
-import { freePorts } from '../../tests/support/ports.ts';
-import { kill } from '../support/processes.ts';
+import { freePorts } from '#testkit/ports.ts';
+import { kill } from '#testkit/processes.ts';
 import {
   type Broadcaster,
   type Contender,

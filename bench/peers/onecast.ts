@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import fixture from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import type { AnswerOf } from '../../backend/src/protocol/signalling.ts';
-import { PROTOCOL_VERSION } from '../../backend/src/protocol/version.ts';
+import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import type { AnswerOf } from '#protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { type Feedback, type Generator, pinned, type Stream } from '../loadgen/generator.ts';
-import { Caller } from '../support/caller.ts';
-import { freePorts } from '../../tests/support/ports.ts';
+import { Caller } from '#testkit/caller.ts';
+import { freePorts } from '#testkit/ports.ts';
 import {
   type Broadcaster,
   type Contender,

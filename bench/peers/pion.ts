@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
-import { freePorts } from '../../tests/support/ports.ts';
-import { kill } from '../support/processes.ts';
+import { freePorts } from '#testkit/ports.ts';
+import { kill } from '#testkit/processes.ts';
 import {
   type Broadcaster,
   type Contender,

@@ -1,5 +1,5 @@
 /** Addresses that servers with full ICE and the generator's legs meet on. */
-import { machineAddresses } from '../../config/media.ts';
+import { machineAddresses } from '#config/media.ts';
 
 /**
  * Janus takes no loopback address. What this machine sends to one of its own goes over loopback all

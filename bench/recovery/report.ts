@@ -1,7 +1,7 @@
 /** What the bench writes: JSON, a Markdown table (also in the README) and one plot. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Spread } from '../support/figures.ts';
+import type { Spread } from '../report/stats.ts';
 
 export interface Row extends Spread {
   readonly id: string;

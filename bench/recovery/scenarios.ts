@@ -1,15 +1,15 @@
 /** The matrix of faults: how each is caused, what is measured, and what must hold. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
-import { statusIs } from '../../tests/e2e/support/picture.ts';
+import { statusIs } from '#testkit/shown-video.ts';
 import {
   captureAt,
   firstFrameAfter,
   longestGap,
   statusSince,
-} from '../../tests/e2e/support/recorder.ts';
-import { TabbedBrowser } from '../../tests/e2e/support/tabs.ts';
-import type { Host } from '../../tests/e2e/support/network.ts';
+} from '#testkit/frame-recorder.ts';
+import { TabbedBrowser } from '#testkit/tabbed-browser.ts';
+import type { Host } from '#testkit/network.ts';
 import type { Stage } from './stages.ts';
 
 export interface Scenario {

@@ -1,10 +1,10 @@
 /** Where a fault is caused: a real server, a real publisher and a real viewer, on one host or three. */
 import type { Browser, BrowserContext, Page, WebSocket } from 'playwright-core';
-import { launchBrowser, openPage } from '../../tests/e2e/support/browser.ts';
-import { type Host, TestNetwork } from '../../tests/e2e/support/network.ts';
-import { framesAdvance, statusIs } from '../../tests/e2e/support/picture.ts';
-import { record } from '../../tests/e2e/support/recorder.ts';
-import { TestServer } from '../../tests/e2e/support/server.ts';
+import { launchBrowser, openPage } from '#testkit/browser.ts';
+import { type Host, TestNetwork } from '#testkit/network.ts';
+import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
+import { record } from '#testkit/frame-recorder.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 const ROOM = 'recovery';
 

@@ -7,10 +7,10 @@ import { type RoomId, RoomIdSchema } from '#protocol/ids.ts';
 import { type PageConfig, PageConfigSchema } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import * as v from 'valibot';
-import { SignalClient } from '../../frontend/src/connection/signal-client.ts';
-import { loadDevice } from '../../frontend/src/media/device.ts';
-import { flowSampleOf } from '../../frontend/src/media/flow.ts';
-import { Receiver } from '../../frontend/src/media/receive.ts';
+import { SignalClient } from '#client/connection/signal-client.ts';
+import { loadDevice } from '#client/media/device.ts';
+import { flowSampleOf } from '#client/media/flow.ts';
+import { Receiver } from '#client/media/receive.ts';
 import type { SwarmOrder, ViewerSteps } from '../swarm.ts';
 
 /** Reading the figures of 200 peer connections is work too. */

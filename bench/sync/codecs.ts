@@ -3,10 +3,10 @@
  * and reads the number on each picture that comes out, once with a viewer that takes the tag off and
  * once with one that can't.
  */
-import { appendTag } from '../../frontend/src/frames/tag.ts';
-import { barcodeCameraFile } from '../../tests/e2e/support/barcode-camera.ts';
-import { TestNetwork } from '../../tests/e2e/support/network.ts';
-import { barcodeScript } from '../../tests/support/barcode.ts';
+import { appendTag } from '#client/frame-sync/tag.ts';
+import { barcodeCameraFile } from '#testkit/barcode-camera.ts';
+import { TestNetwork } from '#testkit/network.ts';
+import { barcodeScript } from '#testkit/barcode.ts';
 import { type BenchPage, type BrowserName, launch } from './pages.ts';
 
 export const CODECS = ['VP8', 'VP9', 'H264', 'AV1'] as const;

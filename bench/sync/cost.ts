@@ -1,7 +1,7 @@
 /** What the transforms cost: processor time of a publisher's and a viewer's browser, with and without. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { spreadOf } from '../support/figures.ts';
-import { cpuSeconds } from '../support/processes.ts';
+import { spreadOf } from '../report/stats.ts';
+import { cpuSeconds } from '#testkit/processes.ts';
 import { openStage } from './stage.ts';
 
 export interface CostRow {

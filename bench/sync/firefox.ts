@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, connect } from 'puppeteer-core';
-import type { Host } from '../../tests/e2e/support/network.ts';
+import type { Host } from '#testkit/network.ts';
 
 const PREFERENCES: Readonly<Record<string, boolean | number | string>> = {
   'media.navigator.streams.fake': true,

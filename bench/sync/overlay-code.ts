@@ -3,7 +3,7 @@
  * nine places in the picture's lower right, a stroke in the first one always and in each other where
  * its bit is set. What a page says it has drawn is then nobody's word.
  */
-import type { Shape } from '../../backend/src/protocol/overlay.ts';
+import type { Shape } from '#protocol/overlay.ts';
 
 const PLACES = { count: 9, left: 0.55, step: 0.045, top: 0.6, bottom: 0.9 } as const;
 

@@ -1,9 +1,9 @@
 /** What the bench asks of a page, whichever browser shows it. */
 import type { Page as ChromiumPage } from 'playwright-core';
 import type { Page as FirefoxPage } from 'puppeteer-core';
-import { launchBrowser } from '../../tests/e2e/support/browser.ts';
-import type { Host } from '../../tests/e2e/support/network.ts';
-import { childrenOf } from '../support/processes.ts';
+import { launchBrowser } from '#testkit/browser.ts';
+import type { Host } from '#testkit/network.ts';
+import { childrenOf } from '#testkit/processes.ts';
 import { launchFirefox } from './firefox.ts';
 
 export type BrowserName = 'chromium' | 'firefox';

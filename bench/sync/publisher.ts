@@ -1,6 +1,6 @@
 /** Runs in the publisher's page, before its own scripts. */
-import { type CameraSize, canvasCameraScript } from '../../tests/e2e/support/barcode-camera.ts';
-import { barcodeScript } from '../../tests/support/barcode.ts';
+import { type CameraSize, canvasCameraScript } from '#testkit/barcode-camera.ts';
+import { barcodeScript } from '#testkit/barcode.ts';
 import { overlayCodeScript } from './overlay-code.ts';
 import type { BrowserName } from './pages.ts';
 

@@ -1,8 +1,8 @@
 /** What the bench writes: JSON, tables in the README and in docs/benchmarks.md, and the histograms. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fillIn } from '../support/markers.ts';
-import { TAGGABLE_CODECS } from '../../frontend/src/frames/tag.ts';
+import { fillIn } from '../report/markers.ts';
+import { TAGGABLE_CODECS } from '#client/frame-sync/tag.ts';
 import type { CodecRow } from './codecs.ts';
 import type { CostRow } from './cost.ts';
 import type { SyncFigures } from './figures.ts';

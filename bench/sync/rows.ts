@@ -1,5 +1,5 @@
 /** What can be measured: who publishes, who views, over which line, in which layers, matched how. */
-import type { LineQuality } from '../support/line.ts';
+import type { LineQuality } from '#testkit/emulated-link.ts';
 import type { BrowserName } from './pages.ts';
 import type { Layers } from './stage.ts';
 

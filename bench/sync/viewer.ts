@@ -9,9 +9,9 @@
  * such time; there a second one is taken after the overlay was drawn, and frames during which the
  * picture went on are counted.
  */
-import type { MatchMethod, Shape } from '../../backend/src/protocol/overlay.ts';
+import type { MatchMethod, Shape } from '#protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/join/frame-debug.ts';
-import { barcodeScript } from '../../tests/support/barcode.ts';
+import { barcodeScript } from '#testkit/barcode.ts';
 import { overlayCodeScript } from './overlay-code.ts';
 
 export interface SeenFrame

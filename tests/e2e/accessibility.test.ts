@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from './support/browser.ts';
-import { statusIs } from './support/picture.ts';
-import { TestServer } from './support/server.ts';
+import { launchBrowser, openPage } from '#testkit/browser.ts';
+import { statusIs } from '#testkit/shown-video.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 

@@ -1,15 +1,15 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage, type Watched } from './support/browser.ts';
+import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
 import {
   expectedColour,
   framesAdvance,
   quarterColours,
   squareAndBox,
   statusIs,
-} from './support/picture.ts';
-import { record, statusSince } from './support/recorder.ts';
-import { TestServer } from './support/server.ts';
+} from '#testkit/shown-video.ts';
+import { record, statusSince } from '#testkit/frame-recorder.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 const ROOM = 'broadcast-test';
 const WIDE = { width: 1280, height: 720 };

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Browser, Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from './support/browser.ts';
-import { freePorts } from '../support/ports.ts';
-import { TestServer } from './support/server.ts';
-import { statusIs } from './support/picture.ts';
+import { launchBrowser, openPage } from '#testkit/browser.ts';
+import { freePorts } from '#testkit/ports.ts';
+import { TestServer } from '#testkit/server-process.ts';
+import { statusIs } from '#testkit/shown-video.ts';
 
 /** Somebody else's site: a page of another origin that shows the room in a frame. */
 async function site(port: number, content: (query: URLSearchParams) => string): Promise<Server> {

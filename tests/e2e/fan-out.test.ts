@@ -1,15 +1,15 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TestServer } from '../integration/support/server.ts';
-import { launchBrowser, openPage, type Watched } from './support/browser.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
 import {
   expectedColour,
   framesAdvance,
   quarterColours,
   squareAndBox,
   statusIs,
-} from './support/picture.ts';
-import { firstFrameAfter, record, statusSince } from './support/recorder.ts';
+} from '#testkit/shown-video.ts';
+import { firstFrameAfter, record, statusSince } from '#testkit/frame-recorder.ts';
 
 const ROOM = 'fan-out-test';
 /** A page's silence counts here, for this publisher does send. */

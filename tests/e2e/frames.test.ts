@@ -1,13 +1,13 @@
 /** The truth is read from the picture itself: each frame carries its number as a barcode. */
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { MatchMethod } from '../../backend/src/protocol/overlay.ts';
+import type { MatchMethod } from '#protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/join/frame-debug.ts';
-import { barcodeDistance, barcodeScript } from '../support/barcode.ts';
-import { barcodeCameraFile } from './support/barcode-camera.ts';
-import { launchBrowser, openPage, type Watched } from './support/browser.ts';
-import { statusIs } from './support/picture.ts';
-import { TestServer } from './support/server.ts';
+import { barcodeDistance, barcodeScript } from '#testkit/barcode.ts';
+import { barcodeCameraFile } from '#testkit/barcode-camera.ts';
+import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
+import { statusIs } from '#testkit/shown-video.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 const ROOM = 'frames-test';
 

@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from './support/browser.ts';
-import { framesAdvance, statusIs } from './support/picture.ts';
-import { TestServer } from './support/server.ts';
+import { launchBrowser, openPage } from '#testkit/browser.ts';
+import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 describe('joining', () => {
   let server: TestServer;

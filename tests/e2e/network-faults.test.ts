@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage, type Watched } from './support/browser.ts';
-import { type Host, networkUnavailable, TestNetwork } from './support/network.ts';
-import { framesAdvance, statusIs } from './support/picture.ts';
+import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
+import { type Host, networkUnavailable, TestNetwork } from '#testkit/network.ts';
+import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
 import {
   estimationNamed,
   firstFrameAfter,
@@ -11,8 +11,8 @@ import {
   record,
   shownStream,
   statusSince,
-} from './support/recorder.ts';
-import { TestServer } from './support/server.ts';
+} from '#testkit/frame-recorder.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 const unavailable = networkUnavailable();
 if (unavailable) console.warn(`SKIPPED: the network faults. ${unavailable}`);

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { StateEntry } from '../../backend/src/protocol/overlay-state.ts';
-import { launchBrowser, openPage, type Watched } from './support/browser.ts';
-import { type Host, networkUnavailable, TestNetwork } from './support/network.ts';
-import { framesAdvance, statusIs } from './support/picture.ts';
-import { TestServer } from './support/server.ts';
+import type { StateEntry } from '#protocol/overlay-state.ts';
+import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
+import { type Host, networkUnavailable, TestNetwork } from '#testkit/network.ts';
+import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 const BOXES = join(import.meta.dirname, '../../docs/examples/boxes.py');
 const python = spawnSync('python3', ['--version']).status === 0;

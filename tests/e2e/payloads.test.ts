@@ -2,9 +2,9 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import payloads from '../corpus/payloads.json' with { type: 'json' };
-import { launchBrowser, openPage, type Watched } from './support/browser.ts';
-import { framesAdvance, statusIs } from './support/picture.ts';
-import { TestServer } from './support/server.ts';
+import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
+import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 /** What a page has noticed; `channel` is the publisher's own way to its viewers. */
 interface Trap {

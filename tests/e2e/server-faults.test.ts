@@ -1,10 +1,10 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage, type Watched } from './support/browser.ts';
-import { framesAdvance, statusIs } from './support/picture.ts';
-import { firstFrameAfter, peersMade, record, statusSince } from './support/recorder.ts';
-import { TestServer } from './support/server.ts';
-import { TabbedBrowser } from './support/tabs.ts';
+import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
+import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
+import { firstFrameAfter, peersMade, record, statusSince } from '#testkit/frame-recorder.ts';
+import { TestServer } from '#testkit/server-process.ts';
+import { TabbedBrowser } from '#testkit/tabbed-browser.ts';
 
 const ROOM = 'server-faults';
 

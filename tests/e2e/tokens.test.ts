@@ -2,11 +2,11 @@ import { createSecretKey } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as v from 'valibot';
-import { type Claims, signToken } from '../../backend/src/auth/tokens.ts';
-import { RoomIdSchema } from '../../backend/src/protocol/ids.ts';
-import { launchBrowser, openPage, type Watched } from './support/browser.ts';
-import { framesAdvance, statusIs } from './support/picture.ts';
-import { TestServer } from './support/server.ts';
+import { type Claims, signToken } from '#backend/admission/tokens.ts';
+import { RoomIdSchema } from '#protocol/ids.ts';
+import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
+import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
+import { TestServer } from '#testkit/server-process.ts';
 
 const AUTH_SECRET = 'only for these tests, and long enough to sign with';
 const key = createSecretKey(Buffer.from(AUTH_SECRET));

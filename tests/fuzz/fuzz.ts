@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import * as v from 'valibot';
-import { InnocentPicture } from '../integration/support/innocent.ts';
-import { TestServer } from '../integration/support/server.ts';
+import { InnocentPicture } from '#testkit/innocent.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
 import { ACTORS, type Command, OPS, PICKS, ROOMS, World } from './world.ts';
 
 const FAILURES = join(import.meta.dirname, '../corpus/failures');

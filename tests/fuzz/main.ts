@@ -5,7 +5,7 @@
  */
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { growthPerRound, heapHeld, residentBytes } from '../integration/support/memory.ts';
+import { growthPerRound, heapHeld, residentBytes } from '#testkit/memory.ts';
 import { Fuzz, keep, seedOf } from './fuzz.ts';
 
 const SCRIPTS_PER_BLOCK = 100;

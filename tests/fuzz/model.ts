@@ -2,7 +2,7 @@
  * What the server should be like after every command: small, and written from the rules rather than
  * from the server's code.
  */
-import type { ErrorCode } from '../../backend/src/protocol/errors.ts';
+import type { ErrorCode } from '#protocol/errors.ts';
 
 export type Kind = 'audio' | 'video';
 

@@ -1,20 +1,20 @@
 /** Carries out a script of commands on a real server, and on the model beside it. */
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import type { ErrorCode } from '../../backend/src/protocol/errors.ts';
-import { ResultSchema } from '../../backend/src/protocol/result.ts';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import type { ErrorCode } from '#protocol/errors.ts';
+import { ResultSchema } from '#protocol/result.ts';
 import {
   ANSWERS,
   type AnswerOf,
   REQUESTS,
   type RequestName,
-} from '../../backend/src/protocol/signalling.ts';
-import { PROTOCOL_VERSION } from '../../backend/src/protocol/version.ts';
-import { casesOf } from '../integration/support/poison.ts';
-import type { TestServer } from '../integration/support/server.ts';
-import { SignalClient } from '../integration/support/signal-client.ts';
-import { Stage } from '../integration/support/stage.ts';
+} from '#protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { casesOf } from '#testkit/poison.ts';
+import type { TestServer } from '#testkit/in-process-server.ts';
+import { SignalClient } from '#testkit/signal-client.ts';
+import { Stage } from '#testkit/stage.ts';
 import {
   claimed,
   claimRefused,

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestServer } from './support/server.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
 
 let server: TestServer;
 let page: string;

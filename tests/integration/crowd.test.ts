@@ -1,11 +1,11 @@
 import type { types } from 'mediasoup';
 import { expect, it } from 'vitest';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { ResultSchema } from '../../backend/src/protocol/result.ts';
-import { JOIN_PATH } from '../../backend/src/protocol/signalling.ts';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { ResultSchema } from '#protocol/result.ts';
+import { JOIN_PATH } from '#protocol/signalling.ts';
 import * as v from 'valibot';
-import { broadcast, PROTOCOL } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
+import { broadcast, PROTOCOL } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
 
 const VIEWERS = 200;
 

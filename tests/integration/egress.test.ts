@@ -2,12 +2,12 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { types } from 'mediasoup';
-import { chooseEgress } from '../../backend/src/media/egress.ts';
-import { readConfig } from '../../config/env.ts';
-import { LIMITS } from '../../config/limits.ts';
-import { ROUTER_CODECS } from '../../config/media.ts';
-import { TestServer } from './support/server.ts';
-import { until } from './support/until.ts';
+import { chooseEgress } from '#backend/media/workers/egress.ts';
+import { readConfig } from '#config/env.ts';
+import { LIMITS } from '#config/limits.ts';
+import { ROUTER_CODECS } from '#config/media.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { until } from '#testkit/until.ts';
 
 const AUTO = { MEDIA_EGRESS_BATCHING: 'auto' } as const;
 const chosen = await chooseEgress(readConfig({ ...process.env, ...AUTO }), LIMITS);

@@ -1,7 +1,7 @@
 import { observer, type types } from 'mediasoup';
 import { describe, expect, it } from 'vitest';
-import { broadcast, claim, join, produceAudio, produceVideo } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
+import { broadcast, claim, join, produceAudio, produceVideo } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
 
 const ROOM = 'estimation';
 const EXTENSION = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { broadcast, join, produceAudio, produceVideo } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import type { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+import { broadcast, join, produceAudio, produceVideo } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import type { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 /** Every worker counts as busy, so that viewers spread from the second one on. */
 const SPREAD = { workerBusyShare: 0, spreadGainShare: 0, emptyRouterMs: 200 } as const;

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TestServer } from './support/server.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
 
 interface Answer {
   readonly status: number;

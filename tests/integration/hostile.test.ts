@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import {
   broadcast,
   claim,
@@ -8,10 +8,10 @@ import {
   PROTOCOL,
   produceVideo,
   resume,
-} from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+} from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 let server: TestServer;
 let rooms = 0;

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { OnecastError } from '../../backend/src/protocol/errors.ts';
-import type { SessionGrant } from '../../backend/src/protocol/signalling.ts';
-import { newSecret } from '../../backend/src/secrets.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import type { SessionGrant } from '#protocol/signalling.ts';
+import { newSecret } from '#backend/admission/secrets.ts';
 import {
   broadcast,
   claim,
@@ -11,10 +11,10 @@ import {
   produceOverlay,
   produceVideo,
   resume,
-} from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import type { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+} from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import type { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 let server: TestServer;
 let rooms = 0;

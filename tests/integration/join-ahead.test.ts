@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { ANSWERS, type AnswerOf, JOIN_PATH } from '../../backend/src/protocol/signalling.ts';
-import { ResultSchema } from '../../backend/src/protocol/result.ts';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { ANSWERS, type AnswerOf, JOIN_PATH } from '#protocol/signalling.ts';
+import { ResultSchema } from '#protocol/result.ts';
 import * as v from 'valibot';
-import { broadcast, join, PROTOCOL } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { until } from './support/until.ts';
+import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { until } from '#testkit/until.ts';
 
 let server: TestServer;
 let rooms = 0;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { broadcast, join } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
+import { broadcast, join } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
 
 const TRACE = {
   way: 'ahead',

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { broadcast, connectTransport, join } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { until } from './support/until.ts';
+import { broadcast, connectTransport, join } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { until } from '#testkit/until.ts';
 
 const CYCLES = 1_000;
 const AT_A_TIME = 20;

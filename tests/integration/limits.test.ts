@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, test } from 'vitest';
-import { LIMITS } from '../../config/limits.ts';
-import { broadcast, join, PROTOCOL } from './support/roles.ts';
-import { rawHttp } from './support/raw-http.ts';
-import { OPCODE, RawSocket } from './support/raw-socket.ts';
-import { TestServer } from './support/server.ts';
-import { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+import { LIMITS } from '#config/limits.ts';
+import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
+import { rawHttp } from '#testkit/raw-http.ts';
+import { OPCODE, RawSocket } from '#testkit/raw-socket.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 const { messageBurst, messagesPerS, violationsMax, packetBurst, packetsPerS } = LIMITS;
 /** The real ones, where a test server has others. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { broadcast, join, PROTOCOL, resume } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { SignalClient } from './support/signal-client.ts';
+import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { SignalClient } from '#testkit/signal-client.ts';
 
 const SECRET = 'hunter2-hunter2-hunter2-hunter2-hunter2-xyz';
 const HOSTILE = [

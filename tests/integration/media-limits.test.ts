@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { LIMITS } from '../../config/limits.ts';
-import { broadcast, join } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { until } from './support/until.ts';
+import { LIMITS } from '#config/limits.ts';
+import { broadcast, join } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { until } from '#testkit/until.ts';
 
 describe('R87 transports', () => {
   it('2,000 attempts of one session leave two: the one it has and the one before', async () => {

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Metrics } from '../../backend/src/observability/metrics.ts';
-import { broadcast, join, PROTOCOL, resume } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+import { Metrics } from '#backend/observability/metrics.ts';
+import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 describe('R80 metrics', () => {
   it('are on a port of their own and not where the pages are', async () => {

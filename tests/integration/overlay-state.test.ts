@@ -3,13 +3,13 @@ import type {
   KeyedMessage,
   StateChange,
   StateSnapshot,
-} from '../../backend/src/protocol/overlay-state.ts';
-import { STATE_MAX_KEYS } from '../../backend/src/protocol/overlay-state.ts';
-import { hearRelay } from './support/relays.ts';
-import { broadcast, claim, join, produceVideo, resume } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import type { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+} from '#protocol/overlay-state.ts';
+import { STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
+import { hearRelay } from '#testkit/server-channels.ts';
+import { broadcast, claim, join, produceVideo, resume } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import type { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 let server: TestServer;
 let rooms = 0;

@@ -1,15 +1,15 @@
 /** Every field of every request filled with what no page would send, over a real socket, against a real worker. */
 import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { ResultSchema } from '../../backend/src/protocol/result.ts';
-import { JOIN_PATH, REQUESTS, type RequestName } from '../../backend/src/protocol/signalling.ts';
-import { InnocentPicture } from './support/innocent.ts';
-import { growthPerRound, heapHeld, residentBytes } from './support/memory.ts';
-import { type Case, casesOf } from './support/poison.ts';
-import { broadcast, join } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { Stage } from './support/stage.ts';
-import { until } from './support/until.ts';
+import { ResultSchema } from '#protocol/result.ts';
+import { JOIN_PATH, REQUESTS, type RequestName } from '#protocol/signalling.ts';
+import { InnocentPicture } from '#testkit/innocent.ts';
+import { growthPerRound, heapHeld, residentBytes } from '#testkit/memory.ts';
+import { type Case, casesOf } from '#testkit/poison.ts';
+import { broadcast, join } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { Stage } from '#testkit/stage.ts';
+import { until } from '#testkit/until.ts';
 
 const NAMES = Object.keys(REQUESTS) as RequestName[];
 /** Carried out once on a stage; a second time it would be refused for that. */

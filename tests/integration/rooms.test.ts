@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OnecastError } from '../../backend/src/protocol/errors.ts';
-import { newSecret } from '../../backend/src/secrets.ts';
-import { broadcast, claim, join, PROTOCOL, produceAudio, produceVideo } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import type { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import { newSecret } from '#backend/admission/secrets.ts';
+import { broadcast, claim, join, PROTOCOL, produceAudio, produceVideo } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import type { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 let server: TestServer;
 let rooms = 0;

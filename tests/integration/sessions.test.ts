@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { newSecret } from '../../backend/src/secrets.ts';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { newSecret } from '#backend/admission/secrets.ts';
 import {
   broadcast,
   claim,
@@ -10,9 +10,9 @@ import {
   produceOverlay,
   produceVideo,
   resume,
-} from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { until } from './support/until.ts';
+} from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { until } from '#testkit/until.ts';
 
 let server: TestServer;
 let rooms = 0;

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join as joinPath } from 'node:path';
 import { expect, it } from 'vitest';
-import { broadcast, join, PROTOCOL } from './support/roles.ts';
-import { freePorts } from '../support/ports.ts';
-import { environment, TestServer } from './support/server.ts';
-import { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
+import { freePorts } from '#testkit/ports.ts';
+import { environment, TestServer } from '#testkit/in-process-server.ts';
+import { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 const MAIN = joinPath(import.meta.dirname, '../../backend/src/main.ts');
 

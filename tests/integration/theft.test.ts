@@ -1,11 +1,11 @@
 /** Taking over what is somebody else's: a session, a room, a role. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { newSecret, newSessionId } from '../../backend/src/secrets.ts';
-import { RawSocket } from './support/raw-socket.ts';
-import { broadcast, join, PROTOCOL, resume } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { until } from './support/until.ts';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { newSecret, newSessionId } from '#backend/admission/secrets.ts';
+import { RawSocket } from '#testkit/raw-socket.ts';
+import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { until } from '#testkit/until.ts';
 
 const RACERS = 100;
 

@@ -1,12 +1,12 @@
 import { createSecretKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as v from 'valibot';
-import { type Claims, signToken } from '../../backend/src/auth/tokens.ts';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { RoomIdSchema, SecretSchema } from '../../backend/src/protocol/ids.ts';
-import { PROTOCOL, produceOverlay, produceVideo, resume } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import type { SignalClient } from './support/signal-client.ts';
+import { type Claims, signToken } from '#backend/admission/tokens.ts';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { RoomIdSchema, SecretSchema } from '#protocol/ids.ts';
+import { PROTOCOL, produceOverlay, produceVideo, resume } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import type { SignalClient } from '#testkit/signal-client.ts';
 
 const AUTH_SECRET = 'only for these tests, and long enough to sign with';
 const key = createSecretKey(Buffer.from(AUTH_SECRET));

@@ -1,12 +1,12 @@
 /** Below the protocol: frames, Engine.IO and Socket.IO packets that no client library makes. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { InnocentPicture } from './support/innocent.ts';
-import { growthPerRound, heapHeld } from './support/memory.ts';
-import { OPCODE, RawSocket } from './support/raw-socket.ts';
-import { join, PROTOCOL } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import type { SignalClient } from './support/signal-client.ts';
-import { until } from './support/until.ts';
+import { InnocentPicture } from '#testkit/innocent.ts';
+import { growthPerRound, heapHeld } from '#testkit/memory.ts';
+import { OPCODE, RawSocket } from '#testkit/raw-socket.ts';
+import { join, PROTOCOL } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import type { SignalClient } from '#testkit/signal-client.ts';
+import { until } from '#testkit/until.ts';
 
 const placeholder = '{"_placeholder":true,"num":0}';
 const JOIN = JSON.stringify({ requestId: 'a', ...PROTOCOL, room: 'wire', rtpCapabilities: {} });

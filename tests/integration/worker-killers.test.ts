@@ -6,10 +6,10 @@
 import { once } from 'node:events';
 import { createWorker, type types } from 'mediasoup';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { ROUTER_CODECS } from '../../config/media.ts';
-import { broadcast, claim, join, produceVideo } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { ROUTER_CODECS } from '#config/media.ts';
+import { broadcast, claim, join, produceVideo } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
 
 /** Throws where a number is made of it. */
 const disguised = { valueOf: 1, toString: 1 };

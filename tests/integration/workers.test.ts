@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { MediaWorker } from '../../backend/src/media/worker-pool.ts';
-import chromium from '../../backend/src/protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { LIMITS } from '../../config/limits.ts';
-import { broadcast, join, PROTOCOL, produceVideo } from './support/roles.ts';
-import { TestServer } from './support/server.ts';
-import { until } from './support/until.ts';
+import type { MediaWorker } from '#backend/media/workers/pool.ts';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { LIMITS } from '#config/limits.ts';
+import { broadcast, join, PROTOCOL, produceVideo } from '#testkit/roles.ts';
+import { TestServer } from '#testkit/in-process-server.ts';
+import { until } from '#testkit/until.ts';
 
 /** Two rooms, each with a publisher and a viewer, each on a worker of its own. */
 async function twoRooms(server: TestServer) {

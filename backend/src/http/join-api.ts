@@ -6,15 +6,15 @@
 import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import * as v from 'valibot';
-import type { Config } from '../../../config/env.ts';
-import type { Limits } from '../../../config/limits.ts';
+import type { Config } from '#config/env.ts';
+import type { Limits } from '#config/limits.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { OnecastError } from '../protocol/errors.ts';
-import { JOIN_PATH, REQUESTS } from '../protocol/signalling.ts';
-import type { AddressLimits } from '../signalling/address-limits.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import { JOIN_PATH, REQUESTS } from '#protocol/signalling.ts';
+import type { AddressLimits } from '../admission/address-limits.ts';
 import { Answerer } from '../signalling/answerer.ts';
-import type { Entrances, Entrant } from '../signalling/entrances.ts';
+import type { Entrances, Entrant } from '../rooms/room-admission.ts';
 import { originAllowed } from '../signalling/gateway.ts';
 
 export interface JoinApiParts {

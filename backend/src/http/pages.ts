@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import { join } from 'node:path';
 import express, { type RequestHandler, Router } from 'express';
-import { isRoomId } from '../protocol/ids.ts';
-import type { PageConfig } from '../protocol/signalling.ts';
+import { isRoomId } from '#protocol/ids.ts';
+import type { PageConfig } from '#protocol/signalling.ts';
 import { compressedAssets, describeCompressed } from './compressed.ts';
-import { pageHeaders, type SecurityOptions } from './security.ts';
+import { pageHeaders, type SecurityOptions } from './security-headers.ts';
 
 const PLACEHOLDER = '<!--onecast-page-->';
 const PAGES = ['index', 'publish', 'join', 'embed'] as const;

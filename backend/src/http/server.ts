@@ -1,14 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
 import { pinoHttp } from 'pino-http';
-import type { Limits } from '../../../config/limits.ts';
+import type { Limits } from '#config/limits.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { ErrorCode } from '../protocol/errors.ts';
-import type { PageConfig } from '../protocol/signalling.ts';
+import type { ErrorCode } from '#protocol/errors.ts';
+import type { PageConfig } from '#protocol/signalling.ts';
 import { healthRoutes } from './health.ts';
 import { type PageSource, pageRoutes } from './pages.ts';
-import type { SecurityOptions } from './security.ts';
+import type { SecurityOptions } from './security-headers.ts';
 
 export function createHttpServer(app: Express, limits: Limits, metrics: Metrics): Server {
   const server = createServer(

@@ -5,7 +5,7 @@
  */
 import { getSupportedRtpCapabilities, type types } from 'mediasoup';
 import type { types as client } from 'mediasoup-client';
-import type { RequestOf } from '../protocol/signalling.ts';
+import type { RequestOf } from '#protocol/signalling.ts';
 
 declare const rebuilt: unique symbol;
 /** Made of parsed fields, by this file alone. */

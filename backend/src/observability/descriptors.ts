@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import type { Limits } from '../../../config/limits.ts';
+import type { Limits } from '#config/limits.ts';
 import { type Log, runInBackground } from './log.ts';
 
 /** A process to watch, by its name in metrics and logs: `server`, `worker-0` … */

@@ -1,6 +1,6 @@
 import { type Bindings, type DestinationStream, type LogFn, type Logger, pino } from 'pino';
-import type { Config } from '../../../config/env.ts';
-import { tidyFields, tidyText } from './tidy.ts';
+import type { Config } from '#config/env.ts';
+import { tidyFields, tidyText } from './log-fields.ts';
 
 export type Log = Logger;
 

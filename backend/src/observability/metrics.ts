@@ -1,8 +1,8 @@
 /** The one place that knows prom-client: what is counted, under which names. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
-import { JOIN_STEPS, JOIN_WAYS, type JoinTrace } from '../protocol/join-trace.ts';
-import { REQUESTS, type RequestName } from '../protocol/signalling.ts';
+import { ERRORS, type ErrorCode } from '#protocol/errors.ts';
+import { JOIN_STEPS, JOIN_WAYS, type JoinTrace } from '#protocol/join-trace.ts';
+import { REQUESTS, type RequestName } from '#protocol/signalling.ts';
 
 /** How a broadcast or a page was brought back, as far as the server sees it. */
 export const RECOVERIES = [

@@ -1,4 +1,4 @@
-import type { Result } from '../protocol/result.ts';
+import type { Result } from '#protocol/result.ts';
 
 /**
  * `requestId -> answer`, so that a request repeated after a lost ack is not carried out twice. An

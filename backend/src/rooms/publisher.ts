@@ -1,13 +1,13 @@
 import type { types } from 'mediasoup';
-import type { Limits } from '../../../config/limits.ts';
-import { BitrateGuard } from '../media/bitrate-guard.ts';
-import { limitIncoming, produce, produceData } from '../media/door.ts';
-import { Pulse } from '../media/pulse.ts';
-import type { RoomRouter } from '../media/room-router.ts';
-import { describeTransport } from '../media/transports.ts';
-import { OVERLAY_MAX_PER_S } from '../protocol/overlay.ts';
-import type { AnswerOf, RequestOf } from '../protocol/signalling.ts';
-import { TokenBucket } from '../protocol/token-bucket.ts';
+import type { Limits } from '#config/limits.ts';
+import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
+import { limitIncoming, produce, produceData } from '../media/mediasoup-calls.ts';
+import { Pulse } from '../media/watch/publisher-liveness.ts';
+import type { RoomRouter } from '../media/routing/room-router.ts';
+import { describeTransport } from '../media/routing/transports.ts';
+import { OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
+import type { AnswerOf, RequestOf } from '#protocol/signalling.ts';
+import { TokenBucket } from '#protocol/token-bucket.ts';
 import type { Room } from './room.ts';
 import { Session, type Violation } from './session.ts';
 

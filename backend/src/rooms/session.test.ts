@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LIMITS } from '../../../config/limits.ts';
-import { OnecastError } from '../protocol/errors.ts';
-import type { Secret } from '../protocol/ids.ts';
-import { newSecret } from '../secrets.ts';
+import { LIMITS } from '#config/limits.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import type { Secret } from '#protocol/ids.ts';
+import { newSecret } from '../admission/secrets.ts';
 import { type Line, Session, type SessionEnd } from './session.ts';
 
 /** As much of a WebRtcTransport as a session looks at. */

@@ -1,13 +1,13 @@
 import type { types } from 'mediasoup';
-import type { Limits } from '../../../config/limits.ts';
-import { Exclusive } from '../exclusive.ts';
-import { closeQuietly, isUp } from '../media/transports.ts';
+import type { Limits } from '#config/limits.ts';
+import { Exclusive } from './exclusive.ts';
+import { closeQuietly, isUp } from '../media/routing/transports.ts';
 import type { Log } from '../observability/log.ts';
-import { OnecastError } from '../protocol/errors.ts';
-import type { Secret, SessionId } from '../protocol/ids.ts';
-import type { PushName, PushOf, SessionGrant } from '../protocol/signalling.ts';
-import { TokenBucket } from '../protocol/token-bucket.ts';
-import { hashSecret, newSecret, newSessionId, type SecretHash, secretMatches } from '../secrets.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import type { Secret, SessionId } from '#protocol/ids.ts';
+import type { PushName, PushOf, SessionGrant } from '#protocol/signalling.ts';
+import { TokenBucket } from '#protocol/token-bucket.ts';
+import { hashSecret, newSecret, newSessionId, type SecretHash, secretMatches } from '../admission/secrets.ts';
 import { AnswerMemory } from './answer-memory.ts';
 
 /** A page's socket as the session sees it. */

@@ -2,13 +2,13 @@ import type { Socket } from 'socket.io';
 import * as v from 'valibot';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { Result } from '../protocol/result.ts';
+import type { Result } from '#protocol/result.ts';
 import {
   type AnswerOf,
   REQUESTS,
   type RequestName,
   type RequestOf,
-} from '../protocol/signalling.ts';
+} from '#protocol/signalling.ts';
 import type { AnswerMemory } from '../rooms/answer-memory.ts';
 import { Answerer } from './answerer.ts';
 import { RecoveryCount } from './recovery-count.ts';

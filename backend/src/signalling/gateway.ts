@@ -1,18 +1,18 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
-import type { Config } from '../../../config/env.ts';
-import type { Limits } from '../../../config/limits.ts';
-import type { Authority } from '../auth/authority.ts';
-import { proxyWarning } from '../http/client-address.ts';
+import type { Config } from '#config/env.ts';
+import type { Limits } from '#config/limits.ts';
+import type { Authority } from '../admission/authority.ts';
+import { proxyWarning } from '../admission/client-address.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { ErrorCode } from '../protocol/errors.ts';
-import type { RoomRegistry } from '../rooms/room-registry.ts';
-import type { AddressLimits } from './address-limits.ts';
+import type { ErrorCode } from '#protocol/errors.ts';
+import type { RoomRegistry } from '../rooms/registry.ts';
+import type { AddressLimits } from '../admission/address-limits.ts';
 import { bind } from './bind.ts';
-import { Connection } from './connection.ts';
-import type { Entrances } from './entrances.ts';
-import { guardMessages, guardPackets } from './flood-guard.ts';
+import { Connection } from './signalling-socket.ts';
+import type { Entrances } from '../rooms/room-admission.ts';
+import { guardMessages, guardPackets } from '../admission/flood-guard.ts';
 import { createHandlers } from './handlers.ts';
 
 export interface GatewayParts {

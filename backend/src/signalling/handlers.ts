@@ -1,10 +1,10 @@
-import type { Authority } from '../auth/authority.ts';
-import { connect, restartIce } from '../media/door.ts';
-import { roomToFeed } from '../rooms/feed-access.ts';
-import type { Member, RoomRegistry } from '../rooms/room-registry.ts';
+import type { Authority } from '../admission/authority.ts';
+import { connect, restartIce } from '../media/mediasoup-calls.ts';
+import { roomToFeed } from '../rooms/ingest-access.ts';
+import type { Member, RoomRegistry } from '../rooms/registry.ts';
 import type { Handlers } from './bind.ts';
-import type { Connection } from './connection.ts';
-import { assertProtocol, type Entrances } from './entrances.ts';
+import type { Connection } from './signalling-socket.ts';
+import { assertProtocol, type Entrances } from '../rooms/room-admission.ts';
 
 /** What each request does. Entrances run one at a time per socket, the rest one at a time per session. */
 export function createHandlers(

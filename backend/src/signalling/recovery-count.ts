@@ -1,6 +1,6 @@
 import type { Metrics, Recovery } from '../observability/metrics.ts';
-import type { Result } from '../protocol/result.ts';
-import type { RequestName } from '../protocol/signalling.ts';
+import type { Result } from '#protocol/result.ts';
+import type { RequestName } from '#protocol/signalling.ts';
 
 const RECOVERY_OF: { readonly [N in RequestName]?: Recovery } = {
   resume: 'session-resumed',

@@ -1,4 +1,4 @@
-import type { LatestData } from '../overlay/latest.ts';
+import type { LatestData } from '#client/overlay/latest.ts';
 import { make, setText } from '../ui/elements.ts';
 
 type Topics = LatestData['topics']['value'];

@@ -1,7 +1,7 @@
 import type { MatchMethod } from '#protocol/overlay.ts';
-import type { MatchFigures } from '../overlay/frame-match.ts';
-import type { InStep, InStepMode } from '../overlay/in-step.ts';
-import type { DrawnFrame, OverlayLayer } from '../overlay/layer.ts';
+import type { MatchFigures } from '#client/frame-sync/frame-match.ts';
+import type { InStep, InStepMode } from '#client/overlay/playout-delay.ts';
+import type { DrawnFrame, OverlayLayer } from '#client/overlay/layer.ts';
 
 /** What was drawn on one frame of the video, and how messages find their frames at the moment. */
 export interface FrameRecord extends DrawnFrame {
@@ -12,7 +12,7 @@ export interface FrameRecord extends DrawnFrame {
   readonly dropped: number;
 }
 
-declare module '../connection/simulate.ts' {
+declare module '#client/connection/simulate.ts' {
   interface Debug {
     /** Viewer: called for each frame of the video, right after what belongs on it was drawn. */
     onFrameDrawn?: ((record: FrameRecord) => void) | undefined;

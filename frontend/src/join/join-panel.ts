@@ -1,5 +1,5 @@
 import { effect, type ReadonlySignal } from '@preact/signals-core';
-import { spansOf, type JoinSpan } from '../connection/join-trace.ts';
+import { spansOf, type JoinSpan } from '#client/joining/join-trace.ts';
 import type { JoinStep, JoinTrace } from '#protocol/join-trace.ts';
 import { find, make, setText } from '../ui/elements.ts';
 import { formatMilliseconds } from '../ui/format.ts';

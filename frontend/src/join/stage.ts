@@ -1,11 +1,11 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
-import type { ViewerConnection } from '../connection/types.ts';
-import { ViewerFrames } from '../frames/viewer-frames.ts';
-import { HoldBack } from '../media/hold-back.ts';
-import { InStep } from '../overlay/in-step.ts';
-import { LatestData } from '../overlay/latest.ts';
-import { OverlayLayer } from '../overlay/layer.ts';
+import type { ViewerConnection } from '#client/connection/types.ts';
+import { ViewerFrames } from '#client/frame-sync/viewer-frames.ts';
+import { HoldBack } from '#client/media/playout-delay.ts';
+import { InStep } from '#client/overlay/playout-delay.ts';
+import { LatestData } from '#client/overlay/latest.ts';
+import { OverlayLayer } from '#client/overlay/layer.ts';
 import { find, setText } from '../ui/elements.ts';
 import { StatusPill } from '../ui/status-pill.ts';
 import { allowOwnWorkers } from '../ui/trusted-types.ts';

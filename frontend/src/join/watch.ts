@@ -1,7 +1,7 @@
 import type { RoomId } from '#protocol/ids.ts';
-import { watchLinkToken } from '../connection/link-token.ts';
-import type { ViewerConnection } from '../connection/types.ts';
-import { connectViewer } from '../connection/viewer.ts';
+import { watchLinkToken } from '#client/credentials/link-token.ts';
+import type { ViewerConnection } from '#client/connection/types.ts';
+import { connectViewer } from '#client/connection/viewer.ts';
 import { readPageConfig } from '../ui/page-config.ts';
 
 /** The connection of this page, with the token of its link. */

@@ -2,7 +2,7 @@ import { RoomIdSchema } from '#protocol/ids.ts';
 import type { RoomView } from '#protocol/signalling.ts';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import type { ViewerStatus } from '../connection/types.ts';
+import type { ViewerStatus } from '#client/connection/types.ts';
 import { viewerWords } from './words.ts';
 
 const room = (status: RoomView['status'], more: Partial<RoomView> = {}): RoomView => ({

@@ -1,5 +1,5 @@
 import type { RoomView } from '#protocol/signalling.ts';
-import type { Failure, ViewerStatus } from '../connection/types.ts';
+import type { Failure, ViewerStatus } from '#client/connection/types.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
 import { tokenWords } from '../ui/token-words.ts';
 

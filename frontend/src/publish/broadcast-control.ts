@@ -1,5 +1,5 @@
 import { effect, signal, untracked } from '@preact/signals-core';
-import type { PublisherConnection } from '../connection/types.ts';
+import type { PublisherConnection } from '#client/connection/types.ts';
 import type { CameraControl, Picture } from './camera-control.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
 import type { OnAir, OnAirMemory } from './on-air-memory.ts';

@@ -1,10 +1,10 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
-import type { PublisherConnection, PublisherStatus } from '../connection/types.ts';
+import type { PublisherConnection, PublisherStatus } from '#client/connection/types.ts';
 import { find, setText } from '../ui/elements.ts';
-import { FiguresPanel } from '../ui/figures-panel.ts';
+import { FiguresPanel } from '../ui/stats-panel.ts';
 import { formatDuration, formatViewers } from '../ui/format.ts';
-import { pollFigures } from '../ui/poll-figures.ts';
+import { pollFigures } from '../ui/poll-stats.ts';
 import { unguessableRoom } from '../ui/room-link.ts';
 import { run } from '../ui/run.ts';
 import { StatusPill } from '../ui/status-pill.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Captured } from '../media/capture.ts';
+import type { Captured } from '#client/media/capture.ts';
 import { CameraControl } from './camera-control.ts';
 
 class FakeTrack extends EventTarget {

@@ -1,5 +1,5 @@
 import { computed, effect } from '@preact/signals-core';
-import { type Device, type Devices, canShareScreen } from '../media/capture.ts';
+import { type Device, type Devices, canShareScreen } from '#client/media/capture.ts';
 import { find, make, setText } from '../ui/elements.ts';
 import { run } from '../ui/run.ts';
 import type { ReadonlySignal } from '@preact/signals-core';

@@ -1,9 +1,9 @@
 import type { FrameName } from '#protocol/overlay.ts';
-import type { OutgoingOverlayMessage } from '../connection/types.ts';
-import type { Picture } from '../frames/messages.ts';
-import type { PublisherFrames } from '../frames/publisher-frames.ts';
+import type { OutgoingOverlayMessage } from '#client/connection/types.ts';
+import type { Picture } from '#client/frame-sync/messages.ts';
+import type { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
 
-declare module '../connection/simulate.ts' {
+declare module '#client/connection/simulate.ts' {
   interface Debug {
     /**
      * Publisher: shows captured frames to `look`, one at a time; it closes the picture. Returns what

@@ -1,8 +1,8 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { effect, signal } from '@preact/signals-core';
-import { watchLinkToken } from '../connection/link-token.ts';
-import { createPublisher } from '../connection/publisher.ts';
-import type { PublisherStatus } from '../connection/types.ts';
+import { watchLinkToken } from '#client/credentials/link-token.ts';
+import { createPublisher } from '#client/connection/publisher.ts';
+import type { PublisherStatus } from '#client/connection/types.ts';
 import {
   type Devices,
   cameraIsGranted,
@@ -11,10 +11,10 @@ import {
   openCamera,
   openMicrophone,
   openScreen,
-} from '../media/capture.ts';
-import { PublisherFrames } from '../frames/publisher-frames.ts';
-import { OverlayLayer } from '../overlay/layer.ts';
-import { overlaySources } from '../overlay/sources/index.ts';
+} from '#client/media/capture.ts';
+import { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
+import { OverlayLayer } from '#client/overlay/layer.ts';
+import { overlaySources } from './sources/index.ts';
 import { defineElements } from '../ui/define.ts';
 import { find, setText } from '../ui/elements.ts';
 import { readPageConfig } from '../ui/page-config.ts';
@@ -31,7 +31,7 @@ import { OnAirMemory } from './on-air-memory.ts';
 import { bindOverlayCard } from './overlay-card.ts';
 import { OverlayControl } from './overlay-control.ts';
 import { bindPreview } from './preview.ts';
-import { bindProgramCard } from './program-card.ts';
+import { bindProgramCard } from './ingest-card.ts';
 import { bindShareCard } from './share-card.ts';
 
 defineElements();

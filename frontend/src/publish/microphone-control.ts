@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
-import type { Captured } from '../media/capture.ts';
-import type { CaptureFault } from '../media/capture-fault.ts';
+import type { Captured } from '#client/media/capture.ts';
+import type { CaptureFault } from '#client/media/capture-fault.ts';
 
 export type Sound =
   | { readonly kind: 'off' }

@@ -1,5 +1,5 @@
 import { effect } from '@preact/signals-core';
-import type { OverlaySource } from '../overlay/types.ts';
+import type { OverlaySource } from './sources/types.ts';
 import { find, make, setText } from '../ui/elements.ts';
 import type { OverlayControl } from './overlay-control.ts';
 

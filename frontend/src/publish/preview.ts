@@ -1,5 +1,5 @@
 import { type ReadonlySignal, effect } from '@preact/signals-core';
-import { type Devices, canShareScreen } from '../media/capture.ts';
+import { type Devices, canShareScreen } from '#client/media/capture.ts';
 import { find, make, setText } from '../ui/elements.ts';
 import { run } from '../ui/run.ts';
 import type { CameraControl } from './camera-control.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PublisherStatus } from '../connection/types.ts';
+import type { PublisherStatus } from '#client/connection/types.ts';
 import { previewSlate, publisherWords } from './words.ts';
 
 describe('publisherWords', () => {

@@ -1,5 +1,5 @@
-import type { Failure, PublisherStatus } from '../connection/types.ts';
-import type { CaptureFault } from '../media/capture-fault.ts';
+import type { Failure, PublisherStatus } from '#client/connection/types.ts';
+import type { CaptureFault } from '#client/media/capture-fault.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
 import { type TokenWords, tokenWords } from '../ui/token-words.ts';
 import type { Picture } from './camera-control.ts';

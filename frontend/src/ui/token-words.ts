@@ -1,4 +1,4 @@
-import type { Failure } from '../connection/types.ts';
+import type { Failure } from '#client/connection/types.ts';
 
 export interface TokenWords {
   readonly title: string;

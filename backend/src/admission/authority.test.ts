@@ -1,0 +1,156 @@
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import * as v from 'valibot';
+import { LIMITS } from '#config/limits.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import { RoomIdSchema } from '#protocol/ids.ts';
+import { Authority, type Entry } from './authority.ts';
+import { signToken } from './tokens.ts';
+
+const key = createSecretKey(randomBytes(32));
+const room = (name: string) => v.parse(RoomIdSchema, name);
+const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
+const silent = pino({ level: 'silent' });
+const authority = new Authority(key, LIMITS, silent);
+
+const token = (claims: Partial<Parameters<typeof signToken>[1]> = {}, signedWith = key) =>
+  signToken(signedWith, { room: room('demo'), role: 'viewer', exp: inSeconds(60), ...claims });
+
+const b64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+/** Signed like a good one, with whatever claims and header a backend of the operator's may write. */
+function odd(claims: unknown, header: object = { alg: 'HS256' }): string {
+  const text = `${b64(header)}.${b64(claims)}`;
+  return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
+}
+
+async function codeOf(entry: Partial<Entry>, by = authority): Promise<string> {
+  try {
+    await by.authorise({ room: room('demo'), role: 'viewer', token: undefined, ...entry });
+    return 'let in';
+  } catch (error) {
+    if (error instanceof OnecastError) return error.code;
+    throw error;
+  }
+}
+
+describe('R95 with a key a signed token decides', () => {
+  test('a good one lets in', async () => {
+    expect(await codeOf({ token: await token() })).toBe('let in');
+  });
+
+  test('a token of the operator’s own backend, with claims of its own, lets in', async () => {
+    const claims = { room: 'demo', role: 'viewer', exp: inSeconds(60.5), sub: 'u1', jti: 'x' };
+    expect(await codeOf({ token: odd(claims) })).toBe('let in');
+  });
+
+  test.each([undefined, ''])('none (%j) is said to be missing', async (none) => {
+    expect(await codeOf({ token: none })).toBe('token-missing');
+  });
+
+  test('of another key, cut, lengthened or changed: not valid', async () => {
+    const good = await token();
+    const [header = '', payload = '', signature = ''] = good.split('.');
+    const forged = b64({ room: 'demo', role: 'publisher', exp: inSeconds(60) });
+    const tokens = [
+      await token({}, createSecretKey(randomBytes(32))),
+      good.slice(0, -2),
+      `${good}AA`,
+      `${good}.`,
+      `${header}.${payload}.`,
+      `${header}.${payload}`,
+      `${header}.${forged}.${signature}`,
+      `${b64({ alg: 'none' })}.${payload}.`,
+      `${b64({ alg: 'none' })}.${payload}.${signature}`,
+      'not a token',
+      '..',
+      '🙂.🙂.🙂',
+    ];
+    for (const bad of tokens)
+      expect([bad, await codeOf({ token: bad })]).toEqual([bad, 'token-invalid']);
+  });
+
+  test('the algorithm is HS256 and no other, even where the signature fits', async () => {
+    const claims = { room: 'demo', role: 'viewer', exp: inSeconds(60) };
+    for (const alg of ['none', 'HS384', 'HS512', 'RS256', 'hs256', '', null, 256]) {
+      expect([alg, await codeOf({ token: odd(claims, { alg }) })]).toEqual([alg, 'token-invalid']);
+    }
+    const critical = { alg: 'HS256', crit: ['x'], x: 1 };
+    expect(await codeOf({ token: odd(claims, critical) })).toBe('token-invalid');
+  });
+
+  test('room, role and exp must all be there and make sense', async () => {
+    const good = { room: 'demo', role: 'viewer', exp: inSeconds(60) };
+    for (const claims of [
+      {},
+      { ...good, room: undefined },
+      { ...good, room: '*' },
+      { ...good, room: ['demo'] },
+      { ...good, role: undefined },
+      { ...good, role: 'admin' },
+      { ...good, role: ['publisher'] },
+      { ...good, exp: undefined },
+      { ...good, exp: String(good.exp) },
+      { ...good, exp: null },
+      { ...good, exp: Date.now() + 60_000 },
+      { ...good, exp: inSeconds(LIMITS.tokenMaxAheadS + 60) },
+      { ...good, nbf: inSeconds(60) },
+      [good],
+      'demo',
+    ]) {
+      expect([claims, await codeOf({ token: odd(claims) })]).toEqual([claims, 'token-invalid']);
+    }
+    const endless = `{"room":"demo","role":"viewer","exp":1e999}`;
+    const text = `${b64({ alg: 'HS256' })}.${Buffer.from(endless).toString('base64url')}`;
+    const signature = createHmac('sha256', key).update(text).digest('base64url');
+    expect(await codeOf({ token: `${text}.${signature}` })).toBe('token-invalid');
+  });
+
+  test('one that has ended is said to have, give or take the tolerance', async () => {
+    const { tokenToleranceS } = LIMITS;
+    expect(await codeOf({ token: await token({ exp: inSeconds(-tokenToleranceS - 2) }) })).toBe(
+      'token-expired',
+    );
+    expect(await codeOf({ token: await token({ exp: inSeconds(-tokenToleranceS + 8) }) })).toBe(
+      'let in',
+    );
+  });
+
+  test('nothing but the key’s own signature is told about the others', async () => {
+    const foreign = await token({ exp: 1 }, createSecretKey(randomBytes(32)));
+    expect(await codeOf({ token: foreign })).toBe('token-invalid');
+  });
+
+  test('the log says why, and never the token', async () => {
+    const lines: string[] = [];
+    const log = pino({}, { write: (line: string) => lines.push(line) });
+    const good = await token();
+    await codeOf({ token: good.slice(0, -2) }, new Authority(key, LIMITS, log));
+    expect(lines.join()).toContain('"reason"');
+    expect(lines.join()).not.toContain(good.split('.')[1]);
+  });
+});
+
+describe('R96 a token is for one room and one role', () => {
+  test('another room, its name in other letters too', async () => {
+    for (const other of ['demo2', 'Demo', 'dem', 'main']) {
+      expect(await codeOf({ room: room(other), token: await token() })).toBe('token-wrong-room');
+    }
+  });
+
+  test('a viewer’s never publishes, a publisher’s lets watch', async () => {
+    expect(await codeOf({ role: 'publisher', token: await token() })).toBe('token-wrong-role');
+    const publisher = await token({ role: 'publisher' });
+    expect(await codeOf({ role: 'publisher', token: publisher })).toBe('let in');
+    expect(await codeOf({ role: 'viewer', token: publisher })).toBe('let in');
+  });
+});
+
+test('R95 without a key tokens are not looked at', async () => {
+  const open = new Authority(undefined, LIMITS, silent);
+  expect(open.byToken).toBe(false);
+  expect(authority.byToken).toBe(true);
+  for (const anything of [undefined, '', 'nonsense', await token({ exp: 1 })]) {
+    expect(await codeOf({ role: 'publisher', token: anything }, open)).toBe('let in');
+  }
+});

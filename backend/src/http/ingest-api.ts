@@ -1,0 +1,148 @@
+/**
+ * `POST /api/rooms/<room>/overlay`: overlay messages of a program beside the publisher's page. One
+ * JSON message, or one a line. Meant for programs: it answers no other origin's page (no CORS) and
+ * knows no cookies.
+ */
+import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
+import * as v from 'valibot';
+import type { Limits } from '#config/limits.ts';
+import type { Authority } from '../admission/authority.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { ERRORS, type ErrorCode, OnecastError } from '#protocol/errors.ts';
+import { RoomIdSchema } from '#protocol/ids.ts';
+import { FEED_MAX_MESSAGES, type FeedResult } from '#protocol/signalling.ts';
+import { roomToFeed } from '../rooms/ingest-access.ts';
+import { FeedBusy } from '../overlay/ingest.ts';
+import type { Room } from '../rooms/room.ts';
+import type { RoomRegistry } from '../rooms/registry.ts';
+
+const ONE = 'application/json';
+const LINES = 'application/x-ndjson';
+const PATH = '/api/rooms/:room/overlay';
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  'bad-request': 400,
+  'authority-missing': 401,
+  'token-invalid': 401,
+  'token-expired': 401,
+  'token-wrong-room': 403,
+  'token-wrong-role': 403,
+  'room-taken': 403,
+  'room-unknown': 404,
+  'not-live': 409,
+  'state-full': 409,
+  'message-too-large': 413,
+  'media-type': 415,
+  'too-many': 429,
+  draining: 503,
+};
+
+export interface OverlayApiParts {
+  readonly registry: RoomRegistry;
+  readonly authority: Authority;
+  readonly limits: Limits;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export function overlayApi({ registry, authority, limits, log, metrics }: OverlayApiParts): Router {
+  const router = Router();
+  const refuse = (response: Response, status: number, code: ErrorCode, message: string) => {
+    metrics.refused(code);
+    response.status(status).set('Cache-Control', 'no-store').json({ code, message });
+  };
+  router.post(
+    PATH,
+    // Who it is comes before what it says: a stranger's body is not read.
+    async (request, response, next) => {
+      response.locals['room'] = await roomOf(registry, authority, request);
+      if (request.is([ONE, LINES]) === false) throw new OnecastError('media-type');
+      next();
+    },
+    express.text({ type: [ONE, LINES], limit: limits.outsideRequestMaxBytes, inflate: false }),
+    (request, response: Response<FeedResult, { room: Room }>) => {
+      const result = response.locals.room.feed(linesOf(request));
+      const [first] = result.refused;
+      response
+        .status(result.accepted > 0 || !first ? 200 : statusOf(first.code))
+        .set('Cache-Control', 'no-store')
+        .json(result);
+    },
+  );
+  router.all(PATH, (_request, response) => {
+    response.set('Allow', 'POST');
+    refuse(response, 405, 'bad-request', 'Overlay messages are posted.');
+  });
+  router.use('/api', ((error, _request, response, _next) => {
+    if (response.headersSent) {
+      response.end();
+      return;
+    }
+    const refusal = refusalOf(error);
+    if (!refusal) {
+      log.error({ err: error }, 'overlay request failed');
+      refuse(response, 500, 'internal', ERRORS.internal.message);
+      return;
+    }
+    const { code, message } = refusal;
+    log.info({ request: 'overlay', code }, 'refused');
+    if (refusal instanceof FeedBusy) {
+      response.set('Retry-After', String(Math.ceil(refusal.retryInMs / 1_000)));
+    }
+    if (code === 'authority-missing') response.set('WWW-Authenticate', 'Bearer realm="onecast"');
+    refuse(response, statusOf(code), code, message);
+  }) satisfies ErrorRequestHandler);
+  return router;
+}
+
+/** @throws OnecastError where the caller has no authority over it */
+async function roomOf(
+  registry: RoomRegistry,
+  authority: Authority,
+  request: Request,
+): Promise<Room> {
+  const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
+  const room = v.safeParse(RoomIdSchema, request.params['room']);
+  if (!room.success) throw new OnecastError('room-unknown');
+  return roomToFeed(registry, authority, room.output, bearer);
+}
+
+/** Messages as parsed JSON, undefined where one is none; empty lines count for nothing. */
+function linesOf(request: Request): unknown[] {
+  const body: unknown = request.body;
+  if (typeof body !== 'string') throw new OnecastError('bad-request', 'There is no message.');
+  const lines = request.is(LINES) === false ? [body] : body.split('\n');
+  const texts = lines.filter((line) => line.trim() !== '');
+  if (texts.length === 0) throw new OnecastError('bad-request', 'There is no message.');
+  if (texts.length > FEED_MAX_MESSAGES) {
+    throw new OnecastError('too-many', `At most ${FEED_MAX_MESSAGES} messages in one request.`);
+  }
+  return texts.map((text) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+/** Faults of the body parser have a status of their own. */
+function refusalOf(error: unknown): OnecastError | undefined {
+  if (error instanceof OnecastError) return error;
+  if (!(error instanceof Error) || !('status' in error)) return undefined;
+  switch (error.status) {
+    case 413:
+      return new OnecastError('message-too-large', 'The request is too large.');
+    case 415:
+      return new OnecastError('media-type');
+    case 400:
+      return new OnecastError('bad-request');
+    default:
+      return undefined;
+  }
+}
+
+function statusOf(code: ErrorCode): number {
+  return STATUS[code] ?? 500;
+}

@@ -1,0 +1,48 @@
+import { parseScalabilityMode, type types } from 'mediasoup';
+import type { Limits } from '#config/limits.ts';
+import { type Log, runInBackground } from '../../observability/log.ts';
+import { preferSpatialLayer } from '../mediasoup-calls.ts';
+
+/** What this needs of a mediasoup Consumer. */
+interface LayeredConsumer
+  extends Pick<types.Consumer, 'type' | 'rtpParameters' | 'closed' | 'setPreferredLayers'> {
+  readonly observer: {
+    on(event: 'layerschange', listener: (layers?: types.ConsumerLayers) => void): unknown;
+    once(event: 'close', listener: () => void): unknown;
+  };
+}
+
+/**
+ * Takes a viewer's first picture from below the top simulcast layer and lets it rise later. The top
+ * one is what a publisher's browser drops when its processor or its line is short, and who waits for
+ * a key frame of a layer that has just gone waits until the worker notices: 1.5 to 3 s.
+ */
+export function beginBelowTheTop(
+  consumer: LayeredConsumer,
+  limits: Pick<Limits, 'upperLayerDelayMs'>,
+  log: Log,
+): void {
+  const top = topLayer(consumer);
+  if (top === 0) return;
+  const prefer = (spatialLayer: number) => {
+    if (consumer.closed) return;
+    const preferred = preferSpatialLayer(consumer, spatialLayer).catch((error: unknown) => {
+      if (!consumer.closed) throw error;
+    });
+    runInBackground(log, 'preferred layers', preferred);
+  };
+  // The worker takes requests in order: this one is there before the one that resumes.
+  prefer(top - 1);
+  let timer: NodeJS.Timeout | undefined;
+  consumer.observer.on('layerschange', (layers) => {
+    if (!layers || timer) return;
+    timer = setTimeout(() => prefer(top), limits.upperLayerDelayMs);
+    timer.unref();
+  });
+  consumer.observer.once('close', () => clearTimeout(timer));
+}
+
+function topLayer({ type, rtpParameters }: Pick<types.Consumer, 'type' | 'rtpParameters'>): number {
+  const mode = rtpParameters.encodings?.[0]?.scalabilityMode;
+  return type === 'simulcast' ? parseScalabilityMode(mode).spatialLayers - 1 : 0;
+}

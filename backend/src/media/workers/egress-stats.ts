@@ -1,0 +1,90 @@
+/** What batched sending tells of itself in one media worker. */
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+
+/** Since the worker was started. */
+export interface EgressFigures {
+  /** Datagrams by the way they went: part of a segmented message, alone, not gathered at all. */
+  readonly segmented: number;
+  readonly single: number;
+  readonly direct: number;
+  /** Segmented messages that were refused, and sent again one by one. */
+  readonly refused: number;
+  /** Datagrams gathered that could not be sent. */
+  readonly lost: number;
+}
+
+/** `Stats` of native/egress/stats.h: 64 bits each. */
+const FIELDS = [
+  'magicAndVersion',
+  'on',
+  'taken',
+  'direct',
+  'segmented',
+  'single',
+  'messages',
+  'calls',
+  'refused',
+  'socketsWithoutSegments',
+  'blocked',
+  'lost',
+] as const;
+const MAGIC_AND_VERSION = (0x4f43_4547n << 32n) | 1n;
+
+/** A page of memory that the worker shares; it stays readable when the worker is gone. */
+export class EgressStats {
+  readonly #buffer = Buffer.alloc(FIELDS.length * 8);
+  #descriptor: number | undefined;
+
+  /** undefined where the process has no such page. */
+  static of(pid: number): EgressStats | undefined {
+    try {
+      const folder = `/proc/${pid}/fd`;
+      const name = readdirSync(folder).find((entry) =>
+        readlinkSync(`${folder}/${entry}`).startsWith('/memfd:onecast-egress'),
+      );
+      if (name === undefined) return undefined;
+      const stats = new EgressStats(openSync(`${folder}/${name}`, 'r'));
+      if (stats.#field('magicAndVersion') === MAGIC_AND_VERSION) return stats;
+      stats.close();
+    } catch {
+      // The process is gone, or is not ours to look into.
+    }
+    return undefined;
+  }
+
+  private constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+    this.#refresh();
+  }
+
+  read(): EgressFigures {
+    this.#refresh();
+    return {
+      segmented: Number(this.#field('segmented')),
+      single: Number(this.#field('single')),
+      direct: Number(this.#field('direct')),
+      refused: Number(this.#field('refused')),
+      lost: Number(this.#field('lost')),
+    };
+  }
+
+  close(): void {
+    if (this.#descriptor === undefined) return;
+    closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #refresh(): void {
+    if (this.#descriptor !== undefined) {
+      readSync(this.#descriptor, this.#buffer, 0, this.#buffer.length, 0);
+    }
+  }
+
+  #field(name: (typeof FIELDS)[number]): bigint {
+    const at = FIELDS.indexOf(name) * 8;
+    // The kernel's and V8's byte order are the machine's own.
+    return LITTLE_ENDIAN ? this.#buffer.readBigUInt64LE(at) : this.#buffer.readBigUInt64BE(at);
+  }
+}
+
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { OnecastError } from '#protocol/errors.ts';
+import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
+import { type KeyedMessage, STATE_MAX_BYTES, STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
+import { OverlayState } from './keyed-state.ts';
+
+const data = (key: string, value: unknown): KeyedMessage => ({
+  kind: 'data',
+  topic: 'match',
+  key,
+  capturedAt: 1,
+  data: value,
+});
+
+function codeOf(task: () => unknown): string | undefined {
+  try {
+    task();
+    return undefined;
+  } catch (error) {
+    if (error instanceof OnecastError) return error.code;
+    throw error;
+  }
+}
+
+describe('R120 the server keeps the newest of each key', () => {
+  it('numbers every change without a gap, and what changes nothing gets no number', () => {
+    const state = new OverlayState('s');
+    const revs = [
+      state.set(data('home', 1), 'page'),
+      state.set(data('home', 1), 'page'),
+      state.set(data('home', 2), 'page'),
+      state.set(data('never', null), 'page'),
+      state.set(data('home', null), 'page'),
+      state.set(data('home', null), 'page'),
+    ].map((change) => change?.rev);
+    expect(revs).toEqual([1, undefined, 2, undefined, 3, undefined]);
+    expect(state.snapshot()).toEqual({ stateId: 's', rev: 3, entries: [] });
+    expect(state.beat()).toEqual({ stateId: 's', rev: 3 });
+  });
+
+  it('a key set anew keeps its place', () => {
+    const state = new OverlayState('s');
+    for (const key of ['a', 'b', 'c', 'a']) state.set(data(key, Math.random()), 'page');
+    expect(state.snapshot().entries.map(({ key }) => key)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('page and program do not touch each other’s keys', () => {
+    const state = new OverlayState('s');
+    state.set(data('home', 1), 'page');
+    state.set(data('home', 2), 'outside');
+    state.set(data('away', 3), 'page');
+    const gone = state.keepOnly([['match', 'away']], 'page');
+    expect(gone.map(({ entry }) => entry)).toEqual([{ ...data('home', null), from: 'page' }]);
+    expect(state.snapshot().entries).toEqual([
+      { ...data('home', 2), from: 'outside' },
+      { ...data('away', 3), from: 'page' },
+    ]);
+  });
+});
+
+describe('R123 the state is bounded', () => {
+  it('in keys, each origin for itself', () => {
+    const state = new OverlayState('s');
+    for (let i = 0; i < STATE_MAX_KEYS; i += 1) state.set(data(`k${i}`, i), 'outside');
+    expect(codeOf(() => state.set(data('more', 1), 'outside'))).toBe('state-full');
+    expect(codeOf(() => state.set(data('k0', 'anew'), 'outside'))).toBeUndefined();
+    expect(codeOf(() => state.set(data('more', 1), 'page'))).toBeUndefined();
+    state.set(data('k0', null), 'outside');
+    expect(codeOf(() => state.set(data('more', 1), 'outside'))).toBeUndefined();
+  });
+
+  it('in bytes, counted as they go over the wire', () => {
+    const state = new OverlayState('s');
+    const value = 'ü'.repeat(7_000);
+    expect(codeOf(() => state.set(data('large', 'ü'.repeat(OVERLAY_MAX_BYTES / 2)), 'page'))).toBe(
+      'message-too-large',
+    );
+    for (const key of ['a', 'b', 'c', 'd']) state.set(data(key, value), 'page');
+    expect(codeOf(() => state.set(data('e', value), 'page'))).toBe('state-full');
+    const { entries } = state.snapshot();
+    expect(entries).toHaveLength(4);
+    expect(Buffer.byteLength(JSON.stringify(entries))).toBeLessThan(STATE_MAX_BYTES * 1.05);
+    // A refusal leaves what was there, and what is deleted gives its room back.
+    state.set(data('a', 'short'), 'page');
+    expect(codeOf(() => state.set(data('e', value), 'page'))).toBeUndefined();
+  });
+});

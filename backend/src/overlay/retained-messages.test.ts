@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { OVERLAY_MAX_TOPICS } from '#protocol/overlay.ts';
+import { RetainedOverlay } from './retained-messages.ts';
+
+const data = (topic: string, seq: number, rest: object = {}) =>
+  JSON.stringify({ kind: 'data', topic, seq, capturedAt: 0, data: seq, ...rest });
+const topicsOf = (overlay: RetainedOverlay, now = 0) =>
+  overlay.list(now).map(({ topic, seq }) => `${topic} ${seq}`);
+
+describe('RetainedOverlay', () => {
+  it('R12 R14 holds the newest message of each topic', () => {
+    const overlay = new RetainedOverlay();
+    overlay.accept(data('a', 1), 0);
+    overlay.accept(data('b', 1), 0);
+    overlay.accept(data('a', 2), 0);
+    expect(topicsOf(overlay)).toEqual(['b 1', 'a 2']);
+  });
+
+  it('R12 a message that comes late is dropped', () => {
+    const overlay = new RetainedOverlay();
+    overlay.accept(data('a', 5), 0);
+    expect(overlay.accept(data('a', 4), 0)).toBe(true);
+    overlay.accept(data('a', 5, { data: 'another' }), 0);
+    expect(overlay.list(0)).toMatchObject([{ seq: 5, data: 5 }]);
+  });
+
+  it('R12 a message that has expired still makes an earlier one late', () => {
+    const overlay = new RetainedOverlay();
+    overlay.accept(data('a', 5, { ttlMs: 100 }), 0);
+    overlay.accept(data('a', 4), 200);
+    expect(topicsOf(overlay, 200)).toEqual([]);
+  });
+
+  it('R12 a new broadcast starts from nothing', () => {
+    const overlay = new RetainedOverlay();
+    overlay.accept(data('a', 9), 0);
+    overlay.clear();
+    expect(topicsOf(overlay)).toEqual([]);
+    overlay.accept(data('a', 1), 0);
+    expect(topicsOf(overlay)).toEqual(['a 1']);
+  });
+
+  it('R13 with ttlMs a message stands so long from its arrival, without it until replaced', () => {
+    const overlay = new RetainedOverlay();
+    overlay.accept(data('a', 1, { ttlMs: 500 }), 1_000);
+    overlay.accept(data('b', 1), 1_000);
+    expect(topicsOf(overlay, 1_499)).toEqual(['a 1', 'b 1']);
+    expect(topicsOf(overlay, 1_500)).toEqual(['b 1']);
+    expect(topicsOf(overlay, 1e9)).toEqual(['b 1']);
+  });
+
+  it('R13 an empty list clears the topic', () => {
+    const overlay = new RetainedOverlay();
+    const shapes = (seq: number, list: object[]) =>
+      JSON.stringify({ kind: 'shapes', topic: 'a', seq, capturedAt: 0, shapes: list });
+    overlay.accept(shapes(1, [{ type: 'box', x: 0, y: 0, width: 1, height: 1 }]), 0);
+    overlay.accept(shapes(2, []), 0);
+    expect(overlay.list(0)).toMatchObject([{ seq: 2, shapes: [] }]);
+  });
+
+  it('R11 what is no overlay message is dropped and nothing else happens', () => {
+    const overlay = new RetainedOverlay();
+    overlay.accept(data('a', 1), 0);
+    for (const text of ['', 'null', '{', '[]', '{"kind":"data"}', data('a', -1), data('', 2)]) {
+      expect(overlay.accept(text, 0)).toBe(false);
+    }
+    expect(topicsOf(overlay)).toEqual(['a 1']);
+  });
+
+  it('holds a bounded number of topics: the one silent for longest goes', () => {
+    const overlay = new RetainedOverlay();
+    for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) overlay.accept(data(`t${i}`, 1), 0);
+    overlay.accept(data('t0', 2), 0);
+    overlay.accept(data('new', 1), 0);
+    const topics = overlay.list(0).map(({ topic }) => topic);
+    expect(topics).toHaveLength(OVERLAY_MAX_TOPICS);
+    expect(topics).toContain('t0');
+    expect(topics).toContain('new');
+    expect(topics).not.toContain('t1');
+  });
+});

@@ -1,0 +1,105 @@
+import type { Authority } from '../admission/authority.ts';
+import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
+import { describeTransport } from '../media/routing/transports.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import type { AnswerOf, RequestOf } from '#protocol/signalling.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import type { Member, RoomRegistry } from './registry.ts';
+
+/** Who comes in: over a socket, or ahead of it. */
+export interface Entrant {
+  /** Whose it is, as limits count. */
+  readonly address: string;
+  /** From here on its socket speaks for `member`. @throws where the socket is gone already */
+  attach(member: Member): void;
+}
+
+/** How a page comes into a room, and how it takes its session up again. */
+export class Entrances {
+  readonly #registry: RoomRegistry;
+  readonly #authority: Authority;
+
+  constructor(registry: RoomRegistry, authority: Authority) {
+    this.#registry = registry;
+    this.#authority = authority;
+  }
+
+  async join(request: RequestOf<'join'>, entrant: Entrant): Promise<AnswerOf<'join'>> {
+    const { room, token, dtlsParameters } = request;
+    assertProtocol(request.protocol);
+    await this.#authority.authorise({ room, role: 'viewer', token });
+    const rtpCapabilities = rtpCapabilitiesOf(request.rtpCapabilities);
+    const viewer = this.#registry.addViewer(room, rtpCapabilities, entrant.address);
+    return entered(viewer, async () => {
+      const transport = await viewer.openTransport(dtlsParameters);
+      const media = await viewer.matchBroadcast();
+      entrant.attach(viewer);
+      return {
+        session: viewer.session.grant(),
+        room: viewer.room.view(),
+        transport: describeTransport(transport),
+        media,
+        overlay: viewer.room.overlay(),
+      };
+    });
+  }
+
+  async publish(request: RequestOf<'publish'>, entrant: Entrant): Promise<AnswerOf<'publish'>> {
+    const { room, token } = request;
+    assertProtocol(request.protocol);
+    await this.#authority.authorise({ room, role: 'publisher', token });
+    const { publisher, publisherSecret } = this.#registry.claim(
+      room,
+      this.#authority.byToken ? { by: 'token' } : { by: 'secret', secret: request.publisherSecret },
+      entrant.address,
+    );
+    return entered(publisher, async () => {
+      const transport = await publisher.openTransport();
+      entrant.attach(publisher);
+      return {
+        session: publisher.session.grant(),
+        room: publisher.room.view(),
+        epoch: publisher.epoch,
+        ...(publisherSecret !== undefined && { publisherSecret }),
+        transport: describeTransport(transport),
+      };
+    });
+  }
+
+  async resume(
+    request: RequestOf<'resume' | 'attach'>,
+    entrant: Entrant,
+  ): Promise<AnswerOf<'resume'>> {
+    assertProtocol(request.protocol);
+    const member = this.#registry.member(request.sessionId);
+    if (!member) throw new OnecastError('session-gone');
+    return member.session.exclusive(async () => {
+      const session = member.session.resume(request.resumeSecret);
+      entrant.attach(member);
+      const transport = member.session.openTransport;
+      const viewer = member.role === 'viewer' ? member : undefined;
+      return {
+        session,
+        transportId: transport?.id ?? null,
+        media: viewer && transport ? await viewer.matchBroadcast() : null,
+        producerIds: member.role === 'publisher' ? member.producerIds : [],
+        room: member.room.view(),
+        overlay: viewer ? viewer.room.overlay() : null,
+      };
+    });
+  }
+}
+
+/** A session that could not be set up does not stay. */
+async function entered<T>(member: Member, setUp: () => Promise<T>): Promise<T> {
+  try {
+    return await member.session.exclusive(setUp);
+  } catch (error) {
+    member.session.close('left');
+    throw error;
+  }
+}
+
+export function assertProtocol(protocol: number): void {
+  if (protocol !== PROTOCOL_VERSION) throw new OnecastError('protocol-mismatch');
+}

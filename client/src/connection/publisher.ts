@@ -1,0 +1,287 @@
+import { computed, effect, type ReadonlySignal, signal } from '@preact/signals-core';
+import { OVERLAY_MAX_BYTES, OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
+import type { KeyedMessage } from '#protocol/overlay-state.ts';
+import type { RoomView } from '#protocol/signalling.ts';
+import { TokenBucket } from '#protocol/token-bucket.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { loadDevice } from '../media/device.ts';
+import { Sender } from '../media/send.ts';
+import { OverlaySequencer } from '../overlay/sequence.ts';
+import { type Entered, Link } from './link.ts';
+import { readPublisherSecret, storePublisherSecret } from '../credentials/publisher-secret.ts';
+import { type Faults, offerFaults, offerOverlayState } from './simulate.ts';
+import { StateSender } from './state-sender.ts';
+import type {
+  Failure,
+  OutgoingOverlayMessage,
+  PublisherConnection,
+  PublisherMedia,
+  PublisherOptions,
+  PublisherStatus,
+} from './types.ts';
+
+/** A publisher nobody can reach for so long has given up; a viewer never does. */
+const PATIENCE_MS = 600_000;
+const encoder = new TextEncoder();
+
+export function createPublisher(options: PublisherOptions): PublisherConnection {
+  return new Publisher(options);
+}
+
+class Publisher implements PublisherConnection {
+  readonly status: ReadonlySignal<PublisherStatus>;
+  readonly failure: ReadonlySignal<Failure | undefined>;
+  readonly room: ReadonlySignal<RoomView | undefined>;
+  readonly #options: PublisherOptions;
+  /** The broadcast under way, or the one that was taken over or failed. */
+  readonly #air = signal<OnAir | undefined>(undefined);
+  /** Outlives broadcasts: what a source has set holds until it deletes it. */
+  readonly #state = new StateSender();
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.status = computed(() => this.#air.value?.status.value ?? 'idle');
+    this.failure = computed(() => this.#air.value?.failure.value);
+    this.room = computed(() => this.#air.value?.link.room.value);
+    offerFaults(() => this.#air.value?.faults ?? {});
+    offerOverlayState(() => this.#state.entries());
+  }
+
+  start(media: PublisherMedia): void {
+    this.#air.value?.close();
+    this.#air.value = new OnAir(this.#options, media, this.#state);
+  }
+
+  setVideo(track: MediaStreamTrack): void {
+    this.#air.value?.setVideo(track);
+  }
+
+  setAudio(track: MediaStreamTrack | undefined): void {
+    this.#air.value?.setAudio(track);
+  }
+
+  sendOverlay(message: OutgoingOverlayMessage): boolean {
+    return this.#air.value?.sendOverlay(message) ?? false;
+  }
+
+  setOverlayState(message: KeyedMessage): boolean {
+    return this.#state.set(message);
+  }
+
+  async stop(): Promise<void> {
+    const air = this.#air.value;
+    this.#air.value = undefined;
+    await air?.end();
+  }
+
+  async getStats(): Promise<RTCStatsReport | undefined> {
+    return this.#air.value?.getStats();
+  }
+
+  close(): void {
+    this.#air.value?.close();
+    this.#air.value = undefined;
+  }
+}
+
+/** One broadcast, from start to stop. */
+class OnAir {
+  readonly link: Link;
+  readonly status: ReadonlySignal<PublisherStatus>;
+  readonly failure: ReadonlySignal<Failure | undefined>;
+  readonly #options: PublisherOptions;
+  readonly #sequencer = new OverlaySequencer();
+  readonly #overlayRate = new TokenBucket(
+    { burst: OVERLAY_MAX_PER_S, perS: OVERLAY_MAX_PER_S },
+    performance.now(),
+  );
+  readonly #ready: Promise<Sender>;
+  readonly #unsupported = signal<Failure | undefined>(undefined);
+  readonly #everLive = signal(false);
+  readonly #forget: () => void;
+  #media: PublisherMedia;
+  #sender: Sender | undefined;
+  #epoch = 0;
+  /** All that should be sent on the present transport is. */
+  #produced = false;
+
+  constructor(options: PublisherOptions, media: PublisherMedia, state: StateSender) {
+    this.#options = options;
+    this.#media = media;
+    this.#ready = loadDevice(options.page, 'sendonly').then((device) => {
+      this.#sender = new Sender(device, {
+        connect: (transportId, dtls) => this.link.connectTransport(transportId, dtls),
+        stateChanged: (state) => this.link.transportState(state),
+        produce: async (transportId, kind, rtpParameters) =>
+          (await this.link.signalling.request('produce', { transportId, kind, rtpParameters }))
+            .producerId,
+        produceData: async (transportId, sctpStreamParameters) =>
+          (
+            await this.link.signalling.request('produceData', {
+              transportId,
+              sctpStreamParameters,
+            })
+          ).producerId,
+        maySend: async () => options.frames?.started,
+        videoSender: (sender, codec) => options.frames?.attach(sender, codec),
+        closeProducer: (producerId) => {
+          this.link.signalling
+            .request('closeProducer', { producerId })
+            .catch((error: unknown) => this.link.failed(error));
+        },
+      });
+      return this.#sender;
+    });
+    this.#ready.catch(() => {
+      this.#unsupported.value = {
+        code: 'browser-unsupported',
+        message: 'This browser can not send live video. Try a current Chrome, Firefox or Safari.',
+      };
+      this.close();
+    });
+    this.link = new Link({
+      patienceMs: PATIENCE_MS,
+      push: {
+        roomChanged: (room) => {
+          this.link.sawRoom(room);
+          // The server does not hear us though the socket is up: no need to wait for ICE to see it.
+          const deaf = room.status === 'interrupted' && room.epoch === this.#epoch;
+          if (deaf) this.link.send({ type: 'MEDIA_FAILED' });
+        },
+      },
+      enter: () => this.#publish(),
+      resumed: ({ producerIds }) => {
+        const held = this.#sender?.producerIds ?? [];
+        // The socket may have gone while they were being made: then some are on no side at all.
+        const whole = this.#produced && held.every((id) => producerIds.includes(id));
+        if (!whole) this.link.send({ type: 'TRANSPORT_GONE' });
+      },
+      renewed: (answer) => this.#produce(answer.transport),
+      restartIce: async (iceParameters, abort) => this.#sender?.restartIce(iceParameters, abort),
+      requestKeyFrame: async () => undefined,
+      dropMedia: () => this.#sender?.close(),
+      transportId: () => this.#sender?.transportId,
+    });
+    this.failure = computed(() => this.#unsupported.value ?? this.link.failure);
+    this.status = computed(() => this.#reckonStatus());
+    this.#forget = effect(() => {
+      if (this.status.value !== 'live') return undefined;
+      this.#everLive.value = true;
+      state.onAir((batch) => this.link.signalling.request('setState', batch));
+      return () => state.offAir();
+    });
+    this.link.send({ type: 'START' });
+  }
+
+  get faults(): Faults {
+    return {
+      ...this.link.faults,
+      superseded: () => this.link.send({ type: 'SUPERSEDED' }),
+      'camera-loss': () => {
+        const { video } = this.#media;
+        video.stop();
+        // A track that its own page stops raises no event.
+        video.dispatchEvent(new Event('ended'));
+      },
+    };
+  }
+
+  setVideo(track: MediaStreamTrack): void {
+    this.#media = { ...this.#media, video: track };
+    this.#sender?.setVideo(track).catch((error: unknown) => this.link.failed(error));
+  }
+
+  setAudio(track: MediaStreamTrack | undefined): void {
+    this.#media = { ...this.#media, audio: track };
+    this.#sender?.setAudio(track).catch((error: unknown) => this.link.failed(error));
+  }
+
+  sendOverlay(message: OutgoingOverlayMessage): boolean {
+    // The server ends a broadcast that sends far more; this page never gets there.
+    if (!this.#overlayRate.take(performance.now())) return false;
+    const text = JSON.stringify({ ...message, seq: this.#sequencer.next(message.topic) });
+    // Only a text near the limit is worth counting byte by byte.
+    const large = text.length > OVERLAY_MAX_BYTES / 4;
+    if (large && encoder.encode(text).byteLength > OVERLAY_MAX_BYTES) {
+      throw new RangeError(`an overlay message holds at most ${OVERLAY_MAX_BYTES} bytes`);
+    }
+    return this.#sender?.sendOverlay(text) ?? false;
+  }
+
+  async getStats(): Promise<RTCStatsReport | undefined> {
+    return this.#sender?.getStats();
+  }
+
+  /** Ends the broadcast for everybody. */
+  async end(): Promise<void> {
+    try {
+      await this.link.signalling.request('endBroadcast', { epoch: this.#epoch });
+    } catch (error) {
+      // It can't be told: viewers learn it when the room's grace is over.
+      console.warn('onecast:', error);
+    }
+    this.close();
+  }
+
+  close(): void {
+    this.#forget();
+    this.link.close();
+    this.#sender?.close();
+  }
+
+  async #publish(): Promise<Entered> {
+    await this.#ready;
+    const { room, token } = this.#options;
+    const publisherSecret = readPublisherSecret(room);
+    const answer = await this.link.signalling.request('publish', {
+      protocol: PROTOCOL_VERSION,
+      room,
+      publisherSecret,
+      token: token.value,
+    });
+    if (answer.publisherSecret) storePublisherSecret(room, answer.publisherSecret);
+    return {
+      session: answer.session,
+      room: answer.room,
+      ahead: false,
+      afterwards: () => {
+        this.#epoch = answer.epoch;
+        this.#sequencer.reset();
+        this.#produce(answer.transport);
+      },
+    };
+  }
+
+  #produce(transport: Parameters<Sender['open']>[0]): void {
+    const sender = this.#sender;
+    if (!sender) return;
+    sender.open(transport);
+    this.#produced = false;
+    const { video, audio } = this.#media;
+    sender.produceAll(video, audio).then(
+      async () => {
+        if (sender.transportId !== transport.id) return;
+        this.#produced = true;
+        // The camera may have been changed while this was under way.
+        if (this.#media.video !== video) await sender.setVideo(this.#media.video);
+        if (this.#media.audio !== audio) await sender.setAudio(this.#media.audio);
+      },
+      (error: unknown) => {
+        if (sender.transportId !== transport.id) return;
+        this.link.failed(error);
+        this.link.send({ type: 'MEDIA_FAILED' });
+      },
+    );
+  }
+
+  #reckonStatus(): PublisherStatus {
+    if (this.failure.value) return 'failed';
+    const { phase } = this.link.state.value;
+    if (phase.name === 'ended') return phase.reason === 'superseded' ? 'superseded' : 'idle';
+    const room = this.link.room.value;
+    if (phase.name === 'live' && room?.status === 'live' && room.epoch === this.#epoch) {
+      return 'live';
+    }
+    return this.#everLive.value ? 'reconnecting' : 'connecting';
+  }
+}

@@ -1,0 +1,55 @@
+import { effect } from '@preact/signals-core';
+import type { MatchMethod } from '#protocol/overlay.ts';
+import type { MatchFigures } from '#client/frame-sync/frame-match.ts';
+import { IN_STEP, type InStep, type InStepMode } from '#client/overlay/playout-delay.ts';
+import { find, setText } from '../ui/elements.ts';
+import { formatCount, formatMilliseconds } from '../ui/format.ts';
+
+const EVERY_MS = 1_000;
+
+const METHODS: Record<MatchMethod, string> = {
+  tag: 'Exact frame (tag)',
+  rtp: 'Exact frame (RTP time)',
+  time: 'Nearest capture time',
+  newest: 'Newest picture',
+};
+
+/** The figures of the overlay, and the choice of how long the picture waits for its data. */
+export function bindInStep(
+  inStep: InStep,
+  figures: () => MatchFigures | undefined,
+): { set open(open: boolean) } {
+  const player = find('#player', HTMLElement);
+  const choice = find('#in-step', HTMLSelectElement);
+  const cell = (name: string) => find(`#overlay-${name}`, HTMLElement);
+  choice.addEventListener('change', () => inStep.setMode(modeOf(choice.value), performance.now()));
+  effect(() => {
+    const delay = inStep.delayMs.value;
+    setText(cell('delay'), delay === 0 ? 'Not at all' : formatMilliseconds(delay));
+  });
+
+  const show = () => {
+    const now = figures();
+    const { method } = now ?? {};
+    player.dataset['overlayMatch'] = method ?? 'none';
+    setText(cell('match'), method ? METHODS[method] : '–');
+    setText(cell('late'), formatCount(now?.late));
+    setText(cell('dropped'), formatCount(now?.dropped));
+  };
+  show();
+  let timer: ReturnType<typeof setInterval> | undefined;
+  return {
+    set open(open: boolean) {
+      clearInterval(timer);
+      if (!open) return;
+      show();
+      timer = setInterval(show, EVERY_MS);
+    },
+  };
+}
+
+function modeOf(value: string): InStepMode {
+  if (value === 'auto') return 'auto';
+  const ms = Number(value);
+  return ms > 0 && ms <= IN_STEP.delayMaxMs ? ms : 'off';
+}

@@ -1,0 +1,62 @@
+import type { MediaFigures } from '#client/media/stats-types.ts';
+import { make, setText } from './elements.ts';
+import {
+  formatBitrate,
+  formatCount,
+  formatFrameRate,
+  formatLoss,
+  formatMilliseconds,
+  formatResolution,
+} from './format.ts';
+
+export type FigureName =
+  | 'resolution'
+  | 'frameRate'
+  | 'bitrate'
+  | 'roundTrip'
+  | 'loss'
+  | 'dropped'
+  | 'codec';
+
+const FIGURES: Record<FigureName, { label: string; read: (figures: MediaFigures) => string }> = {
+  resolution: { label: 'Resolution', read: (f) => formatResolution(f.width, f.height) },
+  frameRate: { label: 'Frame rate', read: (f) => formatFrameRate(f.framesPerSecond) },
+  bitrate: { label: 'Bit rate', read: (f) => formatBitrate(f.bitrateKbps) },
+  roundTrip: { label: 'Round trip', read: (f) => formatMilliseconds(f.roundTripMs) },
+  loss: { label: 'Packets lost', read: (f) => formatLoss(f.lossFraction) },
+  dropped: { label: 'Frames dropped', read: (f) => formatCount(f.framesDropped) },
+  codec: { label: 'Codec', read: (f) => f.codec ?? '–' },
+};
+
+const NOTHING: MediaFigures = {
+  width: undefined,
+  height: undefined,
+  framesPerSecond: undefined,
+  bitrateKbps: undefined,
+  roundTripMs: undefined,
+  lossFraction: undefined,
+  framesDropped: undefined,
+  codec: undefined,
+};
+
+/** A list of figures in a <dl>; each value carries data-figure with its name. */
+export class FiguresPanel {
+  readonly #cells: readonly (readonly [FigureName, HTMLElement])[];
+
+  constructor(list: HTMLDListElement, names: readonly FigureName[]) {
+    this.#cells = names.map((name) => [name, make('dd')]);
+    list.replaceChildren(
+      ...this.#cells.map(([name, cell]) => {
+        const row = make('div');
+        cell.dataset.figure = name;
+        row.append(make('dt', { text: FIGURES[name].label }), cell);
+        return row;
+      }),
+    );
+    this.show(undefined);
+  }
+
+  show(figures: MediaFigures | undefined): void {
+    for (const [name, cell] of this.#cells) setText(cell, FIGURES[name].read(figures ?? NOTHING));
+  }
+}

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { VARIABLE_NAMES } from '#config/env.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
+/** Set by commands of ours, never by people who run a server. */
+const OWN = ['ONECAST_DEV'];
+
+it('R60 the README and .env.example name every variable, and no other', () => {
+  const [, configuration = ''] = read('README.md').split('## Configuration\n');
+  const [table = ''] = configuration.split('\n## ');
+  const named = [...table.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);
+  expect(new Set(named)).toEqual(new Set(VARIABLE_NAMES));
+  const example = [...read('.env.example').matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name);
+  expect(new Set(example)).toEqual(new Set(VARIABLE_NAMES.filter((name) => !OWN.includes(name))));
+});
