@@ -13,16 +13,16 @@ import { launchBrowser, openPage } from '#testkit/browser.ts';
 import { networkUnavailable, TestNetwork } from '#testkit/network.ts';
 import { statusIs } from '#testkit/shown-video.ts';
 import { record } from '#testkit/frame-recorder.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 import { busyCameraFile } from '#testkit/busy-camera.ts';
 import { medianOf } from './report/stats.ts';
-import { Line, type LineQuality } from '#testkit/emulated-link.ts';
+import { EmulatedLink, type LinkQuality } from '#testkit/emulated-link.ts';
 import { fillIn } from './report/markers.ts';
 import { machine, whole } from './report/options.ts';
 
 const ROOM = 'bad-line';
-const GOOD: LineQuality = { delayMs: 10, jitterMs: 0, lossPercent: 0 };
-const LINES: Readonly<Record<string, { readonly title: string; readonly quality: LineQuality }>> = {
+const GOOD: LinkQuality = { delayMs: 10, jitterMs: 0, lossPercent: 0 };
+const LINES: Readonly<Record<string, { readonly title: string; readonly quality: LinkQuality }>> = {
   bad: {
     title: '10 % loss, 300 kbit/s, 150 ms there and back',
     quality: { delayMs: 75, jitterMs: 0, lossPercent: 10, rateKbps: 300 },
@@ -100,7 +100,7 @@ async function measure(mode: Mode): Promise<Run[]> {
   try {
     const network = new TestNetwork(2);
     closers.push(() => network.close());
-    const server = await TestServer.start({
+    const server = await ServerProcess.start({
       prefix: network.serverPrefix,
       address: network.serverAddress,
       env: { BANDWIDTH_ESTIMATION: mode },
@@ -108,7 +108,7 @@ async function measure(mode: Mode): Promise<Run[]> {
     closers.push(() => server.stop());
     const [publisherHost, viewerHost] = network.hosts;
     if (!publisherHost || !viewerHost) throw new Error('no hosts');
-    const line = await Line.between(network, viewerHost);
+    const line = await EmulatedLink.between(network, viewerHost);
     closers.push(() => line.close());
     await line.set(GOOD);
     const flags = [
@@ -144,7 +144,7 @@ async function measure(mode: Mode): Promise<Run[]> {
 async function watch(
   browser: Browser,
   url: string,
-  line: Line,
+  line: EmulatedLink,
   name: string,
   mode: Mode,
 ): Promise<Run> {

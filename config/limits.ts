@@ -80,9 +80,9 @@ export const LIMITS = {
    */
   iceConsentTimeoutS: 20,
   /** A live publisher's transport is asked so often for what has arrived. */
-  pulseIntervalMs: 500,
+  livenessIntervalMs: 500,
   /** Nothing arrived for so long: the publisher is lost. ICE checks alone come every 2.5 s. */
-  pulseLostMs: 3_000,
+  publisherSilentMs: 3_000,
   /** DTLS that is not up by then never will be. Counted from when there is something to send over it. */
   dtlsDeadlineMs: 15_000,
   /** A replaced transport of a viewer lives on so long while the new one comes up. */
@@ -123,11 +123,11 @@ export const LIMITS = {
    * A viewer's line is in trouble at this score of the worker's (10: nothing lost). It takes a fifth
    * of the packets lost for a second, or a tenth for some seconds, to get there.
    */
-  troubledScore: 9,
+  lossyScore: 9,
   /** The estimate of such a line starts so low that it holds the lowest layer and little more … */
-  troubledEstimateBps: 250_000,
+  initialLossyEstimateBps: 250_000,
   /** … and may rise after this: what has piled up on the line is gone by then. */
-  troubledEstimateMs: 3_000,
+  initialLossyEstimateMs: 3_000,
   /** The default drops a publisher's packets from some 300 viewers on. */
   socketBufferBytes: 4 * 1024 * 1024,
   /** A viewer that reads no data costs at most this. */
@@ -137,17 +137,17 @@ export const LIMITS = {
 
   // Overlay (what one message and a room's state may hold stands in protocol/)
   /** What programs send to one room: twice a camera's frames, and a page's own channel. */
-  outsidePerS: 60,
+  ingestPerS: 60,
   /** At once, so that a batch of two seconds fits. Larger batches are refused whole. */
-  outsideBurst: 120,
+  ingestBurst: 120,
   /** One request: four messages of the largest size, or some hundred boxes in many. */
-  outsideRequestMaxBytes: 64 * 1024,
+  ingestRequestMaxBytes: 64 * 1024,
   /** Fresh beats complete: a lost message is sent to a viewer again for so long, then forgotten. */
-  outsideLifetimeMs: 500,
+  ingestLifetimeMs: 500,
   /** After a change of the state word of its number is repeated after so long, then ever later. */
-  stateBeatMinMs: 500,
+  stateReannounceMinMs: 500,
   /** The latest that a viewer who has lost the last change hears of it: 20 µs of a worker each. */
-  stateBeatMaxMs: 15_000,
+  stateReannounceMaxMs: 15_000,
 
   // Workers
   watchdogIntervalMs: 1_500,

@@ -21,14 +21,14 @@ const KeyedSchema = v.variant('kind', [
   v.strictObject({ ...keyedData.entries, capturedAt }),
 ]);
 
-export type OutsideLive = v.InferOutput<typeof LiveSchema>;
-export type OutsideKeyed = v.InferOutput<typeof KeyedSchema>;
-export type OutsideMessage =
-  | { readonly keyed: true; readonly message: OutsideKeyed }
-  | { readonly keyed: false; readonly message: OutsideLive };
+export type IngestLiveMessage = v.InferOutput<typeof LiveSchema>;
+export type IngestKeyedMessage = v.InferOutput<typeof KeyedSchema>;
+export type IngestMessage =
+  | { readonly keyed: true; readonly message: IngestKeyedMessage }
+  | { readonly keyed: false; readonly message: IngestLiveMessage };
 
 /** The message, or what is wrong with it: where and what. */
-export function parseOutsideMessage(value: unknown): OutsideMessage | { readonly fault: string } {
+export function parseIngestMessage(value: unknown): IngestMessage | { readonly fault: string } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { fault: 'a message is one JSON object' };
   }

@@ -40,7 +40,7 @@ export const StateKeySchema = v.tuple([topic, Key]);
 export type StateKey = v.InferOutput<typeof StateKeySchema>;
 
 /** Who set it: the publisher's page, or a program beside it. Neither touches the other's keys. */
-const from = v.picklist(['page', 'outside']);
+const from = v.picklist(['page', 'ingest']);
 export type StateOrigin = v.InferOutput<typeof from>;
 
 export const StateEntrySchema = v.variant('kind', [

@@ -112,7 +112,7 @@ function deeperThan(value: unknown, depth: number): boolean {
 
 export const OverlayMessageSchema = v.variant('kind', [ShapesMessageSchema, DataMessageSchema]);
 
-export type FrameName = v.InferOutput<typeof FrameSchema>;
+export type FrameId = v.InferOutput<typeof FrameSchema>;
 export type Box = v.InferOutput<typeof BoxSchema>;
 export type Shape = v.InferOutput<typeof ShapeSchema>;
 export type ShapesMessage = v.InferOutput<typeof ShapesMessageSchema>;

@@ -34,7 +34,7 @@ const epoch = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const requestId = RequestIdSchema;
 
 /** Messages in one `feed`; how many a second is the server's to say. */
-export const FEED_MAX_MESSAGES = 120;
+export const INGEST_MAX_MESSAGES = 120;
 
 const grant = {
   requestId,
@@ -125,16 +125,16 @@ export const REQUESTS = {
   /** Viewer: how its messages find their frames now. For the metrics. Answer: nothing. */
   tellMatch: v.strictObject({ requestId, method: v.picklist(MATCH_METHODS) }),
   /** A program beside the publisher's page: makes the socket one that may `feed`. Answer: RoomView. */
-  attachFeed: v.strictObject({
+  attachIngest: v.strictObject({
     requestId,
     protocol,
     room: RoomIdSchema,
     bearer: v.pipe(v.string(), v.maxLength(4_096)),
   }),
   /** Overlay messages of such a program, each parsed by itself. Answer: FeedResult. */
-  feed: v.strictObject({
+  ingest: v.strictObject({
     requestId,
-    messages: v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(FEED_MAX_MESSAGES)),
+    messages: v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(INGEST_MAX_MESSAGES)),
   }),
   /**
    * The page goes away. A publisher's broadcast is interrupted by it, not ended: the page may be
@@ -175,7 +175,7 @@ const TransportSchema = v.object({
 export type TransportDescription = v.InferOutput<typeof TransportSchema>;
 
 /** `page`: the publisher's own. `state` and `outside`: the server's, made when first needed. */
-const DataChannelNameSchema = v.picklist(['page', 'state', 'outside']);
+const DataChannelNameSchema = v.picklist(['page', 'state', 'ingest']);
 export type DataChannelName = v.InferOutput<typeof DataChannelNameSchema>;
 
 export const ViewerMediaSchema = v.object({
@@ -207,13 +207,13 @@ const OverlaySnapshotSchema = v.object({
   /** The newest message of each topic that still stands, of the page's channel. */
   page: v.array(OverlayMessageSchema),
   /** The same of programs beside it, numbered by the server. */
-  outside: v.array(OverlayMessageSchema),
+  ingest: v.array(OverlayMessageSchema),
   state: StateSnapshotSchema,
 });
 /** The overlay as it is now. */
 export type OverlaySnapshot = v.InferOutput<typeof OverlaySnapshotSchema>;
 
-const FeedResultSchema = v.object({
+const IngestResultSchema = v.object({
   accepted: v.number(),
   refused: v.array(
     v.object({
@@ -225,7 +225,7 @@ const FeedResultSchema = v.object({
   ),
 });
 /** What became of messages from outside. */
-export type FeedResult = v.InferOutput<typeof FeedResultSchema>;
+export type IngestResult = v.InferOutput<typeof IngestResultSchema>;
 
 const nothing = v.nullish(v.null());
 
@@ -280,8 +280,8 @@ export const ANSWERS = {
   setState: nothing,
   stateSnapshot: StateSnapshotSchema,
   tellMatch: nothing,
-  attachFeed: RoomViewSchema,
-  feed: FeedResultSchema,
+  attachIngest: RoomViewSchema,
+  ingest: IngestResultSchema,
   leave: nothing,
 } as const satisfies Record<RequestName, v.GenericSchema>;
 

@@ -124,7 +124,7 @@ export function bar(share, width = 24) {
 }
 
 /** A line of npm, apt-get, meson or a compiler if it tells what is wrong, without its prefix. */
-export function tellingError(line) {
+export function errorLine(line) {
   const text = line.trim();
   const npm = /^npm (?:error|ERR!) (.*)$/.exec(text)?.[1];
   if (npm !== undefined)

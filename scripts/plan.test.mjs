@@ -12,7 +12,7 @@ import {
   packagePlan,
   prebuiltUrl,
   runsTypeScript,
-  tellingError,
+  errorLine,
   WORKER_NEEDS,
   workerKey,
 } from './plan.mjs';
@@ -174,6 +174,6 @@ describe('the line that tells what is wrong', () => {
     ],
     ['[3/9] Compiling error_codes.cpp', undefined],
   ])('%s', (line, told) => {
-    expect(tellingError(line)).toBe(told);
+    expect(errorLine(line)).toBe(told);
   });
 });

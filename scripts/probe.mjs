@@ -30,7 +30,7 @@ async function join(socket, room) {
   });
   socket.connect();
   await within('socket', connected);
-  const request = { requestId: randomUUID(), protocol: 2, room, rtpCapabilities: {} };
+  const request = { requestId: randomUUID(), protocol: 3, room, rtpCapabilities: {} };
   const result = await within(
     'join',
     new Promise((resolve) => socket.emit('join', request, resolve)),

@@ -7,7 +7,7 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeFolder } from './cache.mjs';
 import { Failure } from './failure.mjs';
-import { tellingError } from './plan.mjs';
+import { errorLine } from './plan.mjs';
 
 const running = new Set();
 
@@ -47,7 +47,7 @@ export async function quietly(command, args, { purpose, log, mend, cwd, env, onL
     file.write(`${line}\n`);
     last = line.trim() || last;
     // The first error is the cause; those that follow are its consequences.
-    telling ??= tellingError(line);
+    telling ??= errorLine(line);
     onLine?.(line);
   };
   listen(child.stdout, heard);

@@ -12,7 +12,7 @@ import { clientAddress, trustOf } from './admission/client-address.ts';
 import { joinApi } from './http/join-api.ts';
 import { MetricsServer } from './http/metrics-server.ts';
 import { builtPages, devPages } from './http/pages.ts';
-import { overlayApi } from './http/ingest-api.ts';
+import { ingestApi } from './http/ingest-api.ts';
 import { secureEveryAnswer } from './http/security-headers.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
 import { chooseEgress } from './media/workers/egress.ts';
@@ -21,13 +21,13 @@ import { Traffic } from './media/watch/traffic.ts';
 import { WorkerPool } from './media/workers/pool.ts';
 import { DescriptorWatch } from './observability/descriptors.ts';
 import type { Log } from './observability/log.ts';
-import { observeEgress, tellEgress } from './observability/egress-metrics.ts';
+import { observeEgress, logEgress } from './observability/egress-metrics.ts';
 import { Metrics } from './observability/metrics.ts';
 import { observeServer } from './observability/server-metrics.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { RoomRegistry } from './rooms/registry.ts';
 import { AddressLimits } from './admission/address-limits.ts';
-import { Entrances } from './rooms/room-admission.ts';
+import { RoomAdmission } from './rooms/room-admission.ts';
 import { Gateway } from './signalling/gateway.ts';
 
 export interface App {
@@ -55,13 +55,13 @@ export async function createApp(
   const limits: Limits = { ...givenLimits, ...config.limits };
   const closers: (() => void | Promise<void>)[] = [];
   let draining = false;
-  const closeAll = once1(async () => {
+  const closeAll = callOnce(async () => {
     draining = true;
     for (const close of closers.toReversed()) await close();
   });
   try {
     const egress = await chooseEgress(config, limits);
-    tellEgress(egress, log);
+    logEgress(egress, log);
     const pool = await WorkerPool.create(config, limits, log, metrics, egress);
     closers.push(() => pool.close());
     const page = {
@@ -88,7 +88,7 @@ export async function createApp(
     const parts = {
       registry,
       authority,
-      entrances: new Entrances(registry, authority),
+      admission: new RoomAdmission(registry, authority),
       addresses: new AddressLimits(limits),
       config,
       limits,
@@ -96,7 +96,7 @@ export async function createApp(
       metrics,
       addressOf: (request: IncomingMessage) => clientAddress(request, trust),
     };
-    const apis = [joinApi(parts), overlayApi(parts)];
+    const apis = [joinApi(parts), ingestApi(parts)];
     mountRoutes(app, { log, page, pages, apis, security: config, isReady });
 
     const gateway = new Gateway(http, parts);
@@ -134,7 +134,7 @@ export async function createApp(
       registry,
       pool,
       close: closeAll,
-      drain: once1(async () => {
+      drain: callOnce(async () => {
         draining = true;
         pool.drain();
         registry.refuse();
@@ -155,7 +155,7 @@ function addressOf(address: AddressInfo | string | null): AddressInfo {
 }
 
 /** Later calls get the promise of the first. */
-function once1(task: () => Promise<void>): () => Promise<void> {
+function callOnce(task: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   return () => (running ??= task());
 }

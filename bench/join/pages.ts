@@ -7,8 +7,8 @@ import { type JoinTrace, JoinTraceSchema } from '#protocol/join-trace.ts';
 import { launchBrowser, openPage } from '#testkit/browser.ts';
 import { networkUnavailable, TestNetwork } from '#testkit/network.ts';
 import { statusIs } from '#testkit/shown-video.ts';
-import { TestServer } from '#testkit/server-process.ts';
-import { Line } from '#testkit/emulated-link.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
+import { EmulatedLink } from '#testkit/emulated-link.ts';
 
 const ROOM = 'join';
 const TRACE_DEADLINE_MS = 30_000;
@@ -39,7 +39,7 @@ export async function measurePages({ runs, rttsMs, say }: PagesOptions): Promise
   try {
     const network = new TestNetwork(2);
     closers.push(() => network.close());
-    const server = await TestServer.start({
+    const server = await ServerProcess.start({
       prefix: network.serverPrefix,
       address: network.serverAddress,
       // As an operator has it: what tests read from the log is not wanted here.
@@ -48,7 +48,7 @@ export async function measurePages({ runs, rttsMs, say }: PagesOptions): Promise
     closers.push(() => server.stop());
     const [publisherHost, viewerHost] = network.hosts;
     if (!publisherHost || !viewerHost) throw new Error('no hosts');
-    const line = await Line.between(network, viewerHost);
+    const line = await EmulatedLink.between(network, viewerHost);
     closers.push(() => line.close());
     const flags = [`--unsafely-treat-insecure-origin-as-secure=${server.url}`];
     const publishing = await launchBrowser({ on: publisherHost, flags });

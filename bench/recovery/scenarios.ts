@@ -2,12 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { statusIs } from '#testkit/shown-video.ts';
-import {
-  captureAt,
-  firstFrameAfter,
-  longestGap,
-  statusSince,
-} from '#testkit/frame-recorder.ts';
+import { captureAt, firstFrameAfter, longestGap, statusSince } from '#testkit/frame-recorder.ts';
 import { TabbedBrowser } from '#testkit/tabbed-browser.ts';
 import type { Host } from '#testkit/network.ts';
 import type { Stage } from './stages.ts';

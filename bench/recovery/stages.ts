@@ -4,12 +4,12 @@ import { launchBrowser, openPage } from '#testkit/browser.ts';
 import { type Host, TestNetwork } from '#testkit/network.ts';
 import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
 import { record } from '#testkit/frame-recorder.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 const ROOM = 'recovery';
 
 export interface Stage {
-  readonly server: TestServer;
+  readonly server: ServerProcess;
   readonly publisher: Page;
   readonly viewer: Page;
   /** A viewer's page like `viewer`, opened now; the one before is closed. */
@@ -25,7 +25,7 @@ export interface Stage {
 
 /** All on this machine's loopback. */
 export async function localStage(): Promise<Stage> {
-  const server = await TestServer.start();
+  const server = await ServerProcess.start();
   const browser = await launchBrowser({
     flags: ['--use-fake-device-for-media-stream=fps=30,device-count=2'],
   });
@@ -35,7 +35,7 @@ export async function localStage(): Promise<Stage> {
 /** Publisher, viewer and server each on a host of their own. */
 export async function networkStage(): Promise<Stage> {
   const network = new TestNetwork(2);
-  const server = await TestServer.start({
+  const server = await ServerProcess.start({
     prefix: network.serverPrefix,
     address: network.serverAddress,
   });
@@ -46,7 +46,7 @@ export async function networkStage(): Promise<Stage> {
 }
 
 async function openStage(
-  server: TestServer,
+  server: ServerProcess,
   browsers: readonly Browser[],
   network: TestNetwork | undefined,
 ): Promise<Stage> {

@@ -37,7 +37,7 @@ export async function measureLate(frames: number, say: (line: string) => void): 
       await overlayOn(stage, ANALYSIS);
       await stage.viewer.evaluate(() => viewerBench.match('tag'), undefined);
       for (const inStep of ['off', 'auto'] as const) {
-        await stage.viewer.evaluate((mode) => onecast?.setInStep?.(mode), inStep);
+        await stage.viewer.evaluate((mode) => onecast?.setPlayoutDelay?.(mode), inStep);
         await delay(SETTLE_MS);
         const { seen, sent } = await lookAtFrames(stage, { layers: 'single', frames });
         const figures = figuresOf(seen, sent);

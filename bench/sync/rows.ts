@@ -1,5 +1,5 @@
 /** What can be measured: who publishes, who views, over which line, in which layers, matched how. */
-import type { LineQuality } from '#testkit/emulated-link.ts';
+import type { LinkQuality } from '#testkit/emulated-link.ts';
 import type { BrowserName } from './pages.ts';
 import type { Layers } from './stage.ts';
 
@@ -9,7 +9,7 @@ export type Method = (typeof METHODS)[number];
 export const LINES = {
   direct: undefined,
   poor: { delayMs: 50, jitterMs: 20, lossPercent: 2 },
-} as const satisfies Record<string, LineQuality | undefined>;
+} as const satisfies Record<string, LinkQuality | undefined>;
 export type LineName = keyof typeof LINES;
 
 /** Who publishes to whom. */

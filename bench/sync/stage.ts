@@ -1,7 +1,7 @@
 /** Server, publisher and viewer on a host each, with a line of any quality to the viewer. */
 import { BARCODE_CAMERA, barcodeCameraFile } from '#testkit/barcode-camera.ts';
 import { TestNetwork } from '#testkit/network.ts';
-import { Line, type LineQuality } from '#testkit/emulated-link.ts';
+import { EmulatedLink, type LinkQuality } from '#testkit/emulated-link.ts';
 import { ObservedServer } from '#testkit/observed-server.ts';
 import { type BenchBrowser, type BenchPage, type BrowserName, launch, until } from './pages.ts';
 import { publisherScript } from './publisher.ts';
@@ -20,7 +20,7 @@ export interface StageOptions {
   readonly viewer: BrowserName;
   readonly layers: Layers;
   /** Of the viewer's line; undefined for one without any delay or loss of its own. */
-  readonly line: LineQuality | undefined;
+  readonly line: LinkQuality | undefined;
   /** Without them the pages find a browser that knows nothing of encoded and captured frames. */
   readonly transforms?: boolean;
 }
@@ -61,7 +61,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     });
     closers.push(() => server.stop());
     if (options.line) {
-      const line = await Line.between(network, viewerHost);
+      const line = await EmulatedLink.between(network, viewerHost);
       closers.push(() => line.close());
       await line.set(options.line);
     }

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser, openPage } from '#testkit/browser.ts';
 import { statusIs } from '#testkit/shown-video.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
@@ -11,11 +11,11 @@ describe.each([
   ['wide', { width: 1440, height: 900 }],
   ['phone', { width: 360, height: 740 }],
 ])('R55 accessibility, %s', (_, viewport) => {
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await ServerProcess.start();
     browser = await launchBrowser();
   });
 

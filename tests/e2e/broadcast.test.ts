@@ -9,14 +9,14 @@ import {
   statusIs,
 } from '#testkit/shown-video.ts';
 import { record, statusSince } from '#testkit/frame-recorder.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 const ROOM = 'broadcast-test';
 const WIDE = { width: 1280, height: 720 };
 const TALL = { width: 500, height: 800 };
 
 describe('one publisher, three viewers', () => {
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
   let publisher: Watched;
   const viewers: Watched[] = [];
@@ -34,7 +34,7 @@ describe('one publisher, three viewers', () => {
   };
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await ServerProcess.start();
     browser = await launchBrowser();
     publisher = await openPage(await newContext(), `${server.url}/publish/${ROOM}`);
     await publisher.page.selectOption('#overlay-source', 'motion');

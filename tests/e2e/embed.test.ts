@@ -4,7 +4,7 @@ import type { Browser, Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser, openPage } from '#testkit/browser.ts';
 import { freePorts } from '#testkit/ports.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 import { statusIs } from '#testkit/shown-video.ts';
 
 /** Somebody else's site: a page of another origin that shows the room in a frame. */
@@ -20,7 +20,7 @@ async function site(port: number, content: (query: URLSearchParams) => string): 
 }
 
 describe('R103 a room in somebody else’s page', () => {
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
   const sites: Server[] = [];
   let allowed = '';
@@ -30,7 +30,7 @@ describe('R103 a room in somebody else’s page', () => {
     const [allowedPort, strangerPort] = [await freePorts(), await freePorts()];
     allowed = `http://127.0.0.1:${allowedPort}`;
     stranger = `http://127.0.0.1:${strangerPort}`;
-    server = await TestServer.start({ env: { EMBED_ORIGINS: allowed } });
+    server = await ServerProcess.start({ env: { EMBED_ORIGINS: allowed } });
     for (const port of [allowedPort, strangerPort]) {
       sites.push(
         await site(

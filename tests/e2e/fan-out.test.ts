@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
 import {
   expectedColour,
@@ -13,17 +13,17 @@ import { firstFrameAfter, record, statusSince } from '#testkit/frame-recorder.ts
 
 const ROOM = 'fan-out-test';
 /** A page's silence counts here, for this publisher does send. */
-const HEARD = { pulseLostMs: 3_000 } as const;
+const HEARD = { publisherSilentMs: 3_000 } as const;
 
 describe('one room on two workers', () => {
-  let server: TestServer;
+  let server: InProcessServer;
   let browser: Browser;
   let publisher: Watched;
   const viewers: Watched[] = [];
 
   beforeAll(async () => {
     // Every worker counts as busy: the room spreads with the first viewer.
-    server = await TestServer.start({
+    server = await InProcessServer.start({
       workers: 2,
       limits: { workerBusyShare: 0, spreadGainShare: 0, ...HEARD },
     });

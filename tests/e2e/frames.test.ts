@@ -7,7 +7,7 @@ import { barcodeDistance, barcodeScript } from '#testkit/barcode.ts';
 import { barcodeCameraFile } from '#testkit/barcode-camera.ts';
 import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
 import { statusIs } from '#testkit/shown-video.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 const ROOM = 'frames-test';
 
@@ -32,13 +32,13 @@ declare global {
 }
 
 describe('data on its very frame', () => {
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
   let publisher: Watched;
   let viewer: Watched;
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await ServerProcess.start();
     browser = await launchBrowser({ camera: barcodeCameraFile() });
     const context = await browser.newContext({ viewport: { width: 800, height: 500 } });
     await context.addInitScript(barcodeScript());
@@ -69,7 +69,7 @@ describe('data on its very frame', () => {
   test('R110 each message is drawn on the frame it was made from, on 99 % of 400 frames', async () => {
     // Picture and data take the same 20 ms here: on a busy machine now one, now the other is first,
     // and either may stand still for a while.
-    await viewer.page.evaluate(() => onecast?.setInStep?.(300));
+    await viewer.page.evaluate(() => onecast?.setPlayoutDelay?.(300));
     await delayIs(viewer.page, 300);
     const all = await watch(viewer.page, 400);
     expect(all.filter(({ method }) => method !== 'tag')).toEqual([]);
@@ -110,7 +110,7 @@ describe('data on its very frame', () => {
     await publisher.page.evaluate(() => {
       globalThis.analysisMs = () => 50 + Math.random() * 200;
     });
-    await viewer.page.evaluate(() => onecast?.setInStep?.('off'));
+    await viewer.page.evaluate(() => onecast?.setPlayoutDelay?.('off'));
     await delayIs(viewer.page, 0);
     const without = judge(await watch(viewer.page, 150), await sent());
     await viewer.page.click('#stats-toggle');

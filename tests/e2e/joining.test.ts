@@ -2,14 +2,14 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser, openPage } from '#testkit/browser.ts';
 import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 describe('joining', () => {
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await ServerProcess.start();
     browser = await launchBrowser();
     const { page } = await openPage(await browser.newContext(), `${server.url}/publish/joining`);
     await page.selectOption('#overlay-source', 'note');

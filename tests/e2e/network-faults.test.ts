@@ -12,7 +12,7 @@ import {
   shownStream,
   statusSince,
 } from '#testkit/frame-recorder.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 const unavailable = networkUnavailable();
 if (unavailable) console.warn(`SKIPPED: the network faults. ${unavailable}`);
@@ -21,7 +21,7 @@ const ROOM = 'network-faults';
 
 describe.skipIf(unavailable !== undefined)('network faults, with real packets', () => {
   let network: TestNetwork;
-  let server: TestServer;
+  let server: ServerProcess;
   let browsers: Browser[];
   let publisher: Watched;
   let viewer: Watched;
@@ -45,7 +45,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
   beforeAll(async () => {
     network = new TestNetwork(2);
     [publisherHost, viewerHost] = network.hosts as [Host, Host];
-    server = await TestServer.start({
+    server = await ServerProcess.start({
       prefix: network.serverPrefix,
       address: network.serverAddress,
     });

@@ -7,7 +7,7 @@ import type { StateEntry } from '#protocol/overlay-state.ts';
 import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
 import { type Host, networkUnavailable, TestNetwork } from '#testkit/network.ts';
 import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 const BOXES = join(import.meta.dirname, '../../docs/examples/boxes.py');
 const python = spawnSync('python3', ['--version']).status === 0;
@@ -63,7 +63,7 @@ const goals = (key: string, value: unknown) => ({
 
 describe('state that survives, and data from a program', () => {
   const ROOM = 'overlay-state';
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
   let publisher: Watched;
   let viewer: Watched;
@@ -73,7 +73,7 @@ describe('state that survives, and data from a program', () => {
     openPage(await browser.newContext(), `${server.url}/join/${ROOM}?debug`);
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await ServerProcess.start();
     browser = await launchBrowser();
     publisher = await openPage(await browser.newContext(), `${server.url}/publish/${ROOM}?debug`);
     await publisher.page.click('#start');
@@ -231,12 +231,12 @@ describe('state that survives, and data from a program', () => {
 describe.skipIf(unavailable !== undefined)('state over a line that loses', () => {
   const ROOM = 'lossy';
   let network: TestNetwork;
-  let server: TestServer;
+  let server: ServerProcess;
   let browsers: Browser[];
 
   beforeAll(async () => {
     network = new TestNetwork(2);
-    server = await TestServer.start({
+    server = await ServerProcess.start({
       prefix: network.serverPrefix,
       address: network.serverAddress,
     });

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import payloads from '../corpus/payloads.json' with { type: 'json' };
 import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
 import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 /** What a page has noticed; `channel` is the publisher's own way to its viewers. */
 interface Trap {
@@ -48,14 +48,14 @@ async function setTrap(context: BrowserContext): Promise<void> {
 }
 
 describe('R75 foreign text in a real browser', () => {
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
   let context: BrowserContext;
   let publisher: Watched;
   let viewer: Watched;
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await ServerProcess.start();
     browser = await launchBrowser();
     context = await browser.newContext();
     await setTrap(context);

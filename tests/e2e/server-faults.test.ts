@@ -3,19 +3,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
 import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
 import { firstFrameAfter, peersMade, record, statusSince } from '#testkit/frame-recorder.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 import { TabbedBrowser } from '#testkit/tabbed-browser.ts';
 
 const ROOM = 'server-faults';
 
 describe('faults of the server and of the page', () => {
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
   let publisher: Watched;
   let viewer: Watched;
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await ServerProcess.start();
     browser = await launchBrowser({
       // Two cameras, so that one can be lost.
       flags: ['--use-fake-device-for-media-stream=fps=30,device-count=2'],

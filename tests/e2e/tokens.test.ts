@@ -6,7 +6,7 @@ import { type Claims, signToken } from '#backend/admission/tokens.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
 import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
 import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { TestServer } from '#testkit/server-process.ts';
+import { ServerProcess } from '#testkit/server-process.ts';
 
 const AUTH_SECRET = 'only for these tests, and long enough to sign with';
 const key = createSecretKey(Buffer.from(AUTH_SECRET));
@@ -21,12 +21,12 @@ async function token(claims: Partial<Claims> = {}): Promise<string> {
 }
 
 describe('with AUTH_SECRET', () => {
-  let server: TestServer;
+  let server: ServerProcess;
   let browser: Browser;
   let publisher: Watched;
 
   beforeAll(async () => {
-    server = await TestServer.start({ env: { AUTH_SECRET } });
+    server = await ServerProcess.start({ env: { AUTH_SECRET } });
     browser = await launchBrowser();
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { InnocentPicture } from '#testkit/innocent.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { ACTORS, type Command, OPS, PICKS, ROOMS, World } from './world.ts';
 
 const FAILURES = join(import.meta.dirname, '../corpus/failures');
@@ -41,20 +41,20 @@ const ScriptSchema = v.array(
 );
 
 export class Fuzz implements AsyncDisposable {
-  readonly server: TestServer;
+  readonly server: InProcessServer;
   readonly #picture: InnocentPicture;
   readonly #pid: number;
   /** Commands carried out so far. */
   commands = 0;
 
   static async start(): Promise<Fuzz> {
-    const server = await TestServer.start({ limits: TIMELESS });
+    const server = await InProcessServer.start({ limits: TIMELESS });
     const [seat] = server.app.pool.workers;
     if (!seat) throw new Error('there is a worker');
     return new Fuzz(server, await InnocentPicture.start(seat.worker), seat.worker.pid);
   }
 
-  private constructor(server: TestServer, picture: InnocentPicture, pid: number) {
+  private constructor(server: InProcessServer, picture: InnocentPicture, pid: number) {
     this.server = server;
     this.#picture = picture;
     this.#pid = pid;

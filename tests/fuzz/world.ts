@@ -4,15 +4,10 @@ import * as v from 'valibot';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import type { ErrorCode } from '#protocol/errors.ts';
 import { ResultSchema } from '#protocol/result.ts';
-import {
-  ANSWERS,
-  type AnswerOf,
-  REQUESTS,
-  type RequestName,
-} from '#protocol/signalling.ts';
+import { ANSWERS, type AnswerOf, REQUESTS, type RequestName } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { casesOf } from '#testkit/poison.ts';
-import type { TestServer } from '#testkit/in-process-server.ts';
+import type { InProcessServer } from '#testkit/in-process-server.ts';
 import { SignalClient } from '#testkit/signal-client.ts';
 import { Stage } from '#testkit/stage.ts';
 import {
@@ -81,19 +76,19 @@ interface Actor {
 }
 
 export class World {
-  readonly #server: TestServer;
+  readonly #server: InProcessServer;
   readonly #actors: Actor[];
   readonly #rooms: ModelRoom[];
   readonly #sessions: ModelSession[] = [];
 
-  static async open(server: TestServer): Promise<World> {
+  static async open(server: InProcessServer): Promise<World> {
     const actors = Array.from({ length: ACTORS }, async () =>
       newActor(await SignalClient.connect(server.url)),
     );
     return new World(server, await Promise.all(actors));
   }
 
-  private constructor(server: TestServer, actors: Actor[]) {
+  private constructor(server: InProcessServer, actors: Actor[]) {
     this.#server = server;
     this.#actors = actors;
     worlds += 1;

@@ -1,13 +1,13 @@
 import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 
-let server: TestServer;
+let server: InProcessServer;
 let page: string;
 
 beforeAll(async () => {
-  server = await TestServer.start();
+  server = await InProcessServer.start();
   page = await (await fetch(`${server.url}/join`)).text();
 });
 afterAll(async () => {

@@ -5,7 +5,7 @@ import { ResultSchema } from '#protocol/result.ts';
 import { JOIN_PATH } from '#protocol/signalling.ts';
 import * as v from 'valibot';
 import { broadcast, PROTOCOL } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 
 const VIEWERS = 200;
 
@@ -21,7 +21,7 @@ function watchTransports({ observer }: types.Worker): string[] {
 }
 
 it('R151 who come at once are all let in, in order', async () => {
-  await using server = await TestServer.start();
+  await using server = await InProcessServer.start();
   const worker = server.app.pool.workers[0]?.worker;
   if (!worker) throw new Error('there is a worker');
   const made = watchTransports(worker);

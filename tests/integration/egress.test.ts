@@ -6,7 +6,7 @@ import { chooseEgress } from '#backend/media/workers/egress.ts';
 import { readConfig } from '#config/env.ts';
 import { LIMITS } from '#config/limits.ts';
 import { ROUTER_CODECS } from '#config/media.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
 const AUTO = { MEDIA_EGRESS_BATCHING: 'auto' } as const;
@@ -85,7 +85,7 @@ async function plain(router: types.Router): Promise<types.PlainTransport> {
 
 describe.skipIf(chosen.state !== 'on')('R130 batched sending in a real worker', () => {
   it('brings every packet to every consumer, in order and byte for byte', async () => {
-    await using server = await TestServer.start({ env: AUTO });
+    await using server = await InProcessServer.start({ env: AUTO });
     const [seat] = server.app.pool.workers;
     if (!seat) throw new Error('no worker');
     const router = await seat.worker.createRouter({ mediaCodecs: ROUTER_CODECS });
@@ -136,7 +136,7 @@ describe.skipIf(chosen.state !== 'on')('R130 batched sending in a real worker', 
   });
 
   it('is on in a worker that replaces another', async () => {
-    await using server = await TestServer.start({ env: AUTO });
+    await using server = await InProcessServer.start({ env: AUTO });
     const [first] = server.app.pool.workers;
     if (!first) throw new Error('no worker');
     expect(first.egress).toBeDefined();
@@ -150,7 +150,7 @@ describe.skipIf(chosen.state !== 'on')('R130 batched sending in a real worker', 
 });
 
 describe('R134 whether sending is batched is told', () => {
-  const state = async (server: TestServer) => {
+  const state = async (server: InProcessServer) => {
     const states = ['on', 'off', 'unsupported'];
     const values = await Promise.all(
       states.map((name) => server.metric(`onecast_egress_batching{state="${name}"}`)),
@@ -159,18 +159,20 @@ describe('R134 whether sending is batched is told', () => {
   };
 
   it.skipIf(chosen.state !== 'on')('on where it works', async () => {
-    await using server = await TestServer.start({ env: AUTO });
+    await using server = await InProcessServer.start({ env: AUTO });
     expect(await state(server)).toEqual(['on']);
   });
 
   it('off where that is configured', async () => {
-    await using server = await TestServer.start({ env: { MEDIA_EGRESS_BATCHING: 'off' } });
+    await using server = await InProcessServer.start({ env: { MEDIA_EGRESS_BATCHING: 'off' } });
     expect(await state(server)).toEqual(['off']);
     expect(server.app.pool.workers[0]?.egress).toBeUndefined();
   });
 
   it('unsupported where there is no library, and workers run without', async () => {
-    await using server = await TestServer.start({ env: { ...AUTO, MEDIA_EGRESS_LIBRARY: '' } });
+    await using server = await InProcessServer.start({
+      env: { ...AUTO, MEDIA_EGRESS_LIBRARY: '' },
+    });
     expect(await state(server)).toEqual(['unsupported']);
     expect(server.app.pool.ready).toBe(true);
   });

@@ -1,7 +1,7 @@
 import { observer, type types } from 'mediasoup';
 import { describe, expect, it } from 'vitest';
 import { broadcast, claim, join, produceAudio, produceVideo } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 
 const ROOM = 'estimation';
 const EXTENSION = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
@@ -31,7 +31,7 @@ function consumersMade(): types.Consumer[] {
 describe('R137 what a viewer is asked to tell of its line', () => {
   it('is losses alone while the line is good, for picture and sound', async () => {
     const made = consumersMade();
-    await using server = await TestServer.start();
+    await using server = await InProcessServer.start();
     const owner = await server.connect();
     const { transport } = await broadcast(owner, ROOM);
     await produceAudio(owner, transport.id);
@@ -51,7 +51,7 @@ describe('R137 what a viewer is asked to tell of its line', () => {
 
   it('is transport-cc where the operator has it so', async () => {
     const made = consumersMade();
-    await using server = await TestServer.start({ env: { BANDWIDTH_ESTIMATION: 'always' } });
+    await using server = await InProcessServer.start({ env: { BANDWIDTH_ESTIMATION: 'always' } });
     const owner = await server.connect();
     const { transport } = await claim(owner, ROOM);
     await produceVideo(owner, transport.id);

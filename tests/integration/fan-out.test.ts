@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { broadcast, join, produceAudio, produceVideo } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import type { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
@@ -8,9 +8,9 @@ import { until } from '#testkit/until.ts';
 const SPREAD = { workerBusyShare: 0, spreadGainShare: 0, emptyRouterMs: 200 } as const;
 const ROOM = 'fan-out';
 
-let server: TestServer;
+let server: InProcessServer;
 beforeEach(async () => {
-  server = await TestServer.start({ workers: 2, limits: SPREAD });
+  server = await InProcessServer.start({ workers: 2, limits: SPREAD });
 });
 afterEach(async () => {
   await server[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 
 interface Answer {
   readonly status: number;
@@ -10,7 +10,7 @@ interface Answer {
 
 /** Node's own client: unlike fetch it sends whatever Host, Origin and path it is given. */
 function ask(
-  server: TestServer,
+  server: InProcessServer,
   path: string,
   { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
@@ -45,10 +45,10 @@ const featuresOf = ({ headers }: Answer): string[] =>
 const ELSEWHERE = 'https://www.example.org';
 
 describe('R102 every answer has its headers', () => {
-  let server: TestServer;
+  let server: InProcessServer;
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await InProcessServer.start();
   });
   afterAll(async () => {
     await server[Symbol.asyncDispose]();
@@ -181,7 +181,7 @@ describe('R103 whose pages may show a room', () => {
     ['https://www.example.org,http://localhost:9000', [ELSEWHERE, 'http://localhost:9000']],
     ['*', ['*']],
   ])('EMBED_ORIGINS=%s: the embedded viewer, and no other page', async (origins, ancestors) => {
-    await using server = await TestServer.start({ env: { EMBED_ORIGINS: origins } });
+    await using server = await InProcessServer.start({ env: { EMBED_ORIGINS: origins } });
     for (const path of ['/embed', '/embed/studio', '/embed/x']) {
       expect([path, framing(await ask(server, path))]).toEqual([path, [ancestors, undefined]]);
     }

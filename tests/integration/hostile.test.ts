@@ -9,17 +9,17 @@ import {
   produceVideo,
   resume,
 } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
-let server: TestServer;
+let server: InProcessServer;
 let rooms = 0;
 let pid: number | undefined;
 const newRoom = () => `room-${(rooms += 1)}`;
 
 beforeAll(async () => {
-  server = await TestServer.start();
+  server = await InProcessServer.start();
   pid = server.app.pool.workers[0]?.worker.pid;
 });
 afterAll(async () => {

@@ -3,19 +3,19 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import * as v from 'valibot';
 import { signToken } from '#backend/admission/tokens.ts';
 import { RoomIdSchema, type Secret } from '#protocol/ids.ts';
-import type { FeedResult } from '#protocol/signalling.ts';
+import type { IngestResult } from '#protocol/signalling.ts';
 import { newSecret } from '#backend/admission/secrets.ts';
-import { hearRelay } from '#testkit/server-channels.ts';
+import { hearServerChannel } from '#testkit/server-channels.ts';
 import { broadcast, claim, join, PROTOCOL, produceVideo } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
-let server: TestServer;
+let server: InProcessServer;
 let rooms = 0;
 const newRoom = () => `room-${(rooms += 1)}`;
 
 beforeAll(async () => {
-  server = await TestServer.start();
+  server = await InProcessServer.start();
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -34,7 +34,7 @@ const keyed = (key: string, value: unknown, more: object = {}) => ({
 interface Posted {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Partial<FeedResult> & { readonly code?: string };
+  readonly body: Partial<IngestResult> & { readonly code?: string };
 }
 
 async function post(
@@ -48,7 +48,7 @@ async function post(
   }: {
     bearer?: string | undefined;
     type?: string;
-    on?: TestServer;
+    on?: InProcessServer;
     headers?: Record<string, string>;
   } = {},
 ): Promise<Posted> {
@@ -90,13 +90,13 @@ describe('R124 messages from outside the browser, over HTTP', () => {
     await join(viewer, room);
     expect((await one(room, bearer, live())).body).toEqual({ accepted: 1, refused: [] });
     const { media, overlay } = await viewer.push('broadcastChanged', (push) =>
-      push.media.data.some(({ channel }) => channel === 'outside'),
+      push.media.data.some(({ channel }) => channel === 'ingest'),
     );
-    expect(overlay?.outside).toMatchObject([{ topic: 'boxes', seq: 1, shapes: [box] }]);
-    const channel = media.data.find((each) => each.channel === 'outside');
+    expect(overlay?.ingest).toMatchObject([{ topic: 'boxes', seq: 1, shapes: [box] }]);
+    const channel = media.data.find((each) => each.channel === 'ingest');
     expect(channel?.sctpStreamParameters).toMatchObject({ ordered: false, maxPacketLifeTime: 500 });
 
-    const heard = await hearRelay(server, room, 'outside');
+    const heard = await hearServerChannel(server, room, 'ingest');
     const before = Date.now();
     await one(room, bearer, live({ ttlMs: 500 }));
     await one(room, bearer, live({ capturedAt: 5, frame: { capturedAt: 5 } }));
@@ -143,7 +143,7 @@ describe('R124 messages from outside the browser, over HTTP', () => {
     await one(room, publisherSecret, keyed('away', null));
     const { overlay } = await join(await server.connect(), room);
     expect(overlay.state.entries).toEqual([
-      { ...keyed('home', 1), capturedAt: expect.any(Number), from: 'outside' },
+      { ...keyed('home', 1), capturedAt: expect.any(Number), from: 'ingest' },
     ]);
   });
 
@@ -284,7 +284,7 @@ describe('R126 as fast as agreed, and no faster', () => {
     expect(new Set(statuses.keys())).toEqual(new Set([200, 429]));
     // What is kept for those who come stays bounded.
     const { overlay } = await join(await server.connect(), room);
-    expect(overlay.outside.length).toBeLessThanOrEqual(16);
+    expect(overlay.ingest.length).toBeLessThanOrEqual(16);
   });
 });
 
@@ -292,31 +292,31 @@ describe('R127 the same over a socket', () => {
   it('a program attaches with its authority, then feeds', async () => {
     const { room, bearer } = await onAir();
     const program = await server.connect();
-    expect(await program.codeOf('feed', { messages: [live()] })).toBe('not-allowed');
-    expect(await program.codeOf('attachFeed', { ...PROTOCOL, room, bearer: newSecret() })).toBe(
+    expect(await program.codeOf('ingest', { messages: [live()] })).toBe('not-allowed');
+    expect(await program.codeOf('attachIngest', { ...PROTOCOL, room, bearer: newSecret() })).toBe(
       'room-taken',
     );
-    expect(await program.codeOf('attachFeed', { ...PROTOCOL, room: 'no-such-room', bearer })).toBe(
-      'room-unknown',
-    );
-    expect(await program.codeOf('attachFeed', { ...PROTOCOL, protocol: 99, room, bearer })).toBe(
+    expect(
+      await program.codeOf('attachIngest', { ...PROTOCOL, room: 'no-such-room', bearer }),
+    ).toBe('room-unknown');
+    expect(await program.codeOf('attachIngest', { ...PROTOCOL, protocol: 99, room, bearer })).toBe(
       'protocol-mismatch',
     );
-    expect(await program.request('attachFeed', { ...PROTOCOL, room, bearer })).toMatchObject({
+    expect(await program.request('attachIngest', { ...PROTOCOL, room, bearer })).toMatchObject({
       roomId: room,
       status: 'live',
     });
-    expect(await program.request('feed', { messages: [live(), keyed('home', 1), {}] })).toEqual({
+    expect(await program.request('ingest', { messages: [live(), keyed('home', 1), {}] })).toEqual({
       accepted: 2,
       refused: [{ line: 3, code: 'bad-request', message: expect.any(String) }],
     });
     const { overlay } = await join(await server.connect(), room);
-    expect(overlay.outside).toMatchObject([{ topic: 'boxes', seq: 1 }]);
-    expect(overlay.state.entries).toMatchObject([{ key: 'home', from: 'outside' }]);
+    expect(overlay.ingest).toMatchObject([{ topic: 'boxes', seq: 1 }]);
+    expect(overlay.state.entries).toMatchObject([{ key: 'home', from: 'ingest' }]);
     const batch = Array.from({ length: 120 }, () => live());
     // Together: one after another, a busy machine might give the rate its time.
     const codes = await Promise.all(
-      [1, 2, 3].map(() => program.codeOf('feed', { messages: batch })),
+      [1, 2, 3].map(() => program.codeOf('ingest', { messages: batch })),
     );
     expect(codes).toContain('too-many');
     // It is neither publisher nor viewer.
@@ -339,7 +339,7 @@ describe('R125 where tokens are asked for', () => {
       role: 'publisher',
       exp,
     });
-    const own = await TestServer.start({ env: { AUTH_SECRET } });
+    const own = await InProcessServer.start({ env: { AUTH_SECRET } });
     try {
       const owner = await own.connect();
       const told = await owner.request('publish', { ...PROTOCOL, room, token: publisher });
@@ -356,7 +356,7 @@ describe('R125 where tokens are asked for', () => {
       expect(await asked(publisher)).toEqual([200, undefined]);
       const program = await own.connect();
       expect(
-        await program.codeOf('attachFeed', { ...PROTOCOL, room, bearer: publisher }),
+        await program.codeOf('attachIngest', { ...PROTOCOL, room, bearer: publisher }),
       ).toBeUndefined();
     } finally {
       await own[Symbol.asyncDispose]();

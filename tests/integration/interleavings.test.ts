@@ -12,15 +12,15 @@ import {
   produceVideo,
   resume,
 } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import type { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
-let server: TestServer;
+let server: InProcessServer;
 let rooms = 0;
 
 beforeAll(async () => {
-  server = await TestServer.start({
+  server = await InProcessServer.start({
     workers: 2,
     limits: { sessionGraceMs: 60_000, idleRoomMs: 50, viewerCountPushMs: 10 },
   });

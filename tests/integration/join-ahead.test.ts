@@ -4,15 +4,15 @@ import { ANSWERS, type AnswerOf, JOIN_PATH } from '#protocol/signalling.ts';
 import { ResultSchema } from '#protocol/result.ts';
 import * as v from 'valibot';
 import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
-let server: TestServer;
+let server: InProcessServer;
 let rooms = 0;
 const newRoom = () => `ahead-${(rooms += 1)}`;
 
 beforeAll(async () => {
-  server = await TestServer.start({ limits: { sessionGraceMs: 1_000 } });
+  server = await InProcessServer.start({ limits: { sessionGraceMs: 1_000 } });
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -140,7 +140,7 @@ describe('R72 the same rules hold as on a socket', () => {
   });
 
   it('an address may join so often and no more', async () => {
-    await using small = await TestServer.start({
+    await using small = await InProcessServer.start({
       limits: { connectsPerAddressMax: 5 },
       env: { MAX_CONNECTS_PER_ADDRESS: '5' },
     });
@@ -149,7 +149,7 @@ describe('R72 the same rules hold as on a socket', () => {
   });
 
   it('with AUTH_SECRET a token is asked for', async () => {
-    await using closed = await TestServer.start({ env: { AUTH_SECRET: 's'.repeat(40) } });
+    await using closed = await InProcessServer.start({ env: { AUTH_SECRET: 's'.repeat(40) } });
     expect(await codeOf(await post(request('main'), {}, closed.url))).toBe('token-missing');
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { broadcast, join } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 
 const TRACE = {
   way: 'ahead',
@@ -15,11 +15,11 @@ const TRACE = {
   },
 } as const;
 
-let server: TestServer;
+let server: InProcessServer;
 let rooms = 0;
 
 beforeAll(async () => {
-  server = await TestServer.start();
+  server = await InProcessServer.start();
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();

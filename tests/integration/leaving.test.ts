@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { broadcast, connectTransport, join } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
 const CYCLES = 1_000;
 const AT_A_TIME = 20;
 
 it(`R65 R26 after ${CYCLES} joins and leaves nothing stays`, async () => {
-  await using server = await TestServer.start({
+  await using server = await InProcessServer.start({
     workers: 2,
     limits: { sessionGraceMs: 200, idleRoomMs: 100 },
   });
@@ -49,7 +49,9 @@ it(`R65 R26 after ${CYCLES} joins and leaves nothing stays`, async () => {
 });
 
 it('R65 a page that goes while it joins leaves nothing', async () => {
-  await using server = await TestServer.start({ limits: { sessionGraceMs: 100, idleRoomMs: 100 } });
+  await using server = await InProcessServer.start({
+    limits: { sessionGraceMs: 100, idleRoomMs: 100 },
+  });
   for (let i = 0; i < 30; i += 1) {
     const [viewer, owner] = await Promise.all([server.connect(), server.connect()]);
     const gone = Promise.allSettled([join(viewer, 'main'), broadcast(owner, 'main')]);

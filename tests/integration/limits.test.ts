@@ -4,18 +4,19 @@ import { LIMITS } from '#config/limits.ts';
 import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
 import { rawHttp } from '#testkit/raw-http.ts';
 import { OPCODE, RawSocket } from '#testkit/raw-socket.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
 const { messageBurst, messagesPerS, violationsMax, packetBurst, packetsPerS } = LIMITS;
 /** The real ones, where a test server has others. */
 const MESSAGES = { messageBurst, messagesPerS, packetBurst, packetsPerS };
-const refusals = (server: TestServer) => server.metric('onecast_refused_total{code="too-many"}');
+const refusals = (server: InProcessServer) =>
+  server.metric('onecast_refused_total{code="too-many"}');
 
 describe('R82 messages of one socket', () => {
   it('beyond the bucket are refused, and who goes on is cut; nobody else notices', async () => {
-    await using server = await TestServer.start({ limits: MESSAGES });
+    await using server = await InProcessServer.start({ limits: MESSAGES });
     const [flooder, bystander] = await Promise.all([server.connect(), server.connect()]);
     await join(bystander, 'room-a');
     // Fewer than the packets that are cut without a word.
@@ -36,7 +37,7 @@ describe('R82 messages of one socket', () => {
     ['without an ack', '2["join",{}]'],
     ['with an ack', '21["join",{}]'],
   ])('those %s count as well', async (_what, packet) => {
-    await using server = await TestServer.start({ limits: MESSAGES });
+    await using server = await InProcessServer.start({ limits: MESSAGES });
     const client = await server.connect();
     for (let i = 0; i < messageBurst + violationsMax; i += 1) client.write(`4${packet}`);
     await until('the socket is cut', () => !client.connected);
@@ -44,7 +45,7 @@ describe('R82 messages of one socket', () => {
   });
 
   it('one refusal closes nothing', async () => {
-    await using server = await TestServer.start({ limits: { ...MESSAGES, messagesPerS: 0 } });
+    await using server = await InProcessServer.start({ limits: { ...MESSAGES, messagesPerS: 0 } });
     const client = await server.connect();
     for (let i = 0; i < messageBurst; i += 1) await client.codeOf('renewTransport');
     expect(await client.codeOf('renewTransport')).toBe('too-many');
@@ -62,7 +63,7 @@ describe('R83 what never becomes a message', () => {
   };
 
   test.each(Object.keys(FLOODS))('a flood of %s is cut', async (kind) => {
-    await using server = await TestServer.start({ limits: MESSAGES });
+    await using server = await InProcessServer.start({ limits: MESSAGES });
     const bystander = await server.connect();
     const socket = await RawSocket.open(server.url);
     for (let i = 0; i < packetBurst * 2; i += 1) FLOODS[kind]?.(socket);
@@ -74,7 +75,7 @@ describe('R83 what never becomes a message', () => {
   it('a message in thousands of pieces is cut before they add up', async () => {
     // No ping in between: who does not answer one is cut as well.
     const limits = { ...MESSAGES, pingIntervalMs: 3_600_000 };
-    await using server = await TestServer.start({ limits });
+    await using server = await InProcessServer.start({ limits });
     const [socket, few] = await Promise.all([
       RawSocket.open(server.url),
       RawSocket.open(server.url),
@@ -102,7 +103,7 @@ describe('R84 sockets of one address', () => {
     );
 
   it('are so many at a time', async () => {
-    await using server = await TestServer.start({ limits: { socketsPerAddressMax: 3 } });
+    await using server = await InProcessServer.start({ limits: { socketsPerAddressMax: 3 } });
     const open = await Promise.all([1, 2, 3].map(() => server.connect()));
     expect(await refused(server.url)).toBe(true);
     expect(await refusals(server)).toBe(1);
@@ -112,13 +113,13 @@ describe('R84 sockets of one address', () => {
   });
 
   it('are opened so many within ten seconds', async () => {
-    await using server = await TestServer.start({ limits: { connectsPerAddressMax: 20 } });
+    await using server = await InProcessServer.start({ limits: { connectsPerAddressMax: 20 } });
     const tried = await Promise.all(Array.from({ length: 50 }, () => refused(server.url)));
     expect(tried.filter(Boolean)).toHaveLength(30);
   });
 
   it('the operator may change both', async () => {
-    await using server = await TestServer.start({
+    await using server = await InProcessServer.start({
       env: { MAX_SOCKETS_PER_ADDRESS: '1', MAX_CONNECTS_PER_ADDRESS: '2' },
     });
     await server.connect();
@@ -128,14 +129,14 @@ describe('R84 sockets of one address', () => {
   it('behind a trusted proxy each page has its own address, and else what it says counts for nothing', async () => {
     const limits = { socketsPerAddressMax: 1 };
     const from = (address: string) => ({ 'x-forwarded-for': address });
-    await using behind = await TestServer.start({ limits, env: { TRUST_PROXY: '127.0.0.1' } });
+    await using behind = await InProcessServer.start({ limits, env: { TRUST_PROXY: '127.0.0.1' } });
     const first = await SignalClient.connect(behind.url, from('198.51.100.1'));
     expect(await refused(behind.url, from('198.51.100.2'))).toBe(false);
     expect(await refused(behind.url, from('198.51.100.1'))).toBe(true);
     // What a client writes itself stands before what the proxy has added.
     expect(await refused(behind.url, from('203.0.113.7, 198.51.100.1'))).toBe(true);
     first.close();
-    await using alone = await TestServer.start({ limits });
+    await using alone = await InProcessServer.start({ limits });
     const one = await SignalClient.connect(alone.url, from('198.51.100.1'));
     expect(await refused(alone.url, from('198.51.100.2'))).toBe(true);
     one.close();
@@ -154,7 +155,7 @@ describe('R85 slow HTTP', () => {
   }
 
   it('who takes too long to ask is cut, others are served meanwhile', async () => {
-    await using server = await TestServer.start({ limits: QUICK });
+    await using server = await InProcessServer.start({ limits: QUICK });
     const slow = Promise.all([
       rawHttp(server.url, dripping()),
       rawHttp(server.url, (async function* nothing() {})()),
@@ -168,7 +169,7 @@ describe('R85 slow HTTP', () => {
   });
 
   it('headers without end are refused', async () => {
-    await using server = await TestServer.start();
+    await using server = await InProcessServer.start();
     const answer = await rawHttp(
       server.url,
       (async function* huge() {
@@ -182,7 +183,7 @@ describe('R85 slow HTTP', () => {
 
 describe('R86 rooms and sessions', () => {
   it('one address opens so many rooms by joining; rooms there are stay open to it', async () => {
-    await using server = await TestServer.start({
+    await using server = await InProcessServer.start({
       limits: { roomsPerAddressMax: 3, idleUnusedRoomMs: 50 },
     });
     const clients = await Promise.all([1, 2, 3].map(() => server.connect()));
@@ -197,7 +198,7 @@ describe('R86 rooms and sessions', () => {
   });
 
   it('a room that was on air is kept longer than one that never was', async () => {
-    await using server = await TestServer.start({ limits: { idleUnusedRoomMs: 50 } });
+    await using server = await InProcessServer.start({ limits: { idleUnusedRoomMs: 50 } });
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
     const { epoch } = await broadcast(owner, 'used');
     await owner.request('endBroadcast', { epoch });
@@ -208,7 +209,7 @@ describe('R86 rooms and sessions', () => {
   });
 
   it('2,000 attempts to join leave as many sessions and transports as one address may have', async () => {
-    await using server = await TestServer.start({
+    await using server = await InProcessServer.start({
       limits: { socketsPerAddressMax: 1_000, sessionsPerSocketMax: 0.01 },
     });
     const attempts = 2_000;
@@ -224,7 +225,7 @@ describe('R86 rooms and sessions', () => {
   });
 
   it('so many sessions in all, whatever their addresses', async () => {
-    await using server = await TestServer.start({
+    await using server = await InProcessServer.start({
       limits: { sessionsMax: 3 },
       env: { TRUST_PROXY: '1' },
     });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { SignalClient } from '#testkit/signal-client.ts';
 
 const SECRET = 'hunter2-hunter2-hunter2-hunter2-hunter2-xyz';
@@ -13,7 +13,7 @@ const HOSTILE = [
 
 it('R91 R74 hostile pages neither forge a line of the log nor find their secrets in it', async () => {
   const written: string[] = [];
-  await using server = await TestServer.start({ env: { LOG_LEVEL: 'trace' }, written });
+  await using server = await InProcessServer.start({ env: { LOG_LEVEL: 'trace' }, written });
   const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
   const claimed = await broadcast(owner, 'room-a');
   const joined = await join(viewer, 'room-a');

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
 import { broadcast, join } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
 describe('R87 transports', () => {
   it('2,000 attempts of one session leave two: the one it has and the one before', async () => {
     const { mediaChangeBurst, mediaChangesPerS } = LIMITS;
-    await using server = await TestServer.start({ limits: { mediaChangeBurst, mediaChangesPerS } });
+    await using server = await InProcessServer.start({
+      limits: { mediaChangeBurst, mediaChangesPerS },
+    });
     const viewer = await server.connect();
     await join(viewer, 'room-a');
     const asked = Array.from({ length: 2_000 }, () => viewer.codeOf('renewTransport'));
@@ -20,7 +22,7 @@ describe('R87 transports', () => {
   });
 
   it('half-open ones are closed; a viewer that waits for a broadcast keeps its own', async () => {
-    await using server = await TestServer.start({ limits: { dtlsDeadlineMs: 300 } });
+    await using server = await InProcessServer.start({ limits: { dtlsDeadlineMs: 300 } });
     const [owner, viewer, waiting] = await Promise.all([
       server.connect(),
       server.connect(),
@@ -43,7 +45,7 @@ describe('R87 transports', () => {
 
 describe('R88 overlay messages', () => {
   /** What a publisher's browser would send, from a transport within the server's own router. */
-  async function overlaySource(server: TestServer, room: string) {
+  async function overlaySource(server: InProcessServer, room: string) {
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
     await broadcast(owner, room);
     await join(viewer, room);
@@ -62,7 +64,7 @@ describe('R88 overlay messages', () => {
   }
 
   it('past the burst the publisher is closed and told, its broadcast over, others untouched', async () => {
-    await using server = await TestServer.start();
+    await using server = await InProcessServer.start();
     const bystander = await overlaySource(server, 'room-b');
     const { owner, viewer, publisher, send } = await overlaySource(server, 'room-a');
     for (let seq = 1; seq <= LIMITS.overlayBurst * 4; seq += 1) send(seq);
@@ -87,7 +89,7 @@ describe('R88 overlay messages', () => {
   });
 
   it('as many as may be change nothing', async () => {
-    await using server = await TestServer.start();
+    await using server = await InProcessServer.start();
     const { owner, send } = await overlaySource(server, 'room-a');
     for (let seq = 1; seq <= LIMITS.overlayBurst; seq += 1) send(seq);
     await until(
@@ -100,7 +102,7 @@ describe('R88 overlay messages', () => {
   });
 
   it('one that is too large never leaves the worker', async () => {
-    await using server = await TestServer.start();
+    await using server = await InProcessServer.start();
     const { transport } = await join(await server.connect(), 'room-a');
     expect(transport.sctpParameters.maxMessageSize).toBe(16 * 1024);
   });

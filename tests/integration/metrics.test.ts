@@ -3,13 +3,13 @@ import { join as joinPath } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Metrics } from '#backend/observability/metrics.ts';
 import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
 describe('R80 metrics', () => {
   it('are on a port of their own and not where the pages are', async () => {
-    await using server = await TestServer.start();
+    await using server = await InProcessServer.start();
     const { metricsPort } = server.app;
     expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
     const response = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
@@ -21,12 +21,12 @@ describe('R80 metrics', () => {
   });
 
   it('can be left out', async () => {
-    await using server = await TestServer.start({ env: { METRICS: 'off' } });
+    await using server = await InProcessServer.start({ env: { METRICS: 'off' } });
     expect(server.app.metricsPort).toBeUndefined();
   });
 
   it('tell what is there now', async () => {
-    await using server = await TestServer.start({ workers: 2 });
+    await using server = await InProcessServer.start({ workers: 2 });
     const [owner, viewer, waiting] = await Promise.all([
       server.connect(),
       server.connect(),
@@ -73,7 +73,7 @@ describe('R80 metrics', () => {
   it.runIf(process.platform === 'linux')(
     'R90 tell how many files each process has open',
     async () => {
-      await using server = await TestServer.start();
+      await using server = await InProcessServer.start();
       const open = async (name: string) => server.metric(`onecast_open_fds{process="${name}"}`);
       await until('they were looked at', async () =>
         (await server.metrics()).includes('onecast_open_fds{process="worker-0"}'),
@@ -85,7 +85,7 @@ describe('R80 metrics', () => {
   );
 
   it('count requests, refusals and recoveries', async () => {
-    await using server = await TestServer.start();
+    await using server = await InProcessServer.start();
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
     const claimed = await broadcast(owner, 'room-a');
     const { session } = await join(viewer, 'room-a');
@@ -138,7 +138,7 @@ describe('R80 metrics', () => {
   });
 
   it('a worker that hangs does not hold up the answer', async () => {
-    await using server = await TestServer.start({
+    await using server = await InProcessServer.start({
       workers: 2,
       // The watchdog stays out of it.
       limits: { scrapeDeadlineMs: 200, watchdogIntervalMs: 3_600_000 },
@@ -158,7 +158,7 @@ describe('R80 metrics', () => {
   it('are all in the manual, and hold nothing that a client chose', async () => {
     const metrics = new Metrics();
     metrics.watchProcess();
-    await using server = await TestServer.start({ metrics });
+    await using server = await InProcessServer.start({ metrics });
     await broadcast(await server.connect(), 'a-room-nobody-else-has');
     const text = await server.metrics();
     expect(text).not.toContain('a-room-nobody-else-has');

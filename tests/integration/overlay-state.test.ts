@@ -1,22 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type {
-  KeyedMessage,
-  StateChange,
-  StateSnapshot,
-} from '#protocol/overlay-state.ts';
+import type { KeyedMessage, StateChange, StateSnapshot } from '#protocol/overlay-state.ts';
 import { STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
-import { hearRelay } from '#testkit/server-channels.ts';
+import { hearServerChannel } from '#testkit/server-channels.ts';
 import { broadcast, claim, join, produceVideo, resume } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import type { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
-let server: TestServer;
+let server: InProcessServer;
 let rooms = 0;
 const newRoom = () => `room-${(rooms += 1)}`;
 
 beforeAll(async () => {
-  server = await TestServer.start({ limits: { stateBeatMinMs: 20, stateBeatMaxMs: 80 } });
+  server = await InProcessServer.start({
+    limits: { stateReannounceMinMs: 20, stateReannounceMaxMs: 80 },
+  });
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -125,7 +123,7 @@ describe('R121 changes reach the viewers in order, through the worker', () => {
     expect(channel?.sctpStreamParameters).toMatchObject({ ordered: true });
     expect(channel?.sctpStreamParameters).not.toHaveProperty('maxPacketLifeTime');
 
-    const heard = await hearRelay(server, room, 'state');
+    const heard = await hearServerChannel(server, room, 'state');
     for (let n = 2; n <= 50; n += 1) await set(owner, data('home', n));
     const isChange = (message: unknown) => Object.hasOwn(message as object, 'entry');
     await until('all changes are heard', () => heard.filter(isChange).length === 49);
@@ -147,10 +145,10 @@ describe('R121 changes reach the viewers in order, through the worker', () => {
     const spread = {
       workerBusyShare: 0,
       spreadGainShare: 0,
-      stateBeatMinMs: 20,
-      stateBeatMaxMs: 80,
+      stateReannounceMinMs: 20,
+      stateReannounceMaxMs: 80,
     };
-    await using both = await TestServer.start({ workers: 2, limits: spread });
+    await using both = await InProcessServer.start({ workers: 2, limits: spread });
     const room = 'spread';
     const owner = await both.connect();
     await broadcast(owner, room);
@@ -167,8 +165,8 @@ describe('R121 changes reach the viewers in order, through the worker', () => {
       );
     }
     const heard = await Promise.all([
-      hearRelay(both, room, 'state'),
-      hearRelay(both, room, 'state', 1),
+      hearServerChannel(both, room, 'state'),
+      hearServerChannel(both, room, 'state', 1),
     ]);
     // The pipe between the workers is up when something has come through it.
     await until('both are heard', () => heard.every((messages) => messages.length > 0));
@@ -195,7 +193,7 @@ describe('R121 changes reach the viewers in order, through the worker', () => {
     const viewed = await viewer.request('renewTransport');
     expect(viewed.overlay && held(viewed.overlay.state)).toHaveProperty('page home');
     await set(owner, data('home', 2));
-    const heard = await hearRelay(server, room, 'state');
+    const heard = await hearServerChannel(server, room, 'state');
     await set(owner, data('home', 3));
     await until('the change is heard', () =>
       heard.some((message) => (message as { rev: number }).rev === 3),

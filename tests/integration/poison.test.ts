@@ -7,7 +7,7 @@ import { InnocentPicture } from '#testkit/innocent.ts';
 import { growthPerRound, heapHeld, residentBytes } from '#testkit/memory.ts';
 import { type Case, casesOf } from '#testkit/poison.ts';
 import { broadcast, join } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { Stage } from '#testkit/stage.ts';
 import { until } from '#testkit/until.ts';
 
@@ -24,7 +24,7 @@ const CONSUMED: readonly RequestName[] = [
 /** A session costs tens of kilobytes, a transport as much in the worker. */
 const LEAK_BYTES_PER_CASE = 1_000;
 
-let server: TestServer;
+let server: InProcessServer;
 let picture: InnocentPicture;
 let pid: number;
 let requests = 0;
@@ -35,7 +35,7 @@ const worker = () => {
 };
 
 beforeAll(async () => {
-  server = await TestServer.start({
+  server = await InProcessServer.start({
     limits: { sessionGraceMs: 200, idleRoomMs: 200, interruptedRoomMs: 200 },
   });
   ({ pid } = worker());

@@ -11,15 +11,15 @@ import {
   produceVideo,
   resume,
 } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
-let server: TestServer;
+let server: InProcessServer;
 let rooms = 0;
 const newRoom = () => `room-${(rooms += 1)}`;
 
 beforeAll(async () => {
-  server = await TestServer.start();
+  server = await InProcessServer.start();
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
@@ -212,7 +212,7 @@ describe('R35 one transport per session', () => {
 
 describe('R30 R23 expiry', () => {
   it('a session that nobody takes up expires; a publisher’s leaves its room interrupted, then ended', async () => {
-    await using quick = await TestServer.start({
+    await using quick = await InProcessServer.start({
       limits: { sessionGraceMs: 100, interruptedRoomMs: 300, idleRoomMs: 50 },
     });
     const room = newRoom();
@@ -236,7 +236,7 @@ describe('R30 R23 expiry', () => {
   });
 
   it('R23 a publisher that was given up and is back is on air again', async () => {
-    await using quick = await TestServer.start({ limits: { interruptedRoomMs: 50 } });
+    await using quick = await InProcessServer.start({ limits: { interruptedRoomMs: 50 } });
     const room = newRoom();
     const [owner, viewer] = await Promise.all([quick.connect(), quick.connect()]);
     const { transport } = await broadcast(owner, room);

@@ -4,7 +4,7 @@ import { join as joinPath } from 'node:path';
 import { expect, it } from 'vitest';
 import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
 import { freePorts } from '#testkit/ports.ts';
-import { environment, TestServer } from '#testkit/in-process-server.ts';
+import { environment, InProcessServer } from '#testkit/in-process-server.ts';
 import { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
@@ -12,7 +12,7 @@ const MAIN = joinPath(import.meta.dirname, '../../backend/src/main.ts');
 
 it('R62 the workers leave the signals to the app, those that replace others too', async () => {
   const before = ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal));
-  await using server = await TestServer.start({ workers: 2 });
+  await using server = await InProcessServer.start({ workers: 2 });
   const now = () => ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal));
   expect(now()).toEqual(before);
   const pid = server.app.pool.workers[0]?.worker.pid ?? 0;
@@ -27,7 +27,7 @@ it('R62 the workers leave the signals to the app, those that replace others too'
 
 it('R62 R61 while it drains: not ready, pages told, workers alive, nobody new', async () => {
   // The drain lasts until this test has looked at everything.
-  await using server = await TestServer.start({ limits: { drainNoticeMs: 3_000 } });
+  await using server = await InProcessServer.start({ limits: { drainNoticeMs: 3_000 } });
   const [owner, viewer, late] = await Promise.all([
     server.connect(),
     server.connect(),

@@ -4,17 +4,17 @@ import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' 
 import { newSecret, newSessionId } from '#backend/admission/secrets.ts';
 import { RawSocket } from '#testkit/raw-socket.ts';
 import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
 const RACERS = 100;
 
-let server: TestServer;
+let server: InProcessServer;
 let rooms = 0;
 const newRoom = () => `room-${(rooms += 1)}`;
 
 beforeAll(async () => {
-  server = await TestServer.start();
+  server = await InProcessServer.start();
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();

@@ -5,7 +5,7 @@ import { type Claims, signToken } from '#backend/admission/tokens.ts';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { RoomIdSchema, SecretSchema } from '#protocol/ids.ts';
 import { PROTOCOL, produceOverlay, produceVideo, resume } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import type { SignalClient } from '#testkit/signal-client.ts';
 
 const AUTH_SECRET = 'only for these tests, and long enough to sign with';
@@ -28,10 +28,10 @@ const publish = (shown?: string, more: object = {}) => ({
 });
 
 describe('with AUTH_SECRET', () => {
-  let server: TestServer;
+  let server: InProcessServer;
 
   beforeAll(async () => {
-    server = await TestServer.start({
+    server = await InProcessServer.start({
       env: { AUTH_SECRET },
       // So that a token can have ended by its own word and let in all the same.
       limits: { tokenToleranceS: 3_600 },
@@ -120,7 +120,7 @@ describe('with AUTH_SECRET', () => {
 });
 
 test('R95 without AUTH_SECRET a token is not looked at, and the room is its first publisher’s', async () => {
-  await using server = await TestServer.start();
+  await using server = await InProcessServer.start();
   const [owner, stranger] = await Promise.all([server.connect(), server.connect()]);
   const answer = await owner.request('publish', publish('nonsense'));
   expect(answer.publisherSecret).toHaveLength(43);

@@ -4,21 +4,21 @@ import { InnocentPicture } from '#testkit/innocent.ts';
 import { growthPerRound, heapHeld } from '#testkit/memory.ts';
 import { OPCODE, RawSocket } from '#testkit/raw-socket.ts';
 import { join, PROTOCOL } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import type { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
 const placeholder = '{"_placeholder":true,"num":0}';
 const JOIN = JSON.stringify({ requestId: 'a', ...PROTOCOL, room: 'wire', rtpCapabilities: {} });
 
-let server: TestServer;
+let server: InProcessServer;
 let picture: InnocentPicture;
 let bystander: SignalClient;
 let pid: number | undefined;
 const worker = () => server.app.pool.workers[0]?.worker;
 
 beforeAll(async () => {
-  server = await TestServer.start();
+  server = await InProcessServer.start();
   const [seat] = server.app.pool.workers;
   if (!seat) throw new Error('there is a worker');
   ({ pid } = seat.worker);
@@ -144,7 +144,7 @@ describe('R72 R107 what is not even a message', () => {
   });
 
   it('a socket that never enters is closed', async () => {
-    await using quick = await TestServer.start({ limits: { connectTimeoutMs: 100 } });
+    await using quick = await InProcessServer.start({ limits: { connectTimeoutMs: 100 } });
     const silent = await RawSocket.bare(quick.url);
     const stranger = await RawSocket.bare(quick.url);
     stranger.send('40/admin,');
@@ -153,7 +153,7 @@ describe('R72 R107 what is not even a message', () => {
   });
 
   it('who asks and never reads is closed', async () => {
-    await using small = await TestServer.start({ limits: { signalBacklogBytes: 100_000 } });
+    await using small = await InProcessServer.start({ limits: { signalBacklogBytes: 100_000 } });
     const bystander = await small.connect();
     await join(bystander, 'bystander');
     const silent = await RawSocket.open(small.url);

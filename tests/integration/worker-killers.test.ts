@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { ROUTER_CODECS } from '#config/media.ts';
 import { broadcast, claim, join, produceVideo } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 
 /** Throws where a number is made of it. */
 const disguised = { valueOf: 1, toString: 1 };
@@ -85,12 +85,12 @@ describe('a bare mediasoup worker', () => {
 });
 
 describe('R70 R105 this server', () => {
-  let server: TestServer;
+  let server: InProcessServer;
   let pid: number | undefined;
   const worker = () => server.app.pool.workers[0]?.worker;
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await InProcessServer.start();
     pid = worker()?.pid;
   });
   afterAll(async () => {

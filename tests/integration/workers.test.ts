@@ -4,11 +4,11 @@ import type { MediaWorker } from '#backend/media/workers/pool.ts';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { LIMITS } from '#config/limits.ts';
 import { broadcast, join, PROTOCOL, produceVideo } from '#testkit/roles.ts';
-import { TestServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
 /** Two rooms, each with a publisher and a viewer, each on a worker of its own. */
-async function twoRooms(server: TestServer) {
+async function twoRooms(server: InProcessServer) {
   const rooms = [];
   for (const room of ['room-a', 'room-b']) {
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
@@ -23,7 +23,7 @@ async function twoRooms(server: TestServer) {
   return { a, b, worker };
 }
 
-function workerOf(server: TestServer, port: number | undefined): MediaWorker {
+function workerOf(server: InProcessServer, port: number | undefined): MediaWorker {
   const found = server.app.pool.workers.find(({ index }) => server.mediaPort + index === port);
   if (!found) throw new Error(`no worker on port ${port}`);
   return found;
@@ -31,7 +31,7 @@ function workerOf(server: TestServer, port: number | undefined): MediaWorker {
 
 /** `harm` was done to the worker of room-a: everybody there is back, nobody in room-b notices. */
 async function expectRecovery(
-  server: TestServer,
+  server: InProcessServer,
   harm: (worker: MediaWorker) => Promise<void> | void,
 ): Promise<void> {
   const { a, b, worker } = await twoRooms(server);
@@ -71,7 +71,7 @@ async function expectRecovery(
 
 describe('a worker', () => {
   it('R63 that dies is replaced on the same ports', async () => {
-    await using server = await TestServer.start({ workers: 2 });
+    await using server = await InProcessServer.start({ workers: 2 });
     await expectRecovery(server, ({ worker }) => {
       process.kill(worker.pid, 'SIGKILL');
     });
@@ -79,7 +79,7 @@ describe('a worker', () => {
   });
 
   it('R64 that hangs is noticed, killed and replaced', async () => {
-    await using server = await TestServer.start({ workers: 2 });
+    await using server = await InProcessServer.start({ workers: 2 });
     await expectRecovery(server, ({ worker }) => {
       process.kill(worker.pid, 'SIGSTOP');
     });
@@ -87,7 +87,7 @@ describe('a worker', () => {
   });
 
   it('R64 whose channel is poisoned is replaced', async () => {
-    await using server = await TestServer.start({
+    await using server = await InProcessServer.start({
       workers: 2,
       limits: { watchdogIntervalMs: LIMITS.watchdogDeadlineMs + 100 },
     });
@@ -112,7 +112,7 @@ describe('a worker', () => {
   });
 
   it('R63 the only one: who comes meanwhile is told to try later, and the room is not lost', async () => {
-    await using server = await TestServer.start();
+    await using server = await InProcessServer.start();
     const owner = await server.connect();
     const claimed = await broadcast(owner, 'main');
     const [seat] = server.app.pool.workers;

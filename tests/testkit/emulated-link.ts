@@ -8,7 +8,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Host, TestNetwork } from './network.ts';
 
-export interface LineQuality {
+export interface LinkQuality {
   /** One way. */
   readonly delayMs: number;
   /** The delay is between `delayMs - jitterMs` and `delayMs + jitterMs`. */
@@ -21,14 +21,14 @@ export interface LineQuality {
   readonly queueMs?: number;
 }
 
-export class Line {
+export class EmulatedLink {
   readonly #child: ChildProcess;
   readonly #answers: AsyncIterator<string>;
   readonly #lines: Interface;
   readonly #folder: string;
 
   /** From here on all that `host` sends and receives takes this line. @throws without a C compiler */
-  static async between(network: TestNetwork, host: Host): Promise<Line> {
+  static async between(network: TestNetwork, host: Host): Promise<EmulatedLink> {
     const folder = mkdtempSync(join(tmpdir(), 'onecast-line-'));
     const program = join(folder, 'line');
     await promisify(execFile)('cc', ['-O2', '-o', program, join(import.meta.dirname, 'line.c')]);
@@ -37,7 +37,7 @@ export class Line {
     const child = spawn(program, [server, device, client, 'line'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    const line = new Line(child, folder);
+    const line = new EmulatedLink(child, folder);
     try {
       await line.#answer('ready');
       const net = 200 + host.index;
@@ -64,7 +64,7 @@ export class Line {
   }
 
   /** Holds for packets that are sent from here on. */
-  async set(quality: LineQuality): Promise<void> {
+  async set(quality: LinkQuality): Promise<void> {
     const { delayMs, jitterMs, lossPercent, rateKbps = 0, queueMs = 200 } = quality;
     const values = { delay: delayMs, jitter: jitterMs, loss: lossPercent };
     const rate = { rate: rateKbps, queue: queueMs };

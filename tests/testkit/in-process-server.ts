@@ -7,7 +7,7 @@ import { ONE_ADDRESS_LIMITS } from './one-address.ts';
 import { freePorts } from './ports.ts';
 import { SignalClient } from './signal-client.ts';
 
-export interface ServerOptions {
+export interface InProcessServerOptions {
   readonly workers?: number;
   readonly limits?: Partial<Limits>;
   readonly env?: Readonly<Record<string, string>>;
@@ -20,16 +20,16 @@ export interface ServerOptions {
  * Signalling without media: the pages of these tests send no packet, so nothing may be concluded
  * from their silence.
  */
-const SIGNALLING_ONLY = { pulseLostMs: 3_600_000, dtlsDeadlineMs: 3_600_000 } as const;
+const SIGNALLING_ONLY = { publisherSilentMs: 3_600_000, dtlsDeadlineMs: 3_600_000 } as const;
 
 /** The real app in this process, with real workers, on ports of its own. */
-export class TestServer implements AsyncDisposable {
+export class InProcessServer implements AsyncDisposable {
   readonly app: App;
   readonly limits: Limits;
   readonly mediaPort: number;
   readonly #clients: SignalClient[] = [];
 
-  static async start(options: ServerOptions = {}): Promise<TestServer> {
+  static async start(options: InProcessServerOptions = {}): Promise<InProcessServer> {
     const { workers = 1, limits, env, metrics, written } = options;
     const mediaPort = await freePorts(workers);
     const all: Limits = { ...LIMITS, ...ONE_ADDRESS_LIMITS, ...SIGNALLING_ONLY, ...limits };
@@ -40,7 +40,7 @@ export class TestServer implements AsyncDisposable {
       createLog(config, false, written && { write: (record) => written.push(record) }),
       metrics,
     );
-    return new TestServer(app, all, mediaPort);
+    return new InProcessServer(app, all, mediaPort);
   }
 
   private constructor(app: App, limits: Limits, mediaPort: number) {

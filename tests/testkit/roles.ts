@@ -1,6 +1,4 @@
-import chromium from '#protocol/fixtures/chromium-156.json' with {
-  type: 'json',
-};
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import type { Secret } from '#protocol/ids.ts';
 import type { AnswerOf, SessionGrant } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';

@@ -7,7 +7,7 @@ import { ONE_ADDRESS_ENV } from './one-address.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-export interface ServerOptions {
+export interface ServerProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Put before the command, e.g. to run in a network namespace. */
   readonly prefix?: readonly string[];
@@ -16,23 +16,23 @@ export interface ServerOptions {
 }
 
 /** The real server as its own process, on ports of its own; can be stopped, killed and started again. */
-export class TestServer {
+export class ServerProcess {
   readonly port: number;
   readonly mediaPort: number;
-  readonly #options: ServerOptions;
+  readonly #options: ServerProcessOptions;
   #process: ChildProcess | undefined;
   #stopping = false;
   #gone: string | undefined;
   /** Every line it has printed. */
   output = '';
 
-  static async start(options: ServerOptions = {}): Promise<TestServer> {
-    const server = new TestServer(await freePorts(), await freePorts(2), options);
+  static async start(options: ServerProcessOptions = {}): Promise<ServerProcess> {
+    const server = new ServerProcess(await freePorts(), await freePorts(2), options);
     await server.start();
     return server;
   }
 
-  private constructor(port: number, mediaPort: number, options: ServerOptions) {
+  private constructor(port: number, mediaPort: number, options: ServerProcessOptions) {
     this.port = port;
     this.mediaPort = mediaPort;
     this.#options = options;

@@ -1,11 +1,9 @@
-import chromium from '#protocol/fixtures/chromium-156.json' with {
-  type: 'json',
-};
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import type { RequestName } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { broadcast, join } from './roles.ts';
 import { RawSocket } from './raw-socket.ts';
-import type { TestServer } from './in-process-server.ts';
+import type { InProcessServer } from './in-process-server.ts';
 import { SignalClient } from './signal-client.ts';
 
 const PUBLISHING: readonly RequestName[] = [
@@ -27,7 +25,7 @@ const WATCHING: readonly RequestName[] = [
   'tellMatch',
   'leave',
 ];
-const FEEDING: readonly RequestName[] = ['attachFeed', 'feed'];
+const FEEDING: readonly RequestName[] = ['attachIngest', 'ingest'];
 
 const KEYED = {
   kind: 'shapes',
@@ -44,7 +42,7 @@ export class Stage {
   readonly socket: RawSocket;
   readonly base: object;
 
-  static async for(name: RequestName, server: TestServer): Promise<Stage> {
+  static async for(name: RequestName, server: InProcessServer): Promise<Stage> {
     const room = `stage-${(stages += 1)}`;
     const socket = await RawSocket.open(server.url);
     const enter = async (request: RequestName, more: object) => {
@@ -65,7 +63,7 @@ export class Stage {
     }
     if (FEEDING.includes(name)) {
       const { publisherSecret } = await enter('publish', {});
-      await enter('attachFeed', { bearer: publisherSecret });
+      await enter('attachIngest', { bearer: publisherSecret });
       return new Stage(socket, baseOf(name, room, { bearer: publisherSecret }));
     }
     if (WATCHING.includes(name)) {
@@ -133,8 +131,8 @@ function baseOf(name: RequestName, room: string, known: Known): object {
     stateSnapshot: {},
     reportJoin: { way: 'ahead', steps: { asked: 1, answered: 2, 'set-up': 3, frame: 4 } },
     tellMatch: { method: 'tag' },
-    attachFeed: { ...entering, bearer },
-    feed: { messages: [KEYED] },
+    attachIngest: { ...entering, bearer },
+    ingest: { messages: [KEYED] },
     leave: {},
   };
   return { requestId: 'poison', ...fields[name] };

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { LIMITS } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
-import { Authority, type Entry } from './authority.ts';
+import { Authority, type AuthorityRequest } from './authority.ts';
 import { signToken } from './tokens.ts';
 
 const key = createSecretKey(randomBytes(32));
@@ -24,7 +24,7 @@ function odd(claims: unknown, header: object = { alg: 'HS256' }): string {
   return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
 }
 
-async function codeOf(entry: Partial<Entry>, by = authority): Promise<string> {
+async function codeOf(entry: Partial<AuthorityRequest>, by = authority): Promise<string> {
   try {
     await by.authorise({ room: room('demo'), role: 'viewer', token: undefined, ...entry });
     return 'let in';

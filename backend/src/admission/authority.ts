@@ -5,7 +5,7 @@ import { OnecastError } from '#protocol/errors.ts';
 import type { RoomId } from '#protocol/ids.ts';
 import { type Role, verifyToken } from './tokens.ts';
 
-export interface Entry {
+export interface AuthorityRequest {
   readonly room: RoomId;
   readonly role: Role;
   readonly token: string | undefined;
@@ -41,7 +41,7 @@ export class Authority {
    * @throws OnecastError `token-missing`, `token-invalid`, `token-expired`, `token-wrong-room`,
    * `token-wrong-role`
    */
-  async authorise({ room, role, token }: Entry): Promise<void> {
+  async authorise({ room, role, token }: AuthorityRequest): Promise<void> {
     if (this.#key === undefined) return;
     if (token === undefined || token === '') throw new OnecastError('token-missing');
     const claims = await this.#verify(this.#key, token);

@@ -73,7 +73,7 @@ function watchBacklog(raw: EngineSocket, limits: Limits, tooMuch: () => void): v
     waiting = 0;
   });
 }
-const CARRY_OVERLAY: ReadonlySet<unknown> = new Set<RequestName>(['setState', 'feed']);
+const CARRY_OVERLAY: ReadonlySet<unknown> = new Set<RequestName>(['setState', 'ingest']);
 
 /**
  * In front of parsing, for known names and unknown ones, with an ack and without. What is beyond

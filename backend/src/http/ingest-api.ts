@@ -11,9 +11,9 @@ import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { ERRORS, type ErrorCode, OnecastError } from '#protocol/errors.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
-import { FEED_MAX_MESSAGES, type FeedResult } from '#protocol/signalling.ts';
-import { roomToFeed } from '../rooms/ingest-access.ts';
-import { FeedBusy } from '../overlay/ingest.ts';
+import { INGEST_MAX_MESSAGES, type IngestResult } from '#protocol/signalling.ts';
+import { roomForIngest } from '../rooms/ingest-access.ts';
+import { IngestBusy } from '../overlay/ingest.ts';
 import type { Room } from '../rooms/room.ts';
 import type { RoomRegistry } from '../rooms/registry.ts';
 
@@ -38,7 +38,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   draining: 503,
 };
 
-export interface OverlayApiParts {
+export interface IngestApiParts {
   readonly registry: RoomRegistry;
   readonly authority: Authority;
   readonly limits: Limits;
@@ -46,7 +46,7 @@ export interface OverlayApiParts {
   readonly metrics: Metrics;
 }
 
-export function overlayApi({ registry, authority, limits, log, metrics }: OverlayApiParts): Router {
+export function ingestApi({ registry, authority, limits, log, metrics }: IngestApiParts): Router {
   const router = Router();
   const refuse = (response: Response, status: number, code: ErrorCode, message: string) => {
     metrics.refused(code);
@@ -60,9 +60,9 @@ export function overlayApi({ registry, authority, limits, log, metrics }: Overla
       if (request.is([ONE, LINES]) === false) throw new OnecastError('media-type');
       next();
     },
-    express.text({ type: [ONE, LINES], limit: limits.outsideRequestMaxBytes, inflate: false }),
-    (request, response: Response<FeedResult, { room: Room }>) => {
-      const result = response.locals.room.feed(linesOf(request));
+    express.text({ type: [ONE, LINES], limit: limits.ingestRequestMaxBytes, inflate: false }),
+    (request, response: Response<IngestResult, { room: Room }>) => {
+      const result = response.locals.room.ingest(linesOf(request));
       const [first] = result.refused;
       response
         .status(result.accepted > 0 || !first ? 200 : statusOf(first.code))
@@ -87,7 +87,7 @@ export function overlayApi({ registry, authority, limits, log, metrics }: Overla
     }
     const { code, message } = refusal;
     log.info({ request: 'overlay', code }, 'refused');
-    if (refusal instanceof FeedBusy) {
+    if (refusal instanceof IngestBusy) {
       response.set('Retry-After', String(Math.ceil(refusal.retryInMs / 1_000)));
     }
     if (code === 'authority-missing') response.set('WWW-Authenticate', 'Bearer realm="onecast"');
@@ -105,7 +105,7 @@ async function roomOf(
   const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
   const room = v.safeParse(RoomIdSchema, request.params['room']);
   if (!room.success) throw new OnecastError('room-unknown');
-  return roomToFeed(registry, authority, room.output, bearer);
+  return roomForIngest(registry, authority, room.output, bearer);
 }
 
 /** Messages as parsed JSON, undefined where one is none; empty lines count for nothing. */
@@ -115,8 +115,8 @@ function linesOf(request: Request): unknown[] {
   const lines = request.is(LINES) === false ? [body] : body.split('\n');
   const texts = lines.filter((line) => line.trim() !== '');
   if (texts.length === 0) throw new OnecastError('bad-request', 'There is no message.');
-  if (texts.length > FEED_MAX_MESSAGES) {
-    throw new OnecastError('too-many', `At most ${FEED_MAX_MESSAGES} messages in one request.`);
+  if (texts.length > INGEST_MAX_MESSAGES) {
+    throw new OnecastError('too-many', `At most ${INGEST_MAX_MESSAGES} messages in one request.`);
   }
   return texts.map((text) => {
     try {

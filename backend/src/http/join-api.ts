@@ -14,11 +14,11 @@ import { OnecastError } from '#protocol/errors.ts';
 import { JOIN_PATH, REQUESTS } from '#protocol/signalling.ts';
 import type { AddressLimits } from '../admission/address-limits.ts';
 import { Answerer } from '../signalling/answerer.ts';
-import type { Entrances, Entrant } from '../rooms/room-admission.ts';
+import type { RoomAdmission, Requester } from '../rooms/room-admission.ts';
 import { originAllowed } from '../signalling/gateway.ts';
 
 export interface JoinApiParts {
-  readonly entrances: Entrances;
+  readonly admission: RoomAdmission;
   readonly addresses: AddressLimits;
   readonly limits: Limits;
   readonly log: Log;
@@ -29,7 +29,7 @@ export interface JoinApiParts {
 }
 
 export function joinApi(parts: JoinApiParts): Router {
-  const { entrances, addresses, limits, log, metrics } = parts;
+  const { admission, addresses, limits, log, metrics } = parts;
   const answerer = new Answerer(log, metrics);
   const router = Router();
 
@@ -39,8 +39,8 @@ export function joinApi(parts: JoinApiParts): Router {
     const parsed = v.safeParse(REQUESTS.join, request.body);
     if (!parsed.success) throw new OnecastError('bad-request');
     // It has no socket yet, and expires like one that has lost it.
-    const attach: Entrant['attach'] = ({ session }) => session.detach();
-    return entrances.join(parsed.output, { address, attach });
+    const attach: Requester['attach'] = ({ session }) => session.detach();
+    return admission.join(parsed.output, { address, attach });
   };
 
   router.post(

@@ -1,6 +1,6 @@
 /** Batched sending as operators see it: one line in the log, and its series. */
 import type { Egress } from '../media/workers/egress.ts';
-import type { EgressFigures } from '../media/workers/egress-stats.ts';
+import type { EgressCounters } from '../media/workers/egress-stats.ts';
 import type { WorkerPool } from '../media/workers/pool.ts';
 import type { Log } from './log.ts';
 import type { Metrics, Reading } from './metrics.ts';
@@ -8,7 +8,7 @@ import type { Metrics, Reading } from './metrics.ts';
 const STATES: readonly Egress['state'][] = ['on', 'off', 'unsupported'];
 const WAYS = ['segmented', 'single', 'direct'] as const;
 
-export function tellEgress(egress: Egress, log: Log): void {
+export function logEgress(egress: Egress, log: Log): void {
   switch (egress.state) {
     case 'on':
       log.info('batched sending on');
@@ -28,7 +28,7 @@ export function observeEgress(metrics: Metrics, egress: Egress, pool: WorkerPool
     const now = missing ? 'unsupported' : egress.state;
     return STATES.map((state): Reading => [state === now ? 1 : 0, { state }]);
   });
-  const ofWorkers = (of: (figures: EgressFigures) => Reading[]) => () =>
+  const ofWorkers = (of: (figures: EgressCounters) => Reading[]) => () =>
     pool.workers.flatMap(({ index, egress: stats }) =>
       stats
         ? of(stats.read()).map(([value, labels]): Reading => [value, { worker: index, ...labels }])

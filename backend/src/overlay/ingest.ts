@@ -1,13 +1,13 @@
 import type { Limits } from '#config/limits.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { ERRORS, OnecastError } from '#protocol/errors.ts';
-import type { FeedResult } from '#protocol/signalling.ts';
-import { parseOutsideMessage } from '#protocol/ingest.ts';
+import type { IngestResult } from '#protocol/signalling.ts';
+import { parseIngestMessage } from '#protocol/ingest.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
 import type { RoomOverlay } from './room-overlay.ts';
 
 /** Too many at once: none of them was taken. */
-export class FeedBusy extends OnecastError {
+export class IngestBusy extends OnecastError {
   readonly retryInMs: number;
 
   constructor(retryInMs: number) {
@@ -17,7 +17,7 @@ export class FeedBusy extends OnecastError {
 }
 
 /** The door for programs beside the publisher's page. One rate for all of them in a room. */
-export class OutsideFeed {
+export class Ingest {
   readonly #overlay: RoomOverlay;
   readonly #metrics: Metrics;
   readonly #bucket: TokenBucket;
@@ -26,7 +26,7 @@ export class OutsideFeed {
     this.#overlay = overlay;
     this.#metrics = metrics;
     this.#bucket = new TokenBucket(
-      { burst: limits.outsideBurst, perS: limits.outsidePerS },
+      { burst: limits.ingestBurst, perS: limits.ingestPerS },
       performance.now(),
     );
   }
@@ -36,11 +36,11 @@ export class OutsideFeed {
    * @param lines messages as parsed JSON; undefined where a line was none
    * @throws FeedBusy
    */
-  accept(lines: readonly unknown[], onAir: boolean): FeedResult {
+  accept(lines: readonly unknown[], onAir: boolean): IngestResult {
     if (!this.#bucket.take(performance.now(), lines.length)) {
-      throw new FeedBusy(this.#bucket.waitMs(lines.length));
+      throw new IngestBusy(this.#bucket.waitMs(lines.length));
     }
-    const refused: FeedResult['refused'] = [];
+    const refused: IngestResult['refused'] = [];
     lines.forEach((line, i) => {
       try {
         this.#take(line, onAir);
@@ -55,10 +55,10 @@ export class OutsideFeed {
 
   #take(line: unknown, onAir: boolean): void {
     if (line === undefined) throw new OnecastError('bad-request', 'This is not JSON.');
-    const parsed = parseOutsideMessage(line);
+    const parsed = parseIngestMessage(line);
     if ('fault' in parsed) {
       throw new OnecastError('bad-request', `${ERRORS['bad-request'].message} ${parsed.fault}`);
     }
-    this.#metrics.overlay('taken', this.#overlay.fromOutside(parsed, onAir));
+    this.#metrics.overlay('taken', this.#overlay.setFromIngest(parsed, onAir));
   }
 }

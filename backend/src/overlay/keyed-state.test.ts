@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { OnecastError } from '#protocol/errors.ts';
 import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
 import { type KeyedMessage, STATE_MAX_BYTES, STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
-import { OverlayState } from './keyed-state.ts';
+import { KeyedState } from './keyed-state.ts';
 
 const data = (key: string, value: unknown): KeyedMessage => ({
   kind: 'data',
@@ -24,7 +24,7 @@ function codeOf(task: () => unknown): string | undefined {
 
 describe('R120 the server keeps the newest of each key', () => {
   it('numbers every change without a gap, and what changes nothing gets no number', () => {
-    const state = new OverlayState('s');
+    const state = new KeyedState('s');
     const revs = [
       state.set(data('home', 1), 'page'),
       state.set(data('home', 1), 'page'),
@@ -35,24 +35,24 @@ describe('R120 the server keeps the newest of each key', () => {
     ].map((change) => change?.rev);
     expect(revs).toEqual([1, undefined, 2, undefined, 3, undefined]);
     expect(state.snapshot()).toEqual({ stateId: 's', rev: 3, entries: [] });
-    expect(state.beat()).toEqual({ stateId: 's', rev: 3 });
+    expect(state.announcement()).toEqual({ stateId: 's', rev: 3 });
   });
 
   it('a key set anew keeps its place', () => {
-    const state = new OverlayState('s');
+    const state = new KeyedState('s');
     for (const key of ['a', 'b', 'c', 'a']) state.set(data(key, Math.random()), 'page');
     expect(state.snapshot().entries.map(({ key }) => key)).toEqual(['a', 'b', 'c']);
   });
 
   it('page and program do not touch each other’s keys', () => {
-    const state = new OverlayState('s');
+    const state = new KeyedState('s');
     state.set(data('home', 1), 'page');
-    state.set(data('home', 2), 'outside');
+    state.set(data('home', 2), 'ingest');
     state.set(data('away', 3), 'page');
     const gone = state.keepOnly([['match', 'away']], 'page');
     expect(gone.map(({ entry }) => entry)).toEqual([{ ...data('home', null), from: 'page' }]);
     expect(state.snapshot().entries).toEqual([
-      { ...data('home', 2), from: 'outside' },
+      { ...data('home', 2), from: 'ingest' },
       { ...data('away', 3), from: 'page' },
     ]);
   });
@@ -60,17 +60,17 @@ describe('R120 the server keeps the newest of each key', () => {
 
 describe('R123 the state is bounded', () => {
   it('in keys, each origin for itself', () => {
-    const state = new OverlayState('s');
-    for (let i = 0; i < STATE_MAX_KEYS; i += 1) state.set(data(`k${i}`, i), 'outside');
-    expect(codeOf(() => state.set(data('more', 1), 'outside'))).toBe('state-full');
-    expect(codeOf(() => state.set(data('k0', 'anew'), 'outside'))).toBeUndefined();
+    const state = new KeyedState('s');
+    for (let i = 0; i < STATE_MAX_KEYS; i += 1) state.set(data(`k${i}`, i), 'ingest');
+    expect(codeOf(() => state.set(data('more', 1), 'ingest'))).toBe('state-full');
+    expect(codeOf(() => state.set(data('k0', 'anew'), 'ingest'))).toBeUndefined();
     expect(codeOf(() => state.set(data('more', 1), 'page'))).toBeUndefined();
-    state.set(data('k0', null), 'outside');
-    expect(codeOf(() => state.set(data('more', 1), 'outside'))).toBeUndefined();
+    state.set(data('k0', null), 'ingest');
+    expect(codeOf(() => state.set(data('more', 1), 'ingest'))).toBeUndefined();
   });
 
   it('in bytes, counted as they go over the wire', () => {
-    const state = new OverlayState('s');
+    const state = new KeyedState('s');
     const value = 'ü'.repeat(7_000);
     expect(codeOf(() => state.set(data('large', 'ü'.repeat(OVERLAY_MAX_BYTES / 2)), 'page'))).toBe(
       'message-too-large',

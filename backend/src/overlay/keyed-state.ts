@@ -30,12 +30,12 @@ interface Sum {
  * The keyed state of one room, and the one sequencer of its changes: each that changes anything
  * gets the next `rev`, without a gap. Full, it refuses: state that was accepted does not go again.
  */
-export class OverlayState {
+export class KeyedState {
   readonly #stateId: string;
   readonly #held = new Map<string, Held>();
   readonly #sums: Readonly<Record<StateOrigin, Sum>> = {
     page: { keys: 0, bytes: 0 },
-    outside: { keys: 0, bytes: 0 },
+    ingest: { keys: 0, bytes: 0 },
   };
   #rev = 0;
   #snapshot: StateSnapshot | undefined;
@@ -93,7 +93,7 @@ export class OverlayState {
   }
 
   /** Word of how far the count has come, for those who have lost the last change. */
-  beat(): StateChange {
+  announcement(): StateChange {
     return { stateId: this.#stateId, rev: this.#rev };
   }
 

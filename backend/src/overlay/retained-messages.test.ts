@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { OVERLAY_MAX_TOPICS } from '#protocol/overlay.ts';
-import { RetainedOverlay } from './retained-messages.ts';
+import { RetainedMessages } from './retained-messages.ts';
 
 const data = (topic: string, seq: number, rest: object = {}) =>
   JSON.stringify({ kind: 'data', topic, seq, capturedAt: 0, data: seq, ...rest });
-const topicsOf = (overlay: RetainedOverlay, now = 0) =>
+const topicsOf = (overlay: RetainedMessages, now = 0) =>
   overlay.list(now).map(({ topic, seq }) => `${topic} ${seq}`);
 
 describe('RetainedOverlay', () => {
   it('R12 R14 holds the newest message of each topic', () => {
-    const overlay = new RetainedOverlay();
+    const overlay = new RetainedMessages();
     overlay.accept(data('a', 1), 0);
     overlay.accept(data('b', 1), 0);
     overlay.accept(data('a', 2), 0);
@@ -17,7 +17,7 @@ describe('RetainedOverlay', () => {
   });
 
   it('R12 a message that comes late is dropped', () => {
-    const overlay = new RetainedOverlay();
+    const overlay = new RetainedMessages();
     overlay.accept(data('a', 5), 0);
     expect(overlay.accept(data('a', 4), 0)).toBe(true);
     overlay.accept(data('a', 5, { data: 'another' }), 0);
@@ -25,14 +25,14 @@ describe('RetainedOverlay', () => {
   });
 
   it('R12 a message that has expired still makes an earlier one late', () => {
-    const overlay = new RetainedOverlay();
+    const overlay = new RetainedMessages();
     overlay.accept(data('a', 5, { ttlMs: 100 }), 0);
     overlay.accept(data('a', 4), 200);
     expect(topicsOf(overlay, 200)).toEqual([]);
   });
 
   it('R12 a new broadcast starts from nothing', () => {
-    const overlay = new RetainedOverlay();
+    const overlay = new RetainedMessages();
     overlay.accept(data('a', 9), 0);
     overlay.clear();
     expect(topicsOf(overlay)).toEqual([]);
@@ -41,7 +41,7 @@ describe('RetainedOverlay', () => {
   });
 
   it('R13 with ttlMs a message stands so long from its arrival, without it until replaced', () => {
-    const overlay = new RetainedOverlay();
+    const overlay = new RetainedMessages();
     overlay.accept(data('a', 1, { ttlMs: 500 }), 1_000);
     overlay.accept(data('b', 1), 1_000);
     expect(topicsOf(overlay, 1_499)).toEqual(['a 1', 'b 1']);
@@ -50,7 +50,7 @@ describe('RetainedOverlay', () => {
   });
 
   it('R13 an empty list clears the topic', () => {
-    const overlay = new RetainedOverlay();
+    const overlay = new RetainedMessages();
     const shapes = (seq: number, list: object[]) =>
       JSON.stringify({ kind: 'shapes', topic: 'a', seq, capturedAt: 0, shapes: list });
     overlay.accept(shapes(1, [{ type: 'box', x: 0, y: 0, width: 1, height: 1 }]), 0);
@@ -59,7 +59,7 @@ describe('RetainedOverlay', () => {
   });
 
   it('R11 what is no overlay message is dropped and nothing else happens', () => {
-    const overlay = new RetainedOverlay();
+    const overlay = new RetainedMessages();
     overlay.accept(data('a', 1), 0);
     for (const text of ['', 'null', '{', '[]', '{"kind":"data"}', data('a', -1), data('', 2)]) {
       expect(overlay.accept(text, 0)).toBe(false);
@@ -68,7 +68,7 @@ describe('RetainedOverlay', () => {
   });
 
   it('holds a bounded number of topics: the one silent for longest goes', () => {
-    const overlay = new RetainedOverlay();
+    const overlay = new RetainedMessages();
     for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) overlay.accept(data(`t${i}`, 1), 0);
     overlay.accept(data('t0', 2), 0);
     overlay.accept(data('new', 1), 0);

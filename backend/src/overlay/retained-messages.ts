@@ -1,11 +1,7 @@
-import {
-  OVERLAY_MAX_TOPICS,
-  type OverlayMessage,
-  parseOverlayMessage,
-} from '#protocol/overlay.ts';
+import { OVERLAY_MAX_TOPICS, type OverlayMessage, parseOverlayMessage } from '#protocol/overlay.ts';
 
 /** The newest overlay message of each topic, for viewers who join late. */
-export class RetainedOverlay {
+export class RetainedMessages {
   readonly #topics = new Map<string, { message: OverlayMessage; expiresAt: number }>();
 
   /** Takes one message off the wire. False where it was not a valid overlay message. */

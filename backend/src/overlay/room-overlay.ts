@@ -2,13 +2,13 @@ import type { Limits } from '#config/limits.ts';
 import type { Log } from '../observability/log.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { OVERLAY_MAX_BYTES, type OverlayMessage } from '#protocol/overlay.ts';
-import type { OutsideMessage } from '#protocol/ingest.ts';
+import type { IngestMessage } from '#protocol/ingest.ts';
 import type { KeyedMessage, StateChange, StateKey } from '#protocol/overlay-state.ts';
 import type { OverlaySnapshot } from '#protocol/signalling.ts';
 import { newStateId } from '../admission/secrets.ts';
-import { OverlayState } from './keyed-state.ts';
-import { type OpenRelay, Relay, type RelayHost } from './server-channels.ts';
-import { RetainedOverlay } from './retained-messages.ts';
+import { KeyedState } from './keyed-state.ts';
+import { type ServerChannel, ServerChannels, type ServerChannelsHost } from './server-channels.ts';
+import { RetainedMessages } from './retained-messages.ts';
 
 /**
  * The overlay of one room as the server knows it: the newest of what passes by, the keyed state, and
@@ -16,22 +16,22 @@ import { RetainedOverlay } from './retained-messages.ts';
  */
 export class RoomOverlay {
   readonly #limits: Limits;
-  readonly #relay: Relay;
+  readonly #channels: ServerChannels;
   /** Of the page's own channel. */
-  readonly #page = new RetainedOverlay();
-  readonly #outside = new RetainedOverlay();
-  readonly #state = new OverlayState(newStateId());
+  readonly #page = new RetainedMessages();
+  readonly #ingest = new RetainedMessages();
+  readonly #state = new KeyedState(newStateId());
   /** Numbers what comes from outside, as long as the room lives. */
-  #outsideSeq = 0;
-  #beat: NodeJS.Timeout | undefined;
+  #ingestSeq = 0;
+  #reannounceTimer: NodeJS.Timeout | undefined;
 
-  constructor(host: RelayHost, limits: Limits, log: Log) {
+  constructor(host: ServerChannelsHost, limits: Limits, log: Log) {
     this.#limits = limits;
-    this.#relay = new Relay(host, limits, log);
+    this.#channels = new ServerChannels(host, limits, log);
   }
 
-  get relays(): OpenRelay[] {
-    return this.#relay.channels;
+  get serverChannels(): ServerChannel[] {
+    return this.#channels.channels;
   }
 
   /** For those who join late or have lost something. What passes by belongs to a broadcast. */
@@ -39,7 +39,7 @@ export class RoomOverlay {
     const now = performance.now();
     return {
       page: onAir ? this.#page.list(now) : [],
-      outside: onAir ? this.#outside.list(now) : [],
+      ingest: onAir ? this.#ingest.list(now) : [],
       state: this.#state.snapshot(),
     };
   }
@@ -54,28 +54,28 @@ export class RoomOverlay {
    * @throws OnecastError `message-too-large`, `state-full`
    */
   setFromPage(keys: readonly StateKey[] | undefined, messages: readonly KeyedMessage[]): void {
-    if (keys) for (const change of this.#state.keepOnly(keys, 'page')) this.#tell(change);
+    if (keys) for (const change of this.#state.keepOnly(keys, 'page')) this.#publish(change);
     for (const message of messages) {
       const change = this.#state.set(message, 'page');
-      if (change) this.#tell(change);
+      if (change) this.#publish(change);
     }
   }
 
   /** @returns its bytes @throws OnecastError `not-live`, `message-too-large`, `state-full` */
-  fromOutside({ keyed, message }: OutsideMessage, onAir: boolean): number {
+  setFromIngest({ keyed, message }: IngestMessage, onAir: boolean): number {
     const capturedAt = message.capturedAt ?? Date.now();
     if (keyed) {
-      const change = this.#state.set({ ...message, capturedAt }, 'outside');
-      return change ? this.#tell(change) : 0;
+      const change = this.#state.set({ ...message, capturedAt }, 'ingest');
+      return change ? this.#publish(change) : 0;
     }
     if (!onAir) throw new OnecastError('not-live');
-    const numbered: OverlayMessage = { ...message, capturedAt, seq: this.#outsideSeq + 1 };
+    const numbered: OverlayMessage = { ...message, capturedAt, seq: this.#ingestSeq + 1 };
     const text = JSON.stringify(numbered);
     const bytes = Buffer.byteLength(text);
     if (bytes > OVERLAY_MAX_BYTES) throw new OnecastError('message-too-large');
-    this.#outsideSeq += 1;
-    this.#outside.keep(numbered, performance.now());
-    this.#relay.send('outside', text);
+    this.#ingestSeq += 1;
+    this.#ingest.keep(numbered, performance.now());
+    this.#channels.send('ingest', text);
     return bytes;
   }
 
@@ -87,19 +87,19 @@ export class RoomOverlay {
   /** What belonged to the broadcast goes with it. Keys from outside stay till they are deleted. */
   broadcastEnded(): void {
     this.#page.clear();
-    this.#outside.clear();
-    for (const change of this.#state.keepOnly([], 'page')) this.#tell(change);
+    this.#ingest.clear();
+    for (const change of this.#state.keepOnly([], 'page')) this.#publish(change);
   }
 
   close(): void {
-    clearTimeout(this.#beat);
+    clearTimeout(this.#reannounceTimer);
   }
 
   /** @returns its bytes */
-  #tell(change: StateChange): number {
+  #publish(change: StateChange): number {
     const text = JSON.stringify(change);
-    this.#relay.send('state', text);
-    this.#beatIn(this.#limits.stateBeatMinMs);
+    this.#channels.send('state', text);
+    this.#reannounceIn(this.#limits.stateReannounceMinMs);
     return Buffer.byteLength(text);
   }
 
@@ -107,12 +107,12 @@ export class RoomOverlay {
    * A full buffer drops silently, even on a reliable channel. A change that is lost shows by the next
    * one; for the last there is no next, so word of the count is repeated, ever more rarely.
    */
-  #beatIn(ms: number): void {
-    clearTimeout(this.#beat);
-    this.#beat = setTimeout(() => {
-      this.#relay.send('state', JSON.stringify(this.#state.beat()));
-      this.#beatIn(Math.min(ms * 2, this.#limits.stateBeatMaxMs));
+  #reannounceIn(ms: number): void {
+    clearTimeout(this.#reannounceTimer);
+    this.#reannounceTimer = setTimeout(() => {
+      this.#channels.send('state', JSON.stringify(this.#state.announcement()));
+      this.#reannounceIn(Math.min(ms * 2, this.#limits.stateReannounceMaxMs));
     }, ms);
-    this.#beat.unref();
+    this.#reannounceTimer.unref();
   }
 }

@@ -5,18 +5,18 @@ import type { RoomRouter } from '../media/routing/room-router.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 
 /** `state`: changes of the keyed state, in order. `outside`: messages of programs, fresh or never. */
-export type RelayChannel = 'state' | 'outside';
+export type ServerChannelName = 'state' | 'ingest';
 
 /** One of the server's own channels to the viewers, and how a viewer takes it. */
-export interface OpenRelay {
-  readonly channel: RelayChannel;
+export interface ServerChannel {
+  readonly channel: ServerChannelName;
   /** Where it is; viewers on other routers of the room get it by a pipe. */
   readonly router: RoomRouter;
   readonly producer: types.DataProducer;
   readonly delivery: Delivery;
 }
 
-export interface RelayHost {
+export interface ServerChannelsHost {
   /** The room's home, while it has one. */
   router(): RoomRouter | undefined;
   /** A channel is there that viewers do not take yet. They are handed the whole state with it. */
@@ -27,21 +27,24 @@ export interface RelayHost {
  * What the server itself says to a room's viewers, past signalling and through the worker. A channel
  * is made when there is first something to say on it: most rooms never need one.
  */
-export class Relay {
-  readonly #host: RelayHost;
+export class ServerChannels {
+  readonly #host: ServerChannelsHost;
   readonly #limits: Limits;
   readonly #log: Log;
-  readonly #open = new Map<RelayChannel, { router: RoomRouter; producer: types.DataProducer }>();
-  readonly #opening = new Set<RelayChannel>();
+  readonly #open = new Map<
+    ServerChannelName,
+    { router: RoomRouter; producer: types.DataProducer }
+  >();
+  readonly #opening = new Set<ServerChannelName>();
 
-  constructor(host: RelayHost, limits: Limits, log: Log) {
+  constructor(host: ServerChannelsHost, limits: Limits, log: Log) {
     this.#host = host;
     this.#limits = limits;
     this.#log = log;
   }
 
   /** The channels there are now; they end with the router's worker. */
-  get channels(): OpenRelay[] {
+  get channels(): ServerChannel[] {
     return [...this.#open].flatMap(([channel, { router, producer }]) =>
       producer.closed ? [] : [{ channel, router, producer, delivery: this.#deliveryOf(channel) }],
     );
@@ -51,7 +54,7 @@ export class Relay {
    * To everybody who takes the channel. Where it is not open it is opened instead: those who then
    * come to take it get the state that this message has led to.
    */
-  send(channel: RelayChannel, text: string): void {
+  send(channel: ServerChannelName, text: string): void {
     const producer = this.#open.get(channel)?.producer;
     if (producer?.closed === false) {
       try {
@@ -68,7 +71,7 @@ export class Relay {
     runInBackground(this.#log, 'opening a relay', this.#openOn(router, channel));
   }
 
-  async #openOn(router: RoomRouter, channel: RelayChannel): Promise<void> {
+  async #openOn(router: RoomRouter, channel: ServerChannelName): Promise<void> {
     try {
       const producer = await router.openChannel(channel);
       if (producer.closed) return;
@@ -83,12 +86,12 @@ export class Relay {
     this.#host.opened();
   }
 
-  #deliveryOf(channel: RelayChannel): Delivery {
+  #deliveryOf(channel: ServerChannelName): Delivery {
     switch (channel) {
       case 'state':
         return { ordered: true };
-      case 'outside':
-        return { ordered: false, maxPacketLifeTime: this.#limits.outsideLifetimeMs };
+      case 'ingest':
+        return { ordered: false, maxPacketLifeTime: this.#limits.ingestLifetimeMs };
       default:
         return channel satisfies never;
     }

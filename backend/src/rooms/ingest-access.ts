@@ -10,7 +10,7 @@ import type { RoomRegistry } from './registry.ts';
  * publisherSecret, or a publisher's token where the server asks for tokens. Makes no room.
  * @throws OnecastError `authority-missing`, `room-unknown`, `room-taken`, those of Authority
  */
-export async function roomToFeed(
+export async function roomForIngest(
   registry: RoomRegistry,
   authority: Authority,
   id: RoomId,

@@ -2,7 +2,7 @@ import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
 import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
 import { limitIncoming, produce, produceData } from '../media/mediasoup-calls.ts';
-import { Pulse } from '../media/watch/publisher-liveness.ts';
+import { PublisherLiveness } from '../media/watch/publisher-liveness.ts';
 import type { RoomRouter } from '../media/routing/room-router.ts';
 import { describeTransport } from '../media/routing/transports.ts';
 import { OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
@@ -30,7 +30,7 @@ export class Publisher {
   readonly #producers = new Map<types.MediaKind, types.Producer>();
   #data: types.DataProducer | undefined;
   readonly #overlayRate: TokenBucket;
-  #pulse: Pulse | undefined;
+  #liveness: PublisherLiveness | undefined;
   #router: RoomRouter | undefined;
 
   constructor(room: Room, epoch: number) {
@@ -77,8 +77,8 @@ export class Publisher {
     // Its page produces at once.
     this.session.expectDtls(transport);
     const guard = new BitrateGuard(this.#limits);
-    this.#pulse = new Pulse(transport, this.#limits, {
-      changed: (beats) => {
+    this.#liveness = new PublisherLiveness(transport, this.#limits, {
+      alive: (beats) => {
         if (beats) this.room.publisherReady(this);
         else this.room.publisherLost(this);
       },
@@ -163,6 +163,6 @@ export class Publisher {
   }
 
   close(): void {
-    this.#pulse?.close();
+    this.#liveness?.close();
   }
 }

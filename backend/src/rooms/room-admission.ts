@@ -7,7 +7,7 @@ import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import type { Member, RoomRegistry } from './registry.ts';
 
 /** Who comes in: over a socket, or ahead of it. */
-export interface Entrant {
+export interface Requester {
   /** Whose it is, as limits count. */
   readonly address: string;
   /** From here on its socket speaks for `member`. @throws where the socket is gone already */
@@ -15,7 +15,7 @@ export interface Entrant {
 }
 
 /** How a page comes into a room, and how it takes its session up again. */
-export class Entrances {
+export class RoomAdmission {
   readonly #registry: RoomRegistry;
   readonly #authority: Authority;
 
@@ -24,16 +24,16 @@ export class Entrances {
     this.#authority = authority;
   }
 
-  async join(request: RequestOf<'join'>, entrant: Entrant): Promise<AnswerOf<'join'>> {
+  async join(request: RequestOf<'join'>, requester: Requester): Promise<AnswerOf<'join'>> {
     const { room, token, dtlsParameters } = request;
     assertProtocol(request.protocol);
     await this.#authority.authorise({ room, role: 'viewer', token });
     const rtpCapabilities = rtpCapabilitiesOf(request.rtpCapabilities);
-    const viewer = this.#registry.addViewer(room, rtpCapabilities, entrant.address);
-    return entered(viewer, async () => {
+    const viewer = this.#registry.addViewer(room, rtpCapabilities, requester.address);
+    return setUpOrClose(viewer, async () => {
       const transport = await viewer.openTransport(dtlsParameters);
       const media = await viewer.matchBroadcast();
-      entrant.attach(viewer);
+      requester.attach(viewer);
       return {
         session: viewer.session.grant(),
         room: viewer.room.view(),
@@ -44,18 +44,18 @@ export class Entrances {
     });
   }
 
-  async publish(request: RequestOf<'publish'>, entrant: Entrant): Promise<AnswerOf<'publish'>> {
+  async publish(request: RequestOf<'publish'>, requester: Requester): Promise<AnswerOf<'publish'>> {
     const { room, token } = request;
     assertProtocol(request.protocol);
     await this.#authority.authorise({ room, role: 'publisher', token });
     const { publisher, publisherSecret } = this.#registry.claim(
       room,
       this.#authority.byToken ? { by: 'token' } : { by: 'secret', secret: request.publisherSecret },
-      entrant.address,
+      requester.address,
     );
-    return entered(publisher, async () => {
+    return setUpOrClose(publisher, async () => {
       const transport = await publisher.openTransport();
-      entrant.attach(publisher);
+      requester.attach(publisher);
       return {
         session: publisher.session.grant(),
         room: publisher.room.view(),
@@ -68,14 +68,14 @@ export class Entrances {
 
   async resume(
     request: RequestOf<'resume' | 'attach'>,
-    entrant: Entrant,
+    requester: Requester,
   ): Promise<AnswerOf<'resume'>> {
     assertProtocol(request.protocol);
     const member = this.#registry.member(request.sessionId);
     if (!member) throw new OnecastError('session-gone');
     return member.session.exclusive(async () => {
       const session = member.session.resume(request.resumeSecret);
-      entrant.attach(member);
+      requester.attach(member);
       const transport = member.session.openTransport;
       const viewer = member.role === 'viewer' ? member : undefined;
       return {
@@ -91,7 +91,7 @@ export class Entrances {
 }
 
 /** A session that could not be set up does not stay. */
-async function entered<T>(member: Member, setUp: () => Promise<T>): Promise<T> {
+async function setUpOrClose<T>(member: Member, setUp: () => Promise<T>): Promise<T> {
   try {
     return await member.session.exclusive(setUp);
   } catch (error) {

@@ -9,11 +9,11 @@ import type { Metrics } from '../observability/metrics.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { RoomId, Secret } from '#protocol/ids.ts';
 import type { KeyedMessage, StateKey } from '#protocol/overlay-state.ts';
-import type { FeedResult, OverlaySnapshot, RoomView } from '#protocol/signalling.ts';
+import type { IngestResult, OverlaySnapshot, RoomView } from '#protocol/signalling.ts';
 import { hashSecret, newSecret, type SecretHash, secretMatches } from '../admission/secrets.ts';
-import { OutsideFeed } from '../overlay/ingest.ts';
+import { Ingest } from '../overlay/ingest.ts';
 import { type Broadcast, Publisher } from './publisher.ts';
-import type { OpenRelay } from '../overlay/server-channels.ts';
+import type { ServerChannel } from '../overlay/server-channels.ts';
 import { RoomOverlay } from '../overlay/room-overlay.ts';
 import { epochOf, type RoomEvent, type RoomState, stepRoom } from './room-state.ts';
 import type { Session, SessionEnd } from './session.ts';
@@ -45,7 +45,7 @@ export class Room {
   readonly #context: RoomContext;
   readonly #viewers = new Set<Viewer>();
   readonly #overlay: RoomOverlay;
-  readonly #outside: OutsideFeed;
+  readonly #ingest: Ingest;
   readonly fanOut: FanOut;
   /** Every viewer's line is estimated, not only those in trouble. */
   readonly estimatesAll: boolean;
@@ -80,9 +80,9 @@ export class Room {
       this.limits,
       this.log,
     );
-    this.#outside = new OutsideFeed(this.#overlay, this.limits, context.metrics);
+    this.#ingest = new Ingest(this.#overlay, this.limits, context.metrics);
     context.pool.on('workerLost', this.#onWorkerLost);
-    this.#reckonIdle();
+    this.#updateIdleTimer();
   }
 
   get state(): RoomState {
@@ -129,8 +129,8 @@ export class Room {
   }
 
   /** The server's own channels to viewers, beside what the publisher sends. */
-  get relays(): readonly OpenRelay[] {
-    return this.#overlay.relays;
+  get serverChannels(): readonly ServerChannel[] {
+    return this.#overlay.serverChannels;
   }
 
   // --- who comes
@@ -148,7 +148,7 @@ export class Room {
     this.#claimant = publisher;
     if (replaced) this.#supersede(replaced);
     this.#context.onSession(publisher);
-    this.#reckonIdle();
+    this.#updateIdleTimer();
     return { publisher, publisherSecret };
   }
 
@@ -167,7 +167,7 @@ export class Room {
     const viewer = new Viewer(this, rtpCapabilities);
     this.#viewers.add(viewer);
     this.#context.onSession(viewer);
-    this.#reckonIdle();
+    this.#updateIdleTimer();
     this.viewersChanged();
     return viewer;
   }
@@ -191,9 +191,9 @@ export class Room {
   }
 
   /** Messages of a program beside the publisher's page. @throws OnecastError `too-many` */
-  feed(lines: readonly unknown[]): FeedResult {
+  ingest(lines: readonly unknown[]): IngestResult {
     if (this.#state.status === 'closed') throw new OnecastError('room-unknown');
-    return this.#outside.accept(lines, this.broadcast !== undefined);
+    return this.#ingest.accept(lines, this.broadcast !== undefined);
   }
 
   // --- what the publisher's side reports
@@ -239,13 +239,13 @@ export class Room {
         this.#apply({ type: 'PUBLISHER_LOST', epoch: publisher.epoch, deadline: this.#deadline() });
     }
     this.#context.onSessionClosed(publisher);
-    this.#reckonIdle();
+    this.#updateIdleTimer();
   }
 
   viewerClosed(viewer: Viewer): void {
     this.#viewers.delete(viewer);
     this.#context.onSessionClosed(viewer);
-    this.#reckonIdle();
+    this.#updateIdleTimer();
     this.viewersChanged();
   }
 
@@ -306,11 +306,11 @@ export class Room {
       this.#graceTimer.unref();
     }
     if (this.#state.status === 'ended') this.#overlay.broadcastEnded();
-    this.#tellAll();
-    this.#reckonIdle();
+    this.#notifyAll();
+    this.#updateIdleTimer();
   }
 
-  #tellAll(): void {
+  #notifyAll(): void {
     const view = this.view();
     for (const session of this.#sessions()) session.push('roomChanged', view);
     if (this.#publisher && this.broadcast) this.broadcastChanged(this.#publisher);
@@ -333,7 +333,7 @@ export class Room {
 
   // --- end
 
-  #reckonIdle(): void {
+  #updateIdleTimer(): void {
     const empty = this.#viewers.size === 0 && !this.#publisher && !this.#claimant;
     const idle = empty && (this.#state.status === 'open' || this.#state.status === 'ended');
     if (!idle) {

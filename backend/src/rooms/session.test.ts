@@ -6,7 +6,7 @@ import { LIMITS } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { Secret } from '#protocol/ids.ts';
 import { newSecret } from '../admission/secrets.ts';
-import { type Line, Session, type SessionEnd } from './session.ts';
+import { type PageSocket, Session, type SessionEnd } from './session.ts';
 
 /** As much of a WebRtcTransport as a session looks at. */
 class FakeTransport extends EventEmitter {
@@ -56,7 +56,7 @@ class PoisonedTransport extends FakeTransport {
   }
 }
 
-class FakeLine implements Line {
+class FakeLine implements PageSocket {
   readonly pushed: unknown[][] = [];
   dropped = 0;
 

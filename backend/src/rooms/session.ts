@@ -7,11 +7,17 @@ import { OnecastError } from '#protocol/errors.ts';
 import type { Secret, SessionId } from '#protocol/ids.ts';
 import type { PushName, PushOf, SessionGrant } from '#protocol/signalling.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
-import { hashSecret, newSecret, newSessionId, type SecretHash, secretMatches } from '../admission/secrets.ts';
+import {
+  hashSecret,
+  newSecret,
+  newSessionId,
+  type SecretHash,
+  secretMatches,
+} from '../admission/secrets.ts';
 import { AnswerMemory } from './answer-memory.ts';
 
 /** A page's socket as the session sees it. */
-export interface Line {
+export interface PageSocket {
   push<N extends PushName>(name: N, payload: PushOf<N>): void;
   /** Drops the socket; used on one that has been replaced. */
   drop(): void;
@@ -55,7 +61,7 @@ export class Session {
   #secret: { hash: SecretHash; previous: SecretHash | undefined } | undefined;
   /** Secrets that were good once, the newest last. */
   readonly #spent: SecretHash[] = [];
-  #line: Line | undefined;
+  #socket: PageSocket | undefined;
   #transport: types.WebRtcTransport | undefined;
   #retiring: { transport: types.WebRtcTransport; timer: NodeJS.Timeout } | undefined;
   #mediaUp = false;
@@ -87,11 +93,11 @@ export class Session {
 
   /** Somebody is there: on the socket, or receiving or sending media. */
   get present(): boolean {
-    return this.#ended === undefined && (this.#line !== undefined || this.#mediaUp);
+    return this.#ended === undefined && (this.#socket !== undefined || this.#mediaUp);
   }
 
   get attached(): boolean {
-    return this.#line !== undefined;
+    return this.#socket !== undefined;
   }
 
   get mediaUp(): boolean {
@@ -122,25 +128,25 @@ export class Session {
   }
 
   push<N extends PushName>(name: N, payload: PushOf<N>): void {
-    this.#line?.push(name, payload);
+    this.#socket?.push(name, payload);
   }
 
   // --- sockets
 
   /** @throws `session-gone` where it has ended */
-  attach(line: Line): void {
+  attach(line: PageSocket): void {
     this.assertAlive();
-    const replaced = this.#line;
-    this.#line = line;
+    const replaced = this.#socket;
+    this.#socket = line;
     if (replaced !== line) replaced?.drop();
-    this.#reckonExpiry();
+    this.#updateExpiry();
   }
 
   /** A socket went away, or there is none yet. One that has been replaced meanwhile changes nothing. */
-  detach(line?: Line): void {
-    if (this.#line !== line) return;
-    this.#line = undefined;
-    this.#reckonExpiry();
+  detach(line?: PageSocket): void {
+    if (this.#socket !== line) return;
+    this.#socket = undefined;
+    this.#updateExpiry();
   }
 
   /**
@@ -197,18 +203,18 @@ export class Session {
     if (before) this.#retire(before);
     transport.on('dtlsstatechange', (state) => {
       if (state === 'closed' || state === 'failed') closeQuietly(transport);
-      this.#reckonMedia();
+      this.#updateMedia();
     });
-    transport.on('icestatechange', () => this.#reckonMedia());
+    transport.on('icestatechange', () => this.#updateMedia());
     transport.observer.once('close', () => {
       // It closes with its session: no event of its own.
       if (this.#ended !== undefined) return;
       this.#events.transportClosed(transport);
       if (this.#transport !== transport) return;
-      this.#reckonMedia();
+      this.#updateMedia();
       this.push('transportGone', { transportId: transport.id });
     });
-    this.#reckonMedia();
+    this.#updateMedia();
   }
 
   /**
@@ -247,11 +253,11 @@ export class Session {
     this.#retiring = { transport, timer };
   }
 
-  #reckonMedia(): void {
+  #updateMedia(): void {
     const up = this.#transport !== undefined && isUp(this.#transport);
     if (up === this.#mediaUp) return;
     this.#mediaUp = up;
-    this.#reckonExpiry();
+    this.#updateExpiry();
     if (this.#ended === undefined) this.#events.mediaChanged(up);
   }
 
@@ -266,12 +272,12 @@ export class Session {
     this.dropRetiring();
     if (this.openTransport) closeQuietly(this.openTransport);
     this.#mediaUp = false;
-    this.#line = undefined;
+    this.#socket = undefined;
     this.#log.info({ reason }, 'session closed');
     this.#events.closed(reason);
   }
 
-  #reckonExpiry(): void {
+  #updateExpiry(): void {
     clearTimeout(this.#expiry);
     if (this.#ended !== undefined || this.present) return;
     this.#expiry = setTimeout(() => this.close('expired'), this.#limits.sessionGraceMs);

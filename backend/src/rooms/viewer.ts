@@ -1,7 +1,7 @@
 import type { types } from 'mediasoup';
-import { beginBelowTheTop } from '../media/adaptation/first-layer.ts';
+import { startBelowTopLayer } from '../media/adaptation/first-layer.ts';
 import { connect, consume, consumeData, type Delivery } from '../media/mediasoup-calls.ts';
-import { LineEstimation } from '../media/adaptation/bandwidth-estimation.ts';
+import { BandwidthEstimation } from '../media/adaptation/bandwidth-estimation.ts';
 import { hasLayers } from '../media/adaptation/loss-watch.ts';
 import type { RoomRouter } from '../media/routing/room-router.ts';
 import { forClient, type ParsedDtlsParameters, type Rebuilt } from '../media/rtp-parameters.ts';
@@ -30,12 +30,12 @@ export class Viewer {
   readonly session: Session;
   /** By its page's word; undefined before it has drawn a message that names a frame. */
   matchMethod: MatchMethod | undefined;
-  readonly #estimation: LineEstimation;
+  readonly #estimation: BandwidthEstimation;
   /** By producer id. */
   readonly #consumers = new Map<string, types.Consumer>();
   readonly #data = new Map<DataChannelName, types.DataConsumer>();
   /** The last match has begun to take a relay: what went over it before is not known to the page. */
-  #joinedRelay = false;
+  #addedServerChannel = false;
   #router: RoomRouter | undefined;
   /** The page will tell of its side. */
   #awaitsPage = true;
@@ -44,12 +44,12 @@ export class Viewer {
 
   constructor(room: Room, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
     this.room = room;
-    this.#estimation = new LineEstimation(
+    this.#estimation = new BandwidthEstimation(
       rtpCapabilities,
       room.estimatesAll,
       room.limits,
       room.log,
-      () => this.#lineInTrouble(),
+      () => this.#pathIsLossy(),
     );
     this.session = new Session(room.limits, room.log.child({ role: this.role }), {
       mediaChanged: () => room.viewersChanged(),
@@ -91,7 +91,7 @@ export class Viewer {
 
   /** Makes the consumers match the room's broadcast and says what they are. Runs exclusively. */
   async matchBroadcast(): Promise<ViewerMedia> {
-    this.#joinedRelay = false;
+    this.#addedServerChannel = false;
     const { broadcast } = this.room;
     const transport = this.session.openTransport;
     if (broadcast && transport) {
@@ -100,8 +100,8 @@ export class Viewer {
       }
       const { router, data } = broadcast;
       if (data) await this.#consumeData(transport, { channel: 'page', router, producer: data });
-      for (const relay of this.room.relays) {
-        if (await this.#consumeData(transport, relay)) this.#joinedRelay = true;
+      for (const relay of this.room.serverChannels) {
+        if (await this.#consumeData(transport, relay)) this.#addedServerChannel = true;
       }
     }
     return this.#describe(broadcast);
@@ -115,7 +115,7 @@ export class Viewer {
       this.#changeQueued = false;
       if (!this.session.openTransport) return;
       const media = await this.matchBroadcast();
-      const overlay = this.#joinedRelay ? this.room.overlay() : null;
+      const overlay = this.#addedServerChannel ? this.room.overlay() : null;
       this.session.push('broadcastChanged', { room: this.room.view(), media, overlay });
     });
     runInBackground(this.room.log, 'broadcastChanged', told.catch(ignoreGone));
@@ -135,13 +135,13 @@ export class Viewer {
    * Its line is estimated from now on: the picture is consumed anew with transport-cc. The consumers
    * before go on with the least that there is until the new ones flow, so that nothing stands still.
    */
-  #lineInTrouble(): void {
+  #pathIsLossy(): void {
     if (this.session.ended !== undefined) return;
     const layered = [...this.#consumers].filter(([, consumer]) => hasLayers(consumer));
     if (layered.length === 0) return;
     this.room.log.info({ sessionId: this.session.id }, 'line in trouble: estimated from now on');
     for (const [, consumer] of layered) {
-      runInBackground(this.room.log, 'lowest layer', LineEstimation.lowest(consumer));
+      runInBackground(this.room.log, 'lowest layer', BandwidthEstimation.lowest(consumer));
     }
     const renewed = this.session.exclusive(async () => {
       const transport = this.session.openTransport;
@@ -195,7 +195,7 @@ export class Viewer {
     this.#consumers.set(producer.id, consumer);
     // Until now there was nothing to receive, and the page rightly left its side unconnected.
     this.session.expectDtls(transport);
-    beginBelowTheTop(consumer, this.room.limits, this.room.log);
+    startBelowTopLayer(consumer, this.room.limits, this.room.log);
     this.#estimation.consumerMade(consumer);
     consumer.observer.once('close', () => {
       if (this.#consumers.get(producer.id) === consumer) this.#consumers.delete(producer.id);

@@ -38,7 +38,7 @@ export class Answerer {
     return result;
   }
 
-  misunderstood(name: RequestName, issue: v.BaseIssue<unknown>): Refused {
+  badRequest(name: RequestName, issue: v.BaseIssue<unknown>): Refused {
     this.#log.info({ request: name, fault: faultOf(issue) }, 'bad request');
     return this.refuse('bad-request');
   }

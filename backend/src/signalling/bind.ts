@@ -3,12 +3,7 @@ import * as v from 'valibot';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Result } from '#protocol/result.ts';
-import {
-  type AnswerOf,
-  REQUESTS,
-  type RequestName,
-  type RequestOf,
-} from '#protocol/signalling.ts';
+import { type AnswerOf, REQUESTS, type RequestName, type RequestOf } from '#protocol/signalling.ts';
 import type { AnswerMemory } from '../rooms/answer-memory.ts';
 import { Answerer } from './answerer.ts';
 import { RecoveryCount } from './recovery-count.ts';
@@ -21,7 +16,7 @@ export interface BindOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   /** Where the answer to a request of this name is remembered now; undefined: nowhere. */
-  memory(name: RequestName): AnswerMemory | undefined;
+  answerMemory(name: RequestName): AnswerMemory | undefined;
 }
 
 /** Binds every request of the protocol: parse -> once -> handle -> ack -> log -> count. */
@@ -46,12 +41,12 @@ export function bind(socket: Socket, handlers: Handlers, options: BindOptions): 
       if (!isAck(ack)) return;
       const parsed = v.safeParse(schema, raw);
       if (!parsed.success) {
-        ack(answerer.misunderstood(name, parsed.issues[0]));
+        ack(answerer.badRequest(name, parsed.issues[0]));
         return;
       }
       const request = parsed.output;
       const handle = () => answer(name, async () => handler(request));
-      const memory = options.memory(name);
+      const memory = options.answerMemory(name);
       // answer() never rejects.
       void (memory ? memory.once(`${name} ${request.requestId}`, handle) : handle()).then(ack);
     };

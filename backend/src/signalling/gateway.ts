@@ -10,15 +10,15 @@ import type { ErrorCode } from '#protocol/errors.ts';
 import type { RoomRegistry } from '../rooms/registry.ts';
 import type { AddressLimits } from '../admission/address-limits.ts';
 import { bind } from './bind.ts';
-import { Connection } from './signalling-socket.ts';
-import type { Entrances } from '../rooms/room-admission.ts';
+import { SignallingSocket } from './signalling-socket.ts';
+import type { RoomAdmission } from '../rooms/room-admission.ts';
 import { guardMessages, guardPackets } from '../admission/flood-guard.ts';
 import { createHandlers } from './handlers.ts';
 
 export interface GatewayParts {
   readonly registry: RoomRegistry;
   readonly authority: Authority;
-  readonly entrances: Entrances;
+  readonly admission: RoomAdmission;
   readonly addresses: AddressLimits;
   readonly config: Pick<Config, 'allowedOrigins' | 'trustProxy'>;
   readonly limits: Limits;
@@ -33,7 +33,7 @@ export class Gateway {
   readonly #io: Server;
 
   constructor(http: HttpServer, parts: GatewayParts) {
-    const { registry, authority, entrances, addresses, config, limits, log, metrics } = parts;
+    const { registry, authority, admission, addresses, config, limits, log, metrics } = parts;
     const warnOfProxy = proxyWarning(config.trustProxy, log);
     const refusalOf = async (request: IncomingMessage): Promise<ErrorCode | undefined> => {
       warnOfProxy(request);
@@ -66,12 +66,12 @@ export class Gateway {
     this.#io.on('connection', (socket) => {
       const socketLog = log.child({ socketId: socket.id });
       const address = parts.addressOf(socket.request);
-      const connection = new Connection(socket, address, limits);
+      const connection = new SignallingSocket(socket, address, limits);
       guardMessages(socket, limits, metrics, socketLog);
-      bind(socket, createHandlers(connection, entrances, registry, authority), {
+      bind(socket, createHandlers(connection, admission, registry, authority), {
         log: socketLog,
         metrics,
-        memory: (name) => connection.memory(name),
+        answerMemory: (name) => connection.memory(name),
       });
       socket.on('disconnect', (reason) => {
         socketLog.debug({ reason }, 'socket closed');

@@ -1,35 +1,36 @@
 import type { Authority } from '../admission/authority.ts';
 import { connect, restartIce } from '../media/mediasoup-calls.ts';
-import { roomToFeed } from '../rooms/ingest-access.ts';
+import { roomForIngest } from '../rooms/ingest-access.ts';
 import type { Member, RoomRegistry } from '../rooms/registry.ts';
 import type { Handlers } from './bind.ts';
-import type { Connection } from './signalling-socket.ts';
-import { assertProtocol, type Entrances } from '../rooms/room-admission.ts';
+import type { SignallingSocket } from './signalling-socket.ts';
+import { assertProtocol, type RoomAdmission } from '../rooms/room-admission.ts';
 
 /** What each request does. Entrances run one at a time per socket, the rest one at a time per session. */
 export function createHandlers(
-  connection: Connection,
-  entrances: Entrances,
+  connection: SignallingSocket,
+  admission: RoomAdmission,
   registry: RoomRegistry,
   authority: Authority,
 ): Handlers {
   /** For either role. */
   const asMember = <T>(task: (member: Member) => Promise<T>) =>
     connection.member.session.exclusive(() => task(connection.member));
-  const asPublisher = <T>(task: (publisher: Connection['publisher']) => Promise<T>) => {
+  const asPublisher = <T>(task: (publisher: SignallingSocket['publisher']) => Promise<T>) => {
     const { publisher } = connection;
     return publisher.session.exclusive(() => task(publisher));
   };
-  const asViewer = <T>(task: (viewer: Connection['viewer']) => Promise<T>) => {
+  const asViewer = <T>(task: (viewer: SignallingSocket['viewer']) => Promise<T>) => {
     const { viewer } = connection;
     return viewer.session.exclusive(() => task(viewer));
   };
 
   return {
-    join: async (request) => connection.enter(() => entrances.join(request, connection)),
-    publish: async (request) => connection.enter(() => entrances.publish(request, connection)),
-    attach: async (request) => connection.enter(() => entrances.resume(request, connection)),
-    resume: async (request) => connection.enter(() => entrances.resume(request, connection)),
+    join: async (request) => connection.runAdmission(() => admission.join(request, connection)),
+    publish: async (request) =>
+      connection.runAdmission(() => admission.publish(request, connection)),
+    attach: async (request) => connection.runAdmission(() => admission.resume(request, connection)),
+    resume: async (request) => connection.runAdmission(() => admission.resume(request, connection)),
 
     connectTransport: async ({ transportId, dtlsParameters }) =>
       asMember(async ({ session }) => {
@@ -89,11 +90,11 @@ export function createHandlers(
       return null;
     },
 
-    attachFeed: async ({ protocol, room, bearer }) => {
+    attachIngest: async ({ protocol, room, bearer }) => {
       assertProtocol(protocol);
-      connection.fed = await roomToFeed(registry, authority, room, bearer);
-      return connection.fed.view();
+      connection.ingestRoom = await roomForIngest(registry, authority, room, bearer);
+      return connection.ingestRoom.view();
     },
-    feed: async ({ messages }) => connection.fed.feed(messages),
+    ingest: async ({ messages }) => connection.ingestRoom.ingest(messages),
   };
 }

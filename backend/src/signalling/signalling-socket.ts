@@ -7,7 +7,7 @@ import { AnswerMemory } from '../rooms/answer-memory.ts';
 import type { Publisher } from '../rooms/publisher.ts';
 import type { Room } from '../rooms/room.ts';
 import type { Member } from '../rooms/registry.ts';
-import type { Line } from '../rooms/session.ts';
+import type { PageSocket } from '../rooms/session.ts';
 import type { Viewer } from '../rooms/viewer.ts';
 
 const ON_SOCKET: ReadonlySet<RequestName> = new Set([
@@ -16,12 +16,12 @@ const ON_SOCKET: ReadonlySet<RequestName> = new Set([
   'attach',
   'resume',
   'setState',
-  'attachFeed',
-  'feed',
+  'attachIngest',
+  'ingest',
 ]);
 
 /** One socket and the session that it speaks for, once it has joined, published or resumed. */
-export class Connection implements Line {
+export class SignallingSocket implements PageSocket {
   /** Whose it is, as limits count. */
   readonly address: string;
   readonly #socket: Socket;
@@ -30,7 +30,7 @@ export class Connection implements Line {
   readonly #entrance = new Exclusive();
   #member: Member | undefined;
   /** The room that a program on this socket sends messages to. */
-  #fed: Room | undefined;
+  #ingestRoom: Room | undefined;
 
   constructor(socket: Socket, address: string, limits: Limits) {
     this.#socket = socket;
@@ -42,7 +42,7 @@ export class Connection implements Line {
    * Join, publish and resume run one at a time. A second entrance on the same socket ends a viewer's
    * first session, else a page could pile them up; a publisher's expires, or is taken over.
    */
-  enter<T>(task: () => Promise<T>): Promise<T> {
+  runAdmission<T>(task: () => Promise<T>): Promise<T> {
     return this.#entrance.run(task);
   }
 
@@ -72,13 +72,13 @@ export class Connection implements Line {
     return (ON_SOCKET.has(name) ? undefined : this.#member?.session.answers) ?? this.#answers;
   }
 
-  get fed(): Room {
-    if (!this.#fed) throw new OnecastError('not-allowed', 'First attachFeed, then feed.');
-    return this.#fed;
+  get ingestRoom(): Room {
+    if (!this.#ingestRoom) throw new OnecastError('not-allowed', 'First attachIngest, then feed.');
+    return this.#ingestRoom;
   }
 
-  set fed(room: Room) {
-    this.#fed = room;
+  set ingestRoom(room: Room) {
+    this.#ingestRoom = room;
   }
 
   get member(): Member {

@@ -23,7 +23,7 @@ export interface Role {
   /** Of the page's own transport, while it is open. */
   transportId(): string | undefined;
   /** Joins or publishes. */
-  enter(): Promise<Entered>;
+  enter(): Promise<SessionOpened>;
   resumed(answer: AnswerOf<'resume'>): void;
   renewed(answer: AnswerOf<'renewTransport'>): void;
   restartIce(iceParameters: types.IceParameters, signal: AbortSignal): Promise<void>;
@@ -31,7 +31,7 @@ export interface Role {
   dropMedia(): void;
 }
 
-export interface Entered {
+export interface SessionOpened {
   readonly session: SessionGrant;
   readonly room: RoomView;
   /** The media was begun before the socket was up. */

@@ -170,9 +170,9 @@ export function step(state: State, event: Event, env: Env): Step {
     case 'ONLINE':
       // The path has changed. A restart costs a round trip, a dead path seconds.
       if (state.phase.name === 'live' && state.session) return repair(state);
-      return state.phase.name === 'waiting' ? connectAnew(state) : stay(state);
+      return state.phase.name === 'waiting' ? connectAtOnce(state) : stay(state);
     case 'VISIBLE':
-      if (state.phase.name === 'waiting') return connectAnew(state);
+      if (state.phase.name === 'waiting') return connectAtOnce(state);
       return state.phase.name === 'live' && state.media !== 'up' && state.media !== 'none'
         ? repair(state)
         : stay(state);
@@ -277,7 +277,7 @@ function connect(state: State): Step {
 }
 
 /** The world has changed for the better: the waits start from the front. */
-function connectAnew(state: State): Step {
+function connectAtOnce(state: State): Step {
   return connect({ ...state, attempt: 0 });
 }
 

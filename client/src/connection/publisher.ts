@@ -7,7 +7,7 @@ import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
 import { Sender } from '../media/send.ts';
 import { OverlaySequencer } from '../overlay/sequence.ts';
-import { type Entered, Link } from './link.ts';
+import { type SessionOpened, Link } from './link.ts';
 import { readPublisherSecret, storePublisherSecret } from '../credentials/publisher-secret.ts';
 import { type Faults, offerFaults, offerOverlayState } from './simulate.ts';
 import { StateSender } from './state-sender.ts';
@@ -34,7 +34,7 @@ class Publisher implements PublisherConnection {
   readonly room: ReadonlySignal<RoomView | undefined>;
   readonly #options: PublisherOptions;
   /** The broadcast under way, or the one that was taken over or failed. */
-  readonly #air = signal<OnAir | undefined>(undefined);
+  readonly #air = signal<ActiveBroadcast | undefined>(undefined);
   /** Outlives broadcasts: what a source has set holds until it deletes it. */
   readonly #state = new StateSender();
 
@@ -49,7 +49,7 @@ class Publisher implements PublisherConnection {
 
   start(media: PublisherMedia): void {
     this.#air.value?.close();
-    this.#air.value = new OnAir(this.#options, media, this.#state);
+    this.#air.value = new ActiveBroadcast(this.#options, media, this.#state);
   }
 
   setVideo(track: MediaStreamTrack): void {
@@ -85,7 +85,7 @@ class Publisher implements PublisherConnection {
 }
 
 /** One broadcast, from start to stop. */
-class OnAir {
+class ActiveBroadcast {
   readonly link: Link;
   readonly status: ReadonlySignal<PublisherStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
@@ -163,7 +163,7 @@ class OnAir {
       transportId: () => this.#sender?.transportId,
     });
     this.failure = computed(() => this.#unsupported.value ?? this.link.failure);
-    this.status = computed(() => this.#reckonStatus());
+    this.status = computed(() => this.#deriveStatus());
     this.#forget = effect(() => {
       if (this.status.value !== 'live') return undefined;
       this.#everLive.value = true;
@@ -229,7 +229,7 @@ class OnAir {
     this.#sender?.close();
   }
 
-  async #publish(): Promise<Entered> {
+  async #publish(): Promise<SessionOpened> {
     await this.#ready;
     const { room, token } = this.#options;
     const publisherSecret = readPublisherSecret(room);
@@ -274,7 +274,7 @@ class OnAir {
     );
   }
 
-  #reckonStatus(): PublisherStatus {
+  #deriveStatus(): PublisherStatus {
     if (this.failure.value) return 'failed';
     const { phase } = this.link.state.value;
     if (phase.name === 'ended') return phase.reason === 'superseded' ? 'superseded' : 'idle';

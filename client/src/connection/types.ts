@@ -59,7 +59,7 @@ export interface ViewerConnection {
   /** The <video> that shows `stream`: its decoded frames are watched for stalls. Returns the unsubscriber. */
   watch(video: HTMLVideoElement): () => void;
   /** By which method messages find their frames: told to the server when it is another one. */
-  tellMatch(method: MatchMethod): void;
+  reportMatch(method: MatchMethod): void;
   /** The receiving peer connection's report, undefined while there is none. */
   getStats(): Promise<RTCStatsReport | undefined>;
   /** Leaves for good. Idempotent. */

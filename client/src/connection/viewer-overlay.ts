@@ -14,7 +14,7 @@ const SIMULATED_LOSS = 3;
 export class ViewerOverlay {
   readonly #ask: () => Promise<StateSnapshot>;
   readonly #page = new OverlaySequence();
-  readonly #outside = new OverlaySequence();
+  readonly #ingest = new OverlaySequence();
   readonly #follower = new StateFollower();
   readonly #messageListeners = new Set<(message: OverlayMessage) => void>();
   readonly #stateListeners = new Set<(entry: StateEntry) => void>();
@@ -60,17 +60,17 @@ export class ViewerOverlay {
   /** A new broadcast: what passes by begins anew, what is kept stays. */
   newBroadcast(): void {
     this.#page.reset();
-    this.#outside.reset();
+    this.#ingest.reset();
     for (const listener of this.#resetListeners) listener();
     this.#showState(this.#follower.entries());
   }
 
   /** From the answer to an entrance; the state first. */
-  take({ page, outside, state }: OverlaySnapshot): void {
+  take({ page, ingest, state }: OverlaySnapshot): void {
     this.#showState(this.#follower.take(state));
     this.#catchUp();
     for (const message of page) this.#show(message, this.#page);
-    for (const message of outside) this.#show(message, this.#outside);
+    for (const message of ingest) this.#show(message, this.#ingest);
   }
 
   /** One message of a data channel. What is not valid is dropped. */
@@ -78,8 +78,8 @@ export class ViewerOverlay {
     switch (channel) {
       case 'page':
         return this.#show(parseOverlayMessage(text), this.#page);
-      case 'outside':
-        return this.#show(parseOverlayMessage(text), this.#outside);
+      case 'ingest':
+        return this.#show(parseOverlayMessage(text), this.#ingest);
       case 'state':
         return this.#receiveChange(text);
       default:

@@ -12,7 +12,7 @@ import { Receiver } from '../media/receive.ts';
 import { joinAhead, makeOwnSide } from '../joining/join-ahead.ts';
 import { followJoin } from '../joining/join-report.ts';
 import { JoinTracer } from '../joining/join-trace.ts';
-import { type Entered, Link } from './link.ts';
+import { type SessionOpened, Link } from './link.ts';
 import { offerFaults, offerOverlayState } from './simulate.ts';
 import { beginStall, isFlowing, type Remedy, type StallState, stepStall } from './stall.ts';
 import type {
@@ -58,7 +58,7 @@ class Viewer implements ViewerConnection {
   #liveOn: string | undefined;
   #epoch = 0;
   /** What this session was told of the overlay's matching. */
-  #toldMatch: MatchMethod | undefined;
+  #reportedMatch: MatchMethod | undefined;
   #stall: StallState | undefined;
   /** A simulated stall: decoded frames are not seen until new consumers are made. */
   #blind = false;
@@ -187,11 +187,11 @@ class Viewer implements ViewerConnection {
     return () => video.cancelVideoFrameCallback(handle);
   }
 
-  tellMatch(method: MatchMethod): void {
-    if (method === this.#toldMatch || this.#link.state.peek().phase.name !== 'live') return;
-    this.#toldMatch = method;
+  reportMatch(method: MatchMethod): void {
+    if (method === this.#reportedMatch || this.#link.state.peek().phase.name !== 'live') return;
+    this.#reportedMatch = method;
     this.#link.signalling.request('tellMatch', { method }).catch(() => {
-      this.#toldMatch = undefined;
+      this.#reportedMatch = undefined;
     });
   }
 
@@ -226,13 +226,13 @@ class Viewer implements ViewerConnection {
     }
   }
 
-  async #enter(): Promise<Entered> {
+  async #enter(): Promise<SessionOpened> {
     const grant = await this.#ahead;
     return (grant && (await this.#attach(grant))) ?? this.#join();
   }
 
   /** Gives the socket the session that was joined ahead of it; undefined where that is gone. */
-  async #attach(grant: SessionGrant): Promise<Entered | undefined> {
+  async #attach(grant: SessionGrant): Promise<SessionOpened | undefined> {
     const request = { protocol: PROTOCOL_VERSION, ...grant };
     try {
       const answer = await this.#link.signalling.request('attach', request);
@@ -251,7 +251,7 @@ class Viewer implements ViewerConnection {
     }
   }
 
-  async #join(): Promise<Entered> {
+  async #join(): Promise<SessionOpened> {
     const request = await this.#joinRequest();
     this.#tracer.asked('socket');
     const answer = await this.#link.signalling.request('join', request);
@@ -273,7 +273,7 @@ class Viewer implements ViewerConnection {
     this.#tracer.reached('answered');
     if (answer.media.consumers.length === 0) this.#tracer.abandon();
     this.#open?.open(answer.transport, certificate);
-    this.#toldMatch = undefined;
+    this.#reportedMatch = undefined;
     // A server that was started anew counts its epochs anew.
     this.#newEpoch(answer.media.epoch);
     this.#match(answer.media);

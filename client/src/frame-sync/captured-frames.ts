@@ -1,4 +1,4 @@
-import type { FrameName } from '#protocol/overlay.ts';
+import type { FrameId } from '#protocol/overlay.ts';
 import type { AnalyserWants, Picture, ToAnalyser } from './messages.ts';
 
 /** More than sources there are on a page. */
@@ -15,11 +15,11 @@ interface Analyser {
 
 /** Passes named frames on to analysers that have time; reads them from the camera where it can. */
 export class CapturedFrames {
-  readonly #name: (frame: VideoFrame) => FrameName;
+  readonly #name: (frame: VideoFrame) => FrameId;
   readonly #analysers: Analyser[] = [];
   #reader: ReadableStreamDefaultReader<VideoFrame> | undefined;
 
-  constructor(name: (frame: VideoFrame) => FrameName) {
+  constructor(name: (frame: VideoFrame) => FrameId) {
     this.#name = name;
   }
 
@@ -64,7 +64,7 @@ export class CapturedFrames {
   }
 
   /** Without a picture: to those who want names only. The picture stays the caller's. */
-  show(frame: VideoFrame | undefined, name: FrameName): void {
+  show(frame: VideoFrame | undefined, name: FrameId): void {
     const now = performance.now();
     for (const analyser of this.#analysers) {
       const { port, wants } = analyser;

@@ -8,7 +8,7 @@
 const QUEUE_MAX = 4;
 
 /** A frame of VP8, as the encoder made it. */
-export interface NamedFrame<Name> {
+export interface IdentifiedFrame<Name> {
   /** Another layer begins anew. */
   readonly ssrc: number;
   readonly data: ArrayBuffer;
@@ -33,7 +33,7 @@ export class DecodedFrames<Name> {
   }
 
   /** False where it can't begin without a key frame. */
-  decode({ ssrc, data, isKey, name }: NamedFrame<Name>): boolean {
+  decode({ ssrc, data, isKey, name }: IdentifiedFrame<Name>): boolean {
     const isFull = this.#decoder !== undefined && this.#decoder.decodeQueueSize > QUEUE_MAX;
     if (isFull || ssrc !== this.#ssrc) this.stop();
     this.#ssrc = ssrc;

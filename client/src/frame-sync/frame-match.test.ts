@@ -1,9 +1,9 @@
-import { type FrameName, OVERLAY_MAX_TOPICS, type ShapesMessage } from '#protocol/overlay.ts';
+import { type FrameId, OVERLAY_MAX_TOPICS, type ShapesMessage } from '#protocol/overlay.ts';
 import { describe, expect, it, test } from 'vitest';
 import { FrameMatch, MATCH, type ShownFrame } from './frame-match.ts';
 
 let seq = 0;
-function message(frame: FrameName | undefined, text = '', topic = 't'): ShapesMessage {
+function message(frame: FrameId | undefined, text = '', topic = 't'): ShapesMessage {
   seq += 1;
   return {
     kind: 'shapes',

@@ -1,5 +1,5 @@
 import {
-  type FrameName,
+  type FrameId,
   MATCH_METHODS,
   type MatchMethod,
   OVERLAY_MAX_TOPICS,
@@ -48,12 +48,12 @@ interface Past {
 }
 
 /** Where a message belongs, seen from a frame: 0 on it, negative before, positive after. */
-interface Place {
+interface FrameDistance {
   readonly method: Exclude<MatchMethod, 'newest'>;
   readonly order: number;
 }
 
-export interface MatchFigures {
+export interface MatchStats {
   /** By which the latest message that names a frame was matched. */
   readonly method: MatchMethod | undefined;
   /** Messages drawn on their very frame. */
@@ -73,7 +73,7 @@ export interface MatchFigures {
 export class FrameMatch {
   readonly #pending = new Map<string, Pending[]>();
   /** The frame of what was last drawn of each topic. */
-  readonly #drawn = new Map<string, FrameName>();
+  readonly #drawn = new Map<string, FrameId>();
   readonly #lateness: (ms: number) => void;
   #past: Past[] = [];
   /** The first frame since the beginning: what was made from an older one is not late but retained. */
@@ -93,7 +93,7 @@ export class FrameMatch {
     this.#lateness = lateness;
   }
 
-  get figures(): MatchFigures {
+  get figures(): MatchStats {
     return {
       method: this.#method,
       exact: this.#exact,
@@ -129,7 +129,7 @@ export class FrameMatch {
     if (place.order > 0) return this.#keep(message, now);
     if (place.order === 0) this.#wasExact(message, current);
     else this.#tooLate(message);
-    this.#tellLateness(message, now);
+    this.#reportLateness(message, now);
     return this.#draw(message);
   }
 
@@ -270,12 +270,12 @@ export class FrameMatch {
     if (place && place.order >= 0) this.#late += 1;
   }
 
-  #tellLateness(message: ShapesMessage, now: number): void {
+  #reportLateness(message: ShapesMessage, now: number): void {
     const own = this.#past.findLast(({ frame }) => this.#place(message, frame)?.order === 0);
     if (own) this.#lateness(now - own.at);
   }
 
-  #place({ frame: named }: ShapesMessage, shown: ShownFrame): Place | undefined {
+  #place({ frame: named }: ShapesMessage, shown: ShownFrame): FrameDistance | undefined {
     if (!named) return undefined;
     const { tag } = shown;
     if (this.#allowed.has('tag') && named.number !== undefined) {
@@ -304,36 +304,36 @@ export class FrameMatch {
   }
 
   /** By the frames before, whose tags and messages told how the two ends' RTP timestamps differ. */
-  #placeByNeighbours({ rtpTimestamp }: FrameName, shown: ShownFrame): Place {
+  #placeByNeighbours({ rtpTimestamp }: FrameId, shown: ShownFrame): FrameDistance {
     const shift = this.#rtpShift;
     if (shift === undefined || rtpTimestamp === undefined || shown.rtpTimestamp === undefined) {
-      return TO_BE_TOLD;
+      return MATCHES_TO_REPORT;
     }
     const ahead = distance(rtpTimestamp + shift, shown.rtpTimestamp);
     const most = MATCH.aheadMaxMs * TICKS_PER_MS;
-    return within('tag', ahead, MATCH.rtpToleranceTicks, most) ?? TO_BE_TOLD;
+    return within('tag', ahead, MATCH.rtpToleranceTicks, most) ?? MATCHES_TO_REPORT;
   }
 }
 
 /** Where it can't be told, the tag that is still to come will. */
-const TO_BE_TOLD: Place = { method: 'tag', order: Infinity };
+const MATCHES_TO_REPORT: FrameDistance = { method: 'tag', order: Infinity };
 
 function within(
-  method: Place['method'],
+  method: FrameDistance['method'],
   ahead: number,
   tolerance: number,
   most: number,
-): Place | undefined {
+): FrameDistance | undefined {
   if (ahead > most) return undefined;
   return { method, order: Math.abs(ahead) <= tolerance ? 0 : ahead };
 }
 
-function order({ place }: { readonly place: Place | undefined }): number {
+function order({ place }: { readonly place: FrameDistance | undefined }): number {
   // Without a place it is the newest there is.
   return place?.order ?? 0;
 }
 
-function isBefore(a: FrameName, b: FrameName): boolean {
+function isBefore(a: FrameId, b: FrameId): boolean {
   if (a.number !== undefined && b.number !== undefined) return distance(a.number, b.number) < 0;
   if (a.capturedAt !== undefined && b.capturedAt !== undefined) return a.capturedAt < b.capturedAt;
   return false;

@@ -1,5 +1,5 @@
 /** What pages and their frame workers say to each other. */
-import type { FrameName, Shape } from '#protocol/overlay.ts';
+import type { FrameId, Shape } from '#protocol/overlay.ts';
 
 /** Either worker to its page, once: its script runs. */
 export interface WorkerReady {
@@ -47,7 +47,7 @@ export type Picture = VideoFrame | ImageBitmap;
 /** To an analyser. Anything posted back is the answer. */
 export interface ToAnalyser {
   readonly picture: Picture | undefined;
-  readonly name: FrameName;
+  readonly name: FrameId;
 }
 
 /** Page to the worker of an overlay source, once. */
@@ -58,5 +58,5 @@ export interface ToSourceWorker {
 /** A source's worker to its page. */
 export interface FromSourceWorker {
   readonly shapes: Shape[];
-  readonly name: FrameName;
+  readonly name: FrameId;
 }

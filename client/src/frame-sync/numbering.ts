@@ -1,4 +1,4 @@
-import type { FrameName } from '#protocol/overlay.ts';
+import type { FrameId } from '#protocol/overlay.ts';
 import type { FrameTag } from './tag.ts';
 import { TICKS_PER_MS, TIMELINE, Timeline } from './timeline.ts';
 import { distance, toUint32 } from './uint32.ts';
@@ -43,7 +43,7 @@ export class Numbering {
   }
 
   /** A frame from the camera; `timestampUs` is its own, `at` when it came, ms. */
-  captured(timestampUs: number, at: number): FrameName & { readonly number: number } {
+  captured(timestampUs: number, at: number): FrameId & { readonly number: number } {
     const seen = this.#wall(at) - timestampUs / 1000;
     // Another camera may have another clock.
     const fresh = this.#clock === undefined || Math.abs(seen - this.#clock) > 1000;

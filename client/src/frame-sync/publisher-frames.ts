@@ -1,4 +1,4 @@
-import type { FrameName } from '#protocol/overlay.ts';
+import type { FrameId } from '#protocol/overlay.ts';
 import { FrameWorker } from './frame-worker.ts';
 import type {
   AnalyserWants,
@@ -91,7 +91,7 @@ export class PublisherFrames {
   /** Tells the page of each captured frame. `listener` closes the picture where it asked for them. */
   watch(
     wants: AnalyserWants,
-    listener: (name: FrameName, picture: Picture | undefined) => Promise<void> | void,
+    listener: (name: FrameId, picture: Picture | undefined) => Promise<void> | void,
   ): () => void {
     const { port1, port2 } = new MessageChannel();
     const answer = () => port2.postMessage('next');

@@ -13,11 +13,11 @@ export const SENT_NUMBERING = {
   aheadMaxMs: 1_100,
 } as const;
 
-export interface SentName extends FrameTag {
+export interface SentFrameId extends FrameTag {
   readonly number: number;
 }
 
-interface Frame extends SentName {
+interface Frame extends SentFrameId {
   readonly ticks: number;
   readonly at: number;
   /** Another layer has brought it; the lowest has not yet. */
@@ -45,7 +45,7 @@ export class SentNumbering {
   }
 
   /** A frame of the lowest layer. */
-  lowest(ssrc: number, rtpTimestamp: number, at: number): SentName {
+  lowest(ssrc: number, rtpTimestamp: number, at: number): SentFrameId {
     if (ssrc !== this.#lowest) this.#begin(ssrc);
     const awaited = this.#frames.find(
       (each) =>

@@ -1,9 +1,9 @@
-import type { FrameName } from '#protocol/overlay.ts';
+import type { FrameId } from '#protocol/overlay.ts';
 import type { CapturedFrames } from './captured-frames.ts';
 import { DecodedFrames } from './decoded-frames.ts';
 import { LowestLayer } from './lowest-layer.ts';
 import type { ToAnalyser } from './messages.ts';
-import { type SentName, SentNumbering } from './sent-numbering.ts';
+import { type SentFrameId, SentNumbering } from './sent-numbering.ts';
 import type { FrameTag } from './tag.ts';
 import { keyFrameWidth } from './vp8.ts';
 
@@ -28,7 +28,7 @@ export class SentPictures {
   readonly #numbering: SentNumbering;
   readonly #captured: CapturedFrames;
   readonly #lowest = new LowestLayer();
-  readonly #decoded: DecodedFrames<FrameName>;
+  readonly #decoded: DecodedFrames<FrameId>;
   #shownAt = -Infinity;
   #askedAt = -Infinity;
 
@@ -71,7 +71,7 @@ export class SentPictures {
 
   #show(
     { ssrc, rtpTimestamp, isKey, data }: SentFrame,
-    { number, capturedAt }: SentName,
+    { number, capturedAt }: SentFrameId,
     now: number,
     askForKey: () => void,
   ): void {

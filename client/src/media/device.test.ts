@@ -1,8 +1,6 @@
 import { Device, type types } from 'mediasoup-client';
 import { describe, expect, it } from 'vitest';
-import fixture from '#protocol/fixtures/chromium-156.json' with {
-  type: 'json',
-};
+import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { askOnce, type Direction } from './device.ts';
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON has no literal types

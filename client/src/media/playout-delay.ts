@@ -2,7 +2,7 @@
  * Holds picture and sound back by the same time, in the browser's own jitter buffers: what waits
  * there is encoded and small, and the two stay in step with each other.
  */
-export class HoldBack {
+export class JitterBufferDelay {
   #receivers = new Set<RTCRtpReceiver>();
   #delayMs = 0;
 

@@ -1,5 +1,5 @@
 /** Figures for the panels; a field is undefined where the browser does not tell it (yet). */
-export interface MediaFigures {
+export interface MediaStats {
   readonly width: number | undefined;
   readonly height: number | undefined;
   readonly framesPerSecond: number | undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FigureReader } from './stats.ts';
+import { StatsReader } from './stats.ts';
 
 type Made = { readonly id: string; readonly type: string } & Record<string, unknown>;
 
@@ -62,7 +62,7 @@ const inbound = (more: Record<string, unknown> = {}): Made => ({
 
 describe('FigureReader, sending', () => {
   it('tells the largest layer, the sum of all bitrates, and what the server heard', () => {
-    const reader = new FigureReader();
+    const reader = new StatsReader();
     const first = reader.read(
       report(1000, vp8, layer(0, 0), layer(1, 0), layer(2, 0), audio(0)),
       'send',
@@ -90,14 +90,14 @@ describe('FigureReader, sending', () => {
   });
 
   it('tells the layer that flows when the upper ones are off', () => {
-    const reader = new FigureReader();
+    const reader = new StatsReader();
     reader.read(report(1000, layer(0, 0), layer(1, 0), layer(2, 500)), 'send');
     const figures = reader.read(
       report(2000, layer(0, 9000), layer(1, 20_000), layer(2, 500)),
       'send',
     );
     expect(figures).toMatchObject({ width: 640, height: 360 });
-    const inactive = new FigureReader().read(
+    const inactive = new StatsReader().read(
       report(1000, layer(0, 0), layer(2, 0, { active: false })),
       'send',
     );
@@ -105,14 +105,14 @@ describe('FigureReader, sending', () => {
   });
 
   it('takes the round trip from the path where the server has not reported', () => {
-    const figures = new FigureReader().read(report(1000, layer(0, 0), transport, pair), 'send');
+    const figures = new StatsReader().read(report(1000, layer(0, 0), transport, pair), 'send');
     expect(figures.roundTripMs).toBeCloseTo(12, 6);
   });
 });
 
 describe('FigureReader, receiving', () => {
   it('tells resolution, frames, bitrate, loss and round trip', () => {
-    const reader = new FigureReader();
+    const reader = new StatsReader();
     reader.read(report(1000, vp8, inbound(), transport, pair), 'receive');
     const figures = reader.read(
       report(
@@ -141,7 +141,7 @@ describe('FigureReader, receiving', () => {
   });
 
   it('counts frames where the browser gives no rate, and finds the pair that Firefox marks', () => {
-    const reader = new FigureReader();
+    const reader = new StatsReader();
     const marked = { ...pair, id: 'F', selected: true, currentRoundTripTime: 0.02 };
     const other = { ...pair, id: 'G', nominated: true };
     const one = (framesDecoded: number) => inbound({ framesPerSecond: undefined, framesDecoded });
@@ -152,7 +152,7 @@ describe('FigureReader, receiving', () => {
   });
 
   it('never tells a negative rate when counters begin anew', () => {
-    const reader = new FigureReader();
+    const reader = new StatsReader();
     const at = (bytesReceived: number, more = {}) =>
       inbound({ bytesReceived, packetsReceived: bytesReceived / 1000, packetsLost: 0, ...more });
     reader.read(report(1000, at(900_000, { packetsLost: 50 })), 'receive');
@@ -171,7 +171,7 @@ describe('FigureReader, receiving', () => {
   });
 
   it('prefers the stream that flows, and leaves the probator out', () => {
-    const reader = new FigureReader();
+    const reader = new StatsReader();
     const old = inbound({
       id: 'OLD',
       ssrc: 1,
@@ -190,7 +190,7 @@ describe('FigureReader, receiving', () => {
   });
 
   it('tells nothing of an empty report, and survives nonsense', () => {
-    const reader = new FigureReader();
+    const reader = new StatsReader();
     const nothing = reader.read(report(0), 'receive');
     expect(Object.values(nothing).every((value) => value === undefined)).toBe(true);
     const odd = inbound({ frameWidth: 'wide', bytesReceived: Number.NaN, codecId: 4 });

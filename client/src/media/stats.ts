@@ -1,4 +1,4 @@
-import type { MediaFigures } from './stats-types.ts';
+import type { MediaStats } from './stats-types.ts';
 
 /** One entry of a report, of which nothing is taken on trust: browsers differ in what they tell. */
 type Entry = Readonly<Record<string, unknown>>;
@@ -26,10 +26,10 @@ interface Growth extends Counters {
  * see. Rates are those of the time since the reading before; the first reading has none. A counter
  * that begins anew (another track, a new transport) counts from its next reading on.
  */
-export class FigureReader {
+export class StatsReader {
   #before: ReadonlyMap<string, Reading> = new Map();
 
-  read(report: RTCStatsReport, direction: 'send' | 'receive'): MediaFigures {
+  read(report: RTCStatsReport, direction: 'send' | 'receive'): MediaStats {
     const entries = byId(report);
     const all = [...entries.values()];
     const streams = all.filter(

@@ -42,7 +42,7 @@ describe('drawTopics', () => {
     ['at the right', 1, 0.5],
     ['at the top', 0.5, 0],
     ['at the bottom', 0.2, 1],
-    ['outside', -1, 2],
+    ['ingest', -1, 2],
   ])('keeps the tag of a box or label inside the picture: %s', (_name, x, y) => {
     const calls = record(
       { type: 'box', x, y, width: 0.3, height: 0.2, label: 'a box with a name' },

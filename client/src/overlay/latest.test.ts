@@ -56,11 +56,11 @@ describe('LatestData', () => {
 
   it('R120 shows each key of the state until it is deleted, however many topics pass by', () => {
     const latest = withClock();
-    const set = (key: string, value: unknown, from: 'page' | 'outside' = 'page') =>
+    const set = (key: string, value: unknown, from: 'page' | 'ingest' = 'page') =>
       latest.set({ kind: 'data', topic: 'match', key, capturedAt: 0, data: value, from });
     set('home', 1);
     set('home', 2);
-    set('home', 3, 'outside');
+    set('home', 3, 'ingest');
     set('away', 4);
     for (let i = 0; i < 2 * OVERLAY_MAX_TOPICS; i += 1) latest.apply(data(`t${i}`, i));
     set('away', null);

@@ -3,7 +3,7 @@ import type { StateEntry } from '#protocol/overlay-state.ts';
 import { drawTopics } from './draw.ts';
 import type { FrameTag } from '../frame-sync/tag.ts';
 import { CaptureClock } from './capture-clock.ts';
-import { FrameMatch, type MatchFigures } from '../frame-sync/frame-match.ts';
+import { FrameMatch, type MatchStats } from '../frame-sync/frame-match.ts';
 import { pictureRect } from './geometry.ts';
 import { type FrameLookup, shownPicture, shownRtpTimestamp } from '../frame-sync/shown-picture.ts';
 import { ShapeTopics } from './shape-topics.ts';
@@ -85,7 +85,7 @@ export class OverlayLayer {
   }
 
   /** How messages find their frames; undefined where they are drawn at once. */
-  get figures(): MatchFigures | undefined {
+  get figures(): MatchStats | undefined {
     return this.#match?.figures;
   }
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { IN_STEP, InStep } from './playout-delay.ts';
+import { PLAYOUT_DELAY, PlayoutDelay } from './playout-delay.ts';
 
 /** Plays data that comes `latenessMs` after its frame where the picture does not wait. */
-function play(inStep: InStep, latenessMs: () => number, seconds: number, from = 0): void {
+function play(inStep: PlayoutDelay, latenessMs: () => number, seconds: number, from = 0): void {
   let picture = inStep.delayMs.value;
   for (let i = 0; i < seconds * 30; i += 1) {
     const now = from + (i * 1000) / 30;
@@ -15,13 +15,13 @@ function play(inStep: InStep, latenessMs: () => number, seconds: number, from = 
 
 describe('InStep', () => {
   it('R116 the picture waits for nobody unless asked to', () => {
-    const inStep = new InStep();
+    const inStep = new PlayoutDelay();
     play(inStep, () => 200, 10);
     expect(inStep.delayMs.value).toBe(0);
   });
 
   it('R116 auto finds how long the data takes, and a little more', () => {
-    const inStep = new InStep();
+    const inStep = new PlayoutDelay();
     inStep.setMode('auto', 0);
     let i = 0;
     play(inStep, () => 50 + ((i += 37) % 200), 20);
@@ -30,16 +30,16 @@ describe('InStep', () => {
   });
 
   it('R116 never more than the bound', () => {
-    const inStep = new InStep();
+    const inStep = new PlayoutDelay();
     inStep.setMode('auto', 0);
     play(inStep, () => 2000, 60);
-    expect(inStep.delayMs.value).toBe(IN_STEP.delayMaxMs);
+    expect(inStep.delayMs.value).toBe(PLAYOUT_DELAY.delayMaxMs);
     inStep.setMode(10_000, 0);
-    expect(inStep.delayMs.value).toBe(IN_STEP.delayMaxMs);
+    expect(inStep.delayMs.value).toBe(PLAYOUT_DELAY.delayMaxMs);
   });
 
   it('R116 gives back what is no longer needed', () => {
-    const inStep = new InStep();
+    const inStep = new PlayoutDelay();
     inStep.setMode('auto', 0);
     play(inStep, () => 300, 10);
     const most = inStep.delayMs.value;
@@ -49,7 +49,7 @@ describe('InStep', () => {
   });
 
   it('R116 a chosen delay is kept, and off is none', () => {
-    const inStep = new InStep();
+    const inStep = new PlayoutDelay();
     inStep.setMode(200, 0);
     play(inStep, () => 400, 10);
     expect(inStep.delayMs.value).toBe(200);

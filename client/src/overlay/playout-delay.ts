@@ -1,9 +1,9 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 
 /** `auto` follows the data; a number holds the picture back by so many ms. */
-export type InStepMode = 'off' | 'auto' | number;
+export type PlayoutDelayMode = 'off' | 'auto' | number;
 
-export const IN_STEP = {
+export const PLAYOUT_DELAY = {
   /** More and a conversation about the picture falls apart. */
   delayMaxMs: 500,
   /** Looked at so often; messages come up to 30 times a second. */
@@ -26,9 +26,9 @@ export const IN_STEP = {
  * Decides by how much the picture is held back, so that data which takes time to make still comes
  * before its frame. Pure but for the signal; the caller brings the time.
  */
-export class InStep {
+export class PlayoutDelay {
   readonly #delayMs = signal(0);
-  #mode: InStepMode = 'off';
+  #mode: PlayoutDelayMode = 'off';
   #samples: number[] = [];
   #lookAt = 0;
 
@@ -36,11 +36,11 @@ export class InStep {
     return this.#delayMs;
   }
 
-  get mode(): InStepMode {
+  get mode(): PlayoutDelayMode {
     return this.#mode;
   }
 
-  setMode(mode: InStepMode, now: number): void {
+  setMode(mode: PlayoutDelayMode, now: number): void {
     this.#mode = mode;
     // `auto` begins where the picture is.
     if (mode !== 'auto') this.#move(mode === 'off' ? 0 : mode, now);
@@ -50,23 +50,23 @@ export class InStep {
   sample(latenessMs: number, now: number): void {
     if (this.#mode !== 'auto') return;
     this.#samples.push(latenessMs);
-    if (this.#samples.length > IN_STEP.samplesMax) this.#samples.shift();
-    if (now < this.#lookAt || this.#samples.length < IN_STEP.samplesMin) return;
-    this.#lookAt = now + IN_STEP.everyMs;
-    const late = percentile(this.#samples, IN_STEP.percentile) + IN_STEP.marginMs;
+    if (this.#samples.length > PLAYOUT_DELAY.samplesMax) this.#samples.shift();
+    if (now < this.#lookAt || this.#samples.length < PLAYOUT_DELAY.samplesMin) return;
+    this.#lookAt = now + PLAYOUT_DELAY.everyMs;
+    const late = percentile(this.#samples, PLAYOUT_DELAY.percentile) + PLAYOUT_DELAY.marginMs;
     const delay = this.#delayMs.value;
     if (late > 0) this.#move(delay + late, now);
-    else if (late < -IN_STEP.slackMs) this.#move(delay - IN_STEP.stepDownMs, now);
+    else if (late < -PLAYOUT_DELAY.slackMs) this.#move(delay - PLAYOUT_DELAY.stepDownMs, now);
   }
 
   #move(delayMs: number, now: number): void {
-    const next = Math.round(Math.max(0, Math.min(IN_STEP.delayMaxMs, delayMs)) / 10) * 10;
+    const next = Math.round(Math.max(0, Math.min(PLAYOUT_DELAY.delayMaxMs, delayMs)) / 10) * 10;
     const change = Math.abs(next - this.#delayMs.value);
     if (change === 0) return;
     this.#delayMs.value = next;
     // What was late with the delay before says nothing of this one.
     this.#samples = [];
-    this.#lookAt = now + IN_STEP.everyMs + change * IN_STEP.settleMsPerMs;
+    this.#lookAt = now + PLAYOUT_DELAY.everyMs + change * PLAYOUT_DELAY.settleMsPerMs;
   }
 }
 

@@ -1,5 +1,5 @@
 import {
-  type FrameName,
+  type FrameId,
   OVERLAY_MAX_TOPICS,
   type Shape,
   type ShapesMessage,
@@ -16,7 +16,7 @@ interface Entry extends ShownTopic {
   /** State of a key: bounded by the server, never dropped for want of room. */
   readonly kept: boolean;
   readonly seq: number;
-  readonly frame: FrameName | undefined;
+  readonly frame: FrameId | undefined;
   readonly receivedAt: number;
   readonly expiresAt: number;
 }

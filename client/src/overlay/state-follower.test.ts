@@ -6,7 +6,7 @@ import {
   type StateChange,
   type StateEntry,
 } from '#protocol/overlay-state.ts';
-import { OverlayState } from '#backend/overlay/keyed-state.ts';
+import { KeyedState } from '#backend/overlay/keyed-state.ts';
 import { StateFollower } from './state-follower.ts';
 import { type StateBatch, StateOutbox } from './state-outbox.ts';
 
@@ -47,7 +47,7 @@ class ModelViewer {
 
 /** Server, the publisher's page, a program beside it, and viewers. */
 class Model {
-  state = new OverlayState('s0');
+  state = new KeyedState('s0');
   page = new StateOutbox();
   /** What the program beside has set since the server began. */
   outside = new Map<string, KeyedMessage>();
@@ -82,7 +82,7 @@ class Model {
     const deletes = message.kind === 'data' ? message.data === null : message.shapes === null;
     if (deletes) this.outside.delete(slotOf(message));
     else this.outside.set(slotOf(message), message);
-    this.tell([this.state.set(message, 'outside')]);
+    this.tell([this.state.set(message, 'ingest')]);
   }
 
   join(viewer: ModelViewer): void {
@@ -95,7 +95,7 @@ class Model {
     if (!this.online) this.run({ do: 'page socket' });
     do this.answer();
     while (this.send());
-    this.tell([this.state.beat()]);
+    this.tell([this.state.announcement()]);
     for (const viewer of this.viewers) {
       while (viewer.line.length > 0) viewer.hear();
       if (viewer.follower.behind) viewer.show(viewer.follower.take(this.state.snapshot()));
@@ -131,7 +131,7 @@ class Model {
         return;
       case 'server restarts':
         this.servers += 1;
-        this.state = new OverlayState(`s${this.servers}`);
+        this.state = new KeyedState(`s${this.servers}`);
         this.outside.clear();
         this.unanswered = undefined;
         this.page.restart();
@@ -160,7 +160,7 @@ class Model {
         viewer?.line.shift();
         return;
       case 'beat':
-        this.tell([this.state.beat()]);
+        this.tell([this.state.announcement()]);
         return;
       case 'asks':
         if (viewer?.follower.behind) viewer.show(viewer.follower.take(this.state.snapshot()));
@@ -231,7 +231,7 @@ describe('R120 R121 everybody ends with the same state', () => {
           ...model.page.entries().map((message) => ({ ...message, from: 'page' as const })),
           ...[...model.outside.values()].map((message) => ({
             ...message,
-            from: 'outside' as const,
+            from: 'ingest' as const,
           })),
         ]);
         expect(truth).toEqual(meant);

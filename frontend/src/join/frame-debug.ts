@@ -1,11 +1,11 @@
 import type { MatchMethod } from '#protocol/overlay.ts';
-import type { MatchFigures } from '#client/frame-sync/frame-match.ts';
-import type { InStep, InStepMode } from '#client/overlay/playout-delay.ts';
+import type { MatchStats } from '#client/frame-sync/frame-match.ts';
+import type { PlayoutDelay, PlayoutDelayMode } from '#client/overlay/playout-delay.ts';
 import type { DrawnFrame, OverlayLayer } from '#client/overlay/layer.ts';
 
 /** What was drawn on one frame of the video, and how messages find their frames at the moment. */
 export interface FrameRecord extends DrawnFrame {
-  readonly method: MatchFigures['method'];
+  readonly method: MatchStats['method'];
   /** By which the picture is held back. */
   readonly delayMs: number;
   readonly late: number;
@@ -19,15 +19,15 @@ declare module '#client/connection/simulate.ts' {
     /** Viewer: no surer method than this is used; undefined takes the limit off. */
     forceMatch?: (method: MatchMethod | undefined) => void;
     /** Viewer: holds the picture back. */
-    setInStep?: (mode: InStepMode) => void;
+    setPlayoutDelay?: (mode: PlayoutDelayMode) => void;
   }
 }
 
 /** Does nothing on a page without `?debug`. */
-export function offerFrameDebug(layer: OverlayLayer, inStep: InStep): void {
+export function offerFrameDebug(layer: OverlayLayer, inStep: PlayoutDelay): void {
   const debug = globalThis.onecast;
   if (!debug) return;
-  debug.setInStep = (mode) => inStep.setMode(mode, performance.now());
+  debug.setPlayoutDelay = (mode) => inStep.setMode(mode, performance.now());
   debug.forceMatch = (method) => layer.limitMatch(method);
   layer.onFrameDrawn = (frame) => {
     const { method, late = 0, dropped = 0 } = layer.figures ?? {};

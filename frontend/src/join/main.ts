@@ -2,14 +2,14 @@ import type { RoomId } from '#protocol/ids.ts';
 import { effect } from '@preact/signals-core';
 import { defineElements } from '../ui/define.ts';
 import { find, setText } from '../ui/elements.ts';
-import { FiguresPanel } from '../ui/stats-panel.ts';
+import { StatsPanel } from '../ui/stats-panel.ts';
 import { formatViewers } from '../ui/format.ts';
-import { pollFigures } from '../ui/poll-stats.ts';
+import { pollStats } from '../ui/poll-stats.ts';
 import { roomFromPath } from '../ui/room-link.ts';
 import { DataPanel } from './data-panel.ts';
 import { bindFullScreen } from './full-screen.ts';
 import { IdleControls } from './idle-controls.ts';
-import { bindInStep } from './playout-delay-control.ts';
+import { bindPlayoutDelayControl } from './playout-delay-control.ts';
 import { bindJoinPanel } from './join-panel.ts';
 import { bindStage, showNoSuchRoom } from './stage.ts';
 import { watch } from './watch.ts';
@@ -60,7 +60,7 @@ function watchRoom(room: RoomId): void {
   });
   bindFullScreen(button('fullscreen'), root, find('#video', HTMLVideoElement));
 
-  const figures = new FiguresPanel(find('#figures', HTMLDListElement), [
+  const figures = new StatsPanel(find('#figures', HTMLDListElement), [
     'resolution',
     'frameRate',
     'bitrate',
@@ -75,7 +75,7 @@ function watchRoom(room: RoomId): void {
     find('#data-empty', HTMLElement),
   );
   bindJoinPanel(connection.joinTrace);
-  const overlayFigures = bindInStep(inStep, () => layer.figures);
+  const overlayFigures = bindPlayoutDelayControl(inStep, () => layer.figures);
   let polling: AbortController | undefined;
   bindPanel('stats', (open) => {
     overlayFigures.open = open;
@@ -83,7 +83,7 @@ function watchRoom(room: RoomId): void {
     polling = undefined;
     if (!open) return;
     polling = new AbortController();
-    pollFigures(connection, 'receive', (now) => figures.show(now), polling.signal);
+    pollStats(connection, 'receive', (now) => figures.show(now), polling.signal);
   });
   bindPanel('data', (open) => {
     data.open = open;

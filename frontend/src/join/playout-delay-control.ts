@@ -1,7 +1,11 @@
 import { effect } from '@preact/signals-core';
 import type { MatchMethod } from '#protocol/overlay.ts';
-import type { MatchFigures } from '#client/frame-sync/frame-match.ts';
-import { IN_STEP, type InStep, type InStepMode } from '#client/overlay/playout-delay.ts';
+import type { MatchStats } from '#client/frame-sync/frame-match.ts';
+import {
+  PLAYOUT_DELAY,
+  type PlayoutDelay,
+  type PlayoutDelayMode,
+} from '#client/overlay/playout-delay.ts';
 import { find, setText } from '../ui/elements.ts';
 import { formatCount, formatMilliseconds } from '../ui/format.ts';
 
@@ -15,9 +19,9 @@ const METHODS: Record<MatchMethod, string> = {
 };
 
 /** The figures of the overlay, and the choice of how long the picture waits for its data. */
-export function bindInStep(
-  inStep: InStep,
-  figures: () => MatchFigures | undefined,
+export function bindPlayoutDelayControl(
+  inStep: PlayoutDelay,
+  figures: () => MatchStats | undefined,
 ): { set open(open: boolean) } {
   const player = find('#player', HTMLElement);
   const choice = find('#in-step', HTMLSelectElement);
@@ -48,8 +52,8 @@ export function bindInStep(
   };
 }
 
-function modeOf(value: string): InStepMode {
+function modeOf(value: string): PlayoutDelayMode {
   if (value === 'auto') return 'auto';
   const ms = Number(value);
-  return ms > 0 && ms <= IN_STEP.delayMaxMs ? ms : 'off';
+  return ms > 0 && ms <= PLAYOUT_DELAY.delayMaxMs ? ms : 'off';
 }

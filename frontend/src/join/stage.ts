@@ -2,8 +2,8 @@ import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
 import type { ViewerConnection } from '#client/connection/types.ts';
 import { ViewerFrames } from '#client/frame-sync/viewer-frames.ts';
-import { HoldBack } from '#client/media/playout-delay.ts';
-import { InStep } from '#client/overlay/playout-delay.ts';
+import { JitterBufferDelay } from '#client/media/playout-delay.ts';
+import { PlayoutDelay } from '#client/overlay/playout-delay.ts';
 import { LatestData } from '#client/overlay/latest.ts';
 import { OverlayLayer } from '#client/overlay/layer.ts';
 import { find, setText } from '../ui/elements.ts';
@@ -15,13 +15,13 @@ import { Player } from './player.ts';
 import { viewerWords } from './words.ts';
 
 /** The server counts viewers by it; nobody waits for the figure. */
-const TELL_MATCH_EVERY_MS = 10_000;
+const REPORT_MATCH_EVERY_MS = 10_000;
 
 export interface Stage {
   readonly player: Player;
   readonly layer: OverlayLayer;
   readonly latest: LatestData;
-  readonly inStep: InStep;
+  readonly inStep: PlayoutDelay;
 }
 
 /**
@@ -39,8 +39,8 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
 
   allowOwnWorkers();
   const frames = new ViewerFrames();
-  const inStep = new InStep();
-  const holdBack = new HoldBack();
+  const inStep = new PlayoutDelay();
+  const holdBack = new JitterBufferDelay();
   const player = new Player(video, connection.stream);
   const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video, {
     tagOf: (rtpTimestamp) => frames.tagOf(rtpTimestamp),
@@ -66,8 +66,8 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
   offerFrameDebug(layer, inStep);
   setInterval(() => {
     const { method } = layer.figures ?? {};
-    if (method) connection.tellMatch(method);
-  }, TELL_MATCH_EVERY_MS);
+    if (method) connection.reportMatch(method);
+  }, REPORT_MATCH_EVERY_MS);
   connection.onOverlay((message) => {
     layer.apply(message);
     latest.apply(message);

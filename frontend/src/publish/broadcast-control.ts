@@ -2,7 +2,7 @@ import { effect, signal, untracked } from '@preact/signals-core';
 import type { PublisherConnection } from '#client/connection/types.ts';
 import type { CameraControl, Picture } from './camera-control.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
-import type { OnAir, OnAirMemory } from './on-air-memory.ts';
+import type { RememberedBroadcast, BroadcastMemory } from './on-air-memory.ts';
 import type { OverlayControl } from './overlay-control.ts';
 
 /**
@@ -14,7 +14,7 @@ export class BroadcastControl {
   readonly #camera: CameraControl;
   readonly #microphone: MicrophoneControl;
   readonly #overlay: OverlayControl;
-  readonly #memory: OnAirMemory;
+  readonly #memory: BroadcastMemory;
   /** When this broadcast was started, ms since 1970; undefined while none is wanted. */
   readonly startedAt = signal<number | undefined>(undefined);
   #starting = false;
@@ -24,7 +24,7 @@ export class BroadcastControl {
     readonly camera: CameraControl;
     readonly microphone: MicrophoneControl;
     readonly overlay: OverlayControl;
-    readonly memory: OnAirMemory;
+    readonly memory: BroadcastMemory;
   }) {
     this.#connection = parts.connection;
     this.#camera = parts.camera;
@@ -61,7 +61,7 @@ export class BroadcastControl {
   }
 
   /** After a reload: everything as it was, and on air again. A screen has to be asked for anew. */
-  async goOn(was: OnAir): Promise<void> {
+  async goOn(was: RememberedBroadcast): Promise<void> {
     this.#overlay.setNote(was.note);
     this.#overlay.choose(was.overlay);
     if (was.from === 'screen') return;

@@ -2,9 +2,9 @@ import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
 import type { PublisherConnection, PublisherStatus } from '#client/connection/types.ts';
 import { find, setText } from '../ui/elements.ts';
-import { FiguresPanel } from '../ui/stats-panel.ts';
+import { StatsPanel } from '../ui/stats-panel.ts';
 import { formatDuration, formatViewers } from '../ui/format.ts';
-import { pollFigures } from '../ui/poll-stats.ts';
+import { pollStats } from '../ui/poll-stats.ts';
 import { unguessableRoom } from '../ui/room-link.ts';
 import { run } from '../ui/run.ts';
 import { StatusPill } from '../ui/status-pill.ts';
@@ -85,7 +85,7 @@ export function bindBroadcast({
   });
 
   bindTime(broadcast);
-  bindFigures(connection);
+  bindStats(connection);
 
   const wakeLock = new WakeLock();
   effect(() => {
@@ -123,8 +123,8 @@ function bindTime(broadcast: BroadcastControl): void {
   });
 }
 
-function bindFigures(connection: PublisherConnection): void {
-  const figures = new FiguresPanel(find('#figures', HTMLDListElement), [
+function bindStats(connection: PublisherConnection): void {
+  const figures = new StatsPanel(find('#figures', HTMLDListElement), [
     'resolution',
     'frameRate',
     'bitrate',
@@ -137,7 +137,7 @@ function bindFigures(connection: PublisherConnection): void {
       return undefined;
     }
     const polling = new AbortController();
-    pollFigures(connection, 'send', (now) => figures.show(now), polling.signal);
+    pollStats(connection, 'send', (now) => figures.show(now), polling.signal);
     return () => polling.abort();
   });
 }

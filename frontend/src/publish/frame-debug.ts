@@ -1,4 +1,4 @@
-import type { FrameName } from '#protocol/overlay.ts';
+import type { FrameId } from '#protocol/overlay.ts';
 import type { OutgoingOverlayMessage } from '#client/connection/types.ts';
 import type { Picture } from '#client/frame-sync/messages.ts';
 import type { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
@@ -10,7 +10,7 @@ declare module '#client/connection/simulate.ts' {
      * stops it.
      */
     watchFrames?: (
-      look: (picture: Picture, name: FrameName) => Promise<void> | void,
+      look: (picture: Picture, name: FrameId) => Promise<void> | void,
       everyMs?: number,
     ) => () => void;
     /** Publisher: sends an overlay message; false where it was dropped. */

@@ -4,13 +4,13 @@ import { readPublisherSecret } from '#client/credentials/publisher-secret.ts';
 import type { PublisherConnection } from '#client/connection/types.ts';
 import { copyOnClick } from '../ui/copy-button.ts';
 import { find, setText } from '../ui/elements.ts';
-import { isPlain, MASK, programCommand } from './ingest-command.ts';
+import { isPlain, MASK, ingestCommand } from './ingest-command.ts';
 
 /**
  * How a program sends data to this room. The secret is only shown where somebody asks for it: the
  * screen may be what is being broadcast.
  */
-export function bindProgramCard({
+export function bindIngestCard({
   room,
   connection,
   token,
@@ -30,7 +30,7 @@ export function bindProgramCard({
     const held = token === null ? readPublisherSecret(room) : token;
     return held !== undefined && isPlain(held) ? held : undefined;
   });
-  const command = (secret: string) => programCommand(location.origin, room, secret);
+  const command = (secret: string) => ingestCommand(location.origin, room, secret);
 
   effect(() => {
     const secret = bearer.value;

@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { RoomIdSchema } from '#protocol/ids.ts';
-import { parseOutsideMessage } from '#protocol/ingest.ts';
-import { isPlain, programCommand } from './ingest-command.ts';
+import { parseIngestMessage } from '#protocol/ingest.ts';
+import { isPlain, ingestCommand } from './ingest-command.ts';
 
 const room = v.parse(RoomIdSchema, 'my-room_1');
 
 test('R128 a shell reads the command as it is meant, and the server would take its message', () => {
-  const command = programCommand('https://live.example.org', room, 'se-cr_et.x');
+  const command = ingestCommand('https://live.example.org', room, 'se-cr_et.x');
   // curl replaced by what prints its arguments, one a line.
   const script = `curl() { printf '%s\\n' "$@"; }\n${command}`;
   const [url, ...rest] = execFileSync('sh', ['-c', script]).toString().trimEnd().split('\n');
@@ -21,7 +21,7 @@ test('R128 a shell reads the command as it is meant, and the server would take i
     'Content-Type: application/json',
     '-d',
   ]);
-  expect(parseOutsideMessage(JSON.parse(body))).toMatchObject({ keyed: false });
+  expect(parseIngestMessage(JSON.parse(body))).toMatchObject({ keyed: false });
 });
 
 test.each(["a'b", 'a$b', 'a`b', 'a b', 'a\nb', '', 'a"b', 'a\\b'])(

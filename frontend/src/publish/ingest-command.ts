@@ -16,7 +16,7 @@ const HELLO = {
  * own: what is set there serves further programs too.
  * @param bearer of `A–Z a–z 0–9 _ . -`, or the mask: nothing that a shell reads
  */
-export function programCommand(origin: string, room: RoomId, bearer: string): string {
+export function ingestCommand(origin: string, room: RoomId, bearer: string): string {
   return [
     `export ONECAST_SECRET='${bearer}'`,
     `curl '${origin}/api/rooms/${room}/overlay' \\`,

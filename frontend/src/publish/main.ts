@@ -27,11 +27,11 @@ import { CameraControl } from './camera-control.ts';
 import { bindDevicesCard } from './devices-card.ts';
 import { offerFrameDebug } from './frame-debug.ts';
 import { MicrophoneControl } from './microphone-control.ts';
-import { OnAirMemory } from './on-air-memory.ts';
+import { BroadcastMemory } from './on-air-memory.ts';
 import { bindOverlayCard } from './overlay-card.ts';
 import { OverlayControl } from './overlay-control.ts';
 import { bindPreview } from './preview.ts';
-import { bindProgramCard } from './ingest-card.ts';
+import { bindIngestCard } from './ingest-card.ts';
 import { bindShareCard } from './share-card.ts';
 
 defineElements();
@@ -64,7 +64,7 @@ function publishRoom(room: RoomId): void {
     preview: (message) => layer.apply(message),
     previewState: (entry) => layer.set(entry),
   });
-  const memory = new OnAirMemory(room, sessionStorage);
+  const memory = new BroadcastMemory(room, sessionStorage);
   const broadcast = new BroadcastControl({ connection, camera, microphone, overlay, memory });
   const devices = followDevices(camera, microphone);
 
@@ -81,7 +81,7 @@ function publishRoom(room: RoomId): void {
   bindDevicesCard(camera, microphone, devices);
   bindOverlayCard(overlay, overlaySources);
   bindShareCard(room, page, lacksToken);
-  bindProgramCard({ room, connection, token: page.tokens ? token.value : null });
+  bindIngestCard({ room, connection, token: page.tokens ? token.value : null });
   bindBroadcast({
     room,
     connection,

@@ -1,10 +1,10 @@
 import { RoomIdSchema } from '#protocol/ids.ts';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { type OnAir, OnAirMemory } from './on-air-memory.ts';
+import { type RememberedBroadcast, BroadcastMemory } from './on-air-memory.ts';
 
 const room = v.parse(RoomIdSchema, 'studio');
-const onAir: OnAir = {
+const onAir: RememberedBroadcast = {
   from: 'camera',
   cameraId: 'cam',
   overlay: 'demo',
@@ -25,7 +25,7 @@ function fakeStorage() {
 describe('OnAirMemory', () => {
   it('gives back what was written, under a key of its room', () => {
     const storage = fakeStorage();
-    const memory = new OnAirMemory(room, storage);
+    const memory = new BroadcastMemory(room, storage);
     expect(memory.read()).toBeUndefined();
     memory.write(onAir);
     expect([...storage.items.keys()]).toEqual(['onecast.onair.studio']);
@@ -37,14 +37,18 @@ describe('OnAirMemory', () => {
   it.each(['', 'null', '{', '{"from":"roof"}', '[]'])('takes %j for not on air', (stored) => {
     const storage = fakeStorage();
     storage.items.set('onecast.onair.studio', stored);
-    expect(new OnAirMemory(room, storage).read()).toBeUndefined();
+    expect(new BroadcastMemory(room, storage).read()).toBeUndefined();
   });
 
   it('lives with a storage that is closed', () => {
     const closed = () => {
       throw new DOMException('closed', 'SecurityError');
     };
-    const memory = new OnAirMemory(room, { getItem: closed, setItem: closed, removeItem: closed });
+    const memory = new BroadcastMemory(room, {
+      getItem: closed,
+      setItem: closed,
+      removeItem: closed,
+    });
     expect(memory.read()).toBeUndefined();
     memory.write(onAir);
     memory.forget();

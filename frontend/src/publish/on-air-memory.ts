@@ -3,7 +3,7 @@ import * as v from 'valibot';
 
 const text = v.pipe(v.string(), v.maxLength(1000));
 
-const OnAirSchema = v.object({
+const RememberedBroadcastSchema = v.object({
   from: v.picklist(['camera', 'screen']),
   cameraId: v.optional(text),
   /** Absent where the sound was off. */
@@ -14,10 +14,10 @@ const OnAirSchema = v.object({
   startedAt: v.number(),
 });
 /** What a page needs to go on air again as it was. */
-export type OnAir = v.InferOutput<typeof OnAirSchema>;
+export type RememberedBroadcast = v.InferOutput<typeof RememberedBroadcastSchema>;
 
 /** Remembers, for as long as the tab lives, that this page is on air: a reload then goes on by itself. */
-export class OnAirMemory {
+export class BroadcastMemory {
   readonly #key: string;
   readonly #storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
@@ -26,16 +26,16 @@ export class OnAirMemory {
     this.#storage = storage;
   }
 
-  read(): OnAir | undefined {
+  read(): RememberedBroadcast | undefined {
     try {
-      return v.parse(OnAirSchema, JSON.parse(this.#storage.getItem(this.#key) ?? ''));
+      return v.parse(RememberedBroadcastSchema, JSON.parse(this.#storage.getItem(this.#key) ?? ''));
     } catch {
       // Never written, written by another version, or closed to this page: the same as not on air.
       return undefined;
     }
   }
 
-  write(onAir: OnAir): void {
+  write(onAir: RememberedBroadcast): void {
     try {
       this.#storage.setItem(this.#key, JSON.stringify(onAir));
     } catch {

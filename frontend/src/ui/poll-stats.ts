@@ -1,5 +1,5 @@
-import { FigureReader } from '#client/media/stats.ts';
-import type { MediaFigures } from '#client/media/stats-types.ts';
+import { StatsReader } from '#client/media/stats.ts';
+import type { MediaStats } from '#client/media/stats-types.ts';
 import { run } from './run.ts';
 
 const EVERY_MS = 1000;
@@ -8,13 +8,13 @@ const EVERY_MS = 1000;
  * Reads a connection's figures once a second until `signal` aborts; `undefined` where there is no
  * media connection. A read that is still under way is not doubled.
  */
-export function pollFigures(
+export function pollStats(
   connection: { getStats(): Promise<RTCStatsReport | undefined> },
   direction: 'send' | 'receive',
-  show: (figures: MediaFigures | undefined) => void,
+  show: (figures: MediaStats | undefined) => void,
   signal: AbortSignal,
 ): void {
-  const reader = new FigureReader();
+  const reader = new StatsReader();
   let busy = false;
   const read = async () => {
     if (busy) return;

@@ -1,4 +1,4 @@
-import type { MediaFigures } from '#client/media/stats-types.ts';
+import type { MediaStats } from '#client/media/stats-types.ts';
 import { make, setText } from './elements.ts';
 import {
   formatBitrate,
@@ -9,7 +9,7 @@ import {
   formatResolution,
 } from './format.ts';
 
-export type FigureName =
+export type StatName =
   | 'resolution'
   | 'frameRate'
   | 'bitrate'
@@ -18,7 +18,7 @@ export type FigureName =
   | 'dropped'
   | 'codec';
 
-const FIGURES: Record<FigureName, { label: string; read: (figures: MediaFigures) => string }> = {
+const FIGURES: Record<StatName, { label: string; read: (figures: MediaStats) => string }> = {
   resolution: { label: 'Resolution', read: (f) => formatResolution(f.width, f.height) },
   frameRate: { label: 'Frame rate', read: (f) => formatFrameRate(f.framesPerSecond) },
   bitrate: { label: 'Bit rate', read: (f) => formatBitrate(f.bitrateKbps) },
@@ -28,7 +28,7 @@ const FIGURES: Record<FigureName, { label: string; read: (figures: MediaFigures)
   codec: { label: 'Codec', read: (f) => f.codec ?? '–' },
 };
 
-const NOTHING: MediaFigures = {
+const NOTHING: MediaStats = {
   width: undefined,
   height: undefined,
   framesPerSecond: undefined,
@@ -40,10 +40,10 @@ const NOTHING: MediaFigures = {
 };
 
 /** A list of figures in a <dl>; each value carries data-figure with its name. */
-export class FiguresPanel {
-  readonly #cells: readonly (readonly [FigureName, HTMLElement])[];
+export class StatsPanel {
+  readonly #cells: readonly (readonly [StatName, HTMLElement])[];
 
-  constructor(list: HTMLDListElement, names: readonly FigureName[]) {
+  constructor(list: HTMLDListElement, names: readonly StatName[]) {
     this.#cells = names.map((name) => [name, make('dd')]);
     list.replaceChildren(
       ...this.#cells.map(([name, cell]) => {
@@ -56,7 +56,7 @@ export class FiguresPanel {
     this.show(undefined);
   }
 
-  show(figures: MediaFigures | undefined): void {
+  show(figures: MediaStats | undefined): void {
     for (const [name, cell] of this.#cells) setText(cell, FIGURES[name].read(figures ?? NOTHING));
   }
 }

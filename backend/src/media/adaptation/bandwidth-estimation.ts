@@ -2,14 +2,14 @@ import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
 import { type Log, runInBackground } from '../../observability/log.ts';
 import { boundEstimate, preferSpatialLayer } from '../mediasoup-calls.ts';
-import { hasLayers, watchLine } from './loss-watch.ts';
+import { hasLayers, watchLoss } from './loss-watch.ts';
 import { type Rebuilt, withoutEstimation } from '../rtp-parameters.ts';
 import { closeQuietly } from '../routing/transports.ts';
 
 type Capabilities = Rebuilt<types.RtpCapabilities>;
 type EstimationLimits = Pick<
   Limits,
-  'troubledScore' | 'troubledEstimateBps' | 'troubledEstimateMs' | 'retiringTransportMs'
+  'lossyScore' | 'initialLossyEstimateBps' | 'initialLossyEstimateMs' | 'retiringTransportMs'
 >;
 
 /**
@@ -17,7 +17,7 @@ type EstimationLimits = Pick<
  * layers. It costs a third of what a viewer costs, and gains nothing while every layer fits: so it
  * begins when the line is in trouble.
  */
-export class LineEstimation {
+export class BandwidthEstimation {
   readonly #limits: EstimationLimits;
   readonly #log: Log;
   readonly #full: Capabilities;
@@ -59,7 +59,7 @@ export class LineEstimation {
 
   /** Before it flows. */
   consumerMade(consumer: types.Consumer): void {
-    if (!this.#on) watchLine(consumer, this.#limits, () => this.#trouble());
+    if (!this.#on) watchLoss(consumer, this.#limits, () => this.#trouble());
     this.#replaces(consumer);
   }
 
@@ -79,8 +79,8 @@ export class LineEstimation {
       });
       runInBackground(this.#log, 'bound of the estimate', done);
     };
-    bound(this.#limits.troubledEstimateBps);
-    const timer = setTimeout(() => bound(0), this.#limits.troubledEstimateMs);
+    bound(this.#limits.initialLossyEstimateBps);
+    const timer = setTimeout(() => bound(0), this.#limits.initialLossyEstimateMs);
     timer.unref();
     transport.observer.once('close', () => clearTimeout(timer));
   }

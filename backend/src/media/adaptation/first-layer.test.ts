@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { beginBelowTheTop } from './first-layer.ts';
+import { startBelowTopLayer } from './first-layer.ts';
 
 const LIMITS = { upperLayerDelayMs: 2_000 };
 const log = pino({ enabled: false });
@@ -44,7 +44,7 @@ describe('R4 the first picture comes from below the top layer', () => {
 
   test('and the top one is let in a while after it', () => {
     const consumer = new FakeConsumer('simulcast', 'L3T3');
-    beginBelowTheTop(consumer, LIMITS, log);
+    startBelowTopLayer(consumer, LIMITS, log);
     expect(consumer.preferred).toEqual([1]);
     vi.advanceTimersByTime(60_000);
     expect(consumer.preferred, 'without a picture nothing rises').toEqual([1]);
@@ -63,7 +63,7 @@ describe('R4 the first picture comes from below the top layer', () => {
     ['svc', 'L3T3'],
   ] as const)('a %s stream of %s is left alone', (type, mode) => {
     const consumer = new FakeConsumer(type, mode);
-    beginBelowTheTop(consumer, LIMITS, log);
+    startBelowTopLayer(consumer, LIMITS, log);
     consumer.shows({ spatialLayer: 0 });
     vi.advanceTimersByTime(60_000);
     expect(consumer.preferred).toEqual([]);
@@ -71,7 +71,7 @@ describe('R4 the first picture comes from below the top layer', () => {
 
   test('a consumer that closes leaves no timer and asks for nothing', () => {
     const consumer = new FakeConsumer('simulcast', 'L2T3');
-    beginBelowTheTop(consumer, LIMITS, log);
+    startBelowTopLayer(consumer, LIMITS, log);
     consumer.shows({ spatialLayer: 0 });
     consumer.close();
     expect(vi.getTimerCount()).toBe(0);

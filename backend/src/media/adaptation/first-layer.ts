@@ -17,7 +17,7 @@ interface LayeredConsumer
  * one is what a publisher's browser drops when its processor or its line is short, and who waits for
  * a key frame of a layer that has just gone waits until the worker notices: 1.5 to 3 s.
  */
-export function beginBelowTheTop(
+export function startBelowTopLayer(
   consumer: LayeredConsumer,
   limits: Pick<Limits, 'upperLayerDelayMs'>,
   log: Log,

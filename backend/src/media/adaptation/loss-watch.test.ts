@@ -1,14 +1,14 @@
 import { EventEmitter } from 'node:events';
 import type { types } from 'mediasoup';
 import { describe, expect, test } from 'vitest';
-import { watchLine } from './loss-watch.ts';
+import { watchLoss } from './loss-watch.ts';
 
-const LIMITS = { troubledScore: 8 };
+const LIMITS = { lossyScore: 8 };
 
 function watched(type: types.ConsumerType, kind: types.MediaKind = 'video') {
   const observer = new EventEmitter();
   let troubles = 0;
-  watchLine({ kind, type, observer }, LIMITS, () => {
+  watchLoss({ kind, type, observer }, LIMITS, () => {
     troubles += 1;
   });
   return {

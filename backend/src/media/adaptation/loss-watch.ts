@@ -14,14 +14,14 @@ interface ScoredConsumer extends Pick<types.Consumer, 'kind' | 'type'> {
  * up when the score changes: a good line costs nothing. What the publisher's own line has lost is no
  * fault of the viewer's.
  */
-export function watchLine(
+export function watchLoss(
   consumer: ScoredConsumer,
-  { troubledScore }: Pick<Limits, 'troubledScore'>,
+  { lossyScore }: Pick<Limits, 'lossyScore'>,
   onTrouble: () => void,
 ): void {
   if (!hasLayers(consumer)) return;
   consumer.observer.on('score', ({ score, producerScore }) => {
-    if (score <= troubledScore && score < producerScore) onTrouble();
+    if (score <= lossyScore && score < producerScore) onTrouble();
   });
 }
 

@@ -42,7 +42,7 @@ export class FanOut {
   get openHome(): RoomRouter | undefined {
     if (this.#home?.closed !== false) {
       this.#home = this.routers.toSorted((a, b) => b.transports - a.transports)[0];
-      if (this.#home) this.#reckonEmpty(this.#home);
+      if (this.#home) this.#updateEmptyTimer(this.#home);
     }
     return this.#home;
   }
@@ -107,14 +107,14 @@ export class FanOut {
     }
     if (router.closed) throw new OnecastError('media-unavailable');
     this.#open.add(router);
-    router.onTransportsChanged(() => this.#reckonEmpty(router));
+    router.onTransportsChanged(() => this.#updateEmptyTimer(router));
     if (this.#open.size > 1) {
       this.#log.info({ worker: worker.index, routers: this.#open.size }, 'room spread');
     }
     return router;
   }
 
-  #reckonEmpty(router: RoomRouter): void {
+  #updateEmptyTimer(router: RoomRouter): void {
     if (router.transports > 0 || router === this.openHome || this.#closed) {
       clearTimeout(this.#emptied.get(router));
       this.#emptied.delete(router);

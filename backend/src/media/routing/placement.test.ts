@@ -1,8 +1,12 @@
 import { describe, expect, it, test } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
-import { type Place, placeRoom, placeViewer } from './placement.ts';
+import { type WorkerCandidate, placeRoom, placeViewer } from './placement.ts';
 
-const place = (worker: string, load: number, more: Partial<Place<string>> = {}): Place<string> => ({
+const place = (
+  worker: string,
+  load: number,
+  more: Partial<WorkerCandidate<string>> = {},
+): WorkerCandidate<string> => ({
   worker,
   load,
   transports: 0,
@@ -27,7 +31,7 @@ describe('R135 where a room begins', () => {
 });
 
 describe('R135 where a room’s next viewer goes', () => {
-  test.each<[string, Place<string>[], string]>([
+  test.each<[string, WorkerCandidate<string>[], string]>([
     [
       'with the others, idle as another worker may be',
       [place('a', BUSY - 0.01, { inRoom: true }), place('b', 0)],

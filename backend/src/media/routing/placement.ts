@@ -3,7 +3,7 @@ import type { Limits } from '#config/limits.ts';
 type PlacementLimits = Pick<Limits, 'workerBusyShare' | 'spreadGainShare'>;
 
 /** A worker as the choice sees it. */
-export interface Place<W> {
+export interface WorkerCandidate<W> {
   readonly worker: W;
   /** Share of a core, from 0. */
   readonly load: number;
@@ -17,7 +17,7 @@ export interface Place<W> {
 const LOAD_STEPS = 20;
 
 /** The least busy worker, for a room that has none yet. */
-export function placeRoom<W>(places: readonly Place<W>[]): W | undefined {
+export function placeRoom<W>(places: readonly WorkerCandidate<W>[]): W | undefined {
   return leastBusy(places)?.worker;
 }
 
@@ -27,7 +27,7 @@ export function placeRoom<W>(places: readonly Place<W>[]): W | undefined {
  * the room's own.
  */
 export function placeViewer<W>(
-  places: readonly Place<W>[],
+  places: readonly WorkerCandidate<W>[],
   limits: PlacementLimits,
 ): W | undefined {
   const own = places.filter(({ inRoom }) => inRoom);
@@ -40,7 +40,7 @@ export function placeViewer<W>(
   return best.worker;
 }
 
-function leastBusy<W>(places: readonly Place<W>[]): Place<W> | undefined {
-  const step = ({ load }: Place<W>) => Math.round(load * LOAD_STEPS);
+function leastBusy<W>(places: readonly WorkerCandidate<W>[]): WorkerCandidate<W> | undefined {
+  const step = ({ load }: WorkerCandidate<W>) => Math.round(load * LOAD_STEPS);
   return places.toSorted((a, b) => step(a) - step(b) || a.transports - b.transports)[0];
 }

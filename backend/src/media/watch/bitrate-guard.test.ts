@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
 import { BitrateGuard } from './bitrate-guard.ts';
 
-const { publisherBitrateMaxBps: agreed, pulseIntervalMs } = LIMITS;
+const { publisherBitrateMaxBps: agreed, livenessIntervalMs } = LIMITS;
 
 /** When (ms) it has gone too far, or undefined within a minute. Asked as often as the pulse asks. */
 function closedAt(bpsAt: (ms: number) => { rtp?: number; other?: number }): number | undefined {
   const guard = new BitrateGuard(LIMITS);
   const received = { bytesReceived: 0, rtpBytesReceived: 0, rtxBytesReceived: 0 };
-  for (let now = 0; now <= 60_000; now += pulseIntervalMs) {
+  for (let now = 0; now <= 60_000; now += livenessIntervalMs) {
     if (guard.saw({ ...received }, now)) return now;
     const { rtp = 0, other = 0 } = bpsAt(now);
-    received.rtpBytesReceived += (rtp * pulseIntervalMs) / 8_000;
-    received.bytesReceived += ((rtp + other) * pulseIntervalMs) / 8_000;
+    received.rtpBytesReceived += (rtp * livenessIntervalMs) / 8_000;
+    received.bytesReceived += ((rtp + other) * livenessIntervalMs) / 8_000;
   }
   return undefined;
 }

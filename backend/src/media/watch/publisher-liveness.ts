@@ -1,8 +1,8 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
 
-export interface PulseEvents {
-  changed(beats: boolean): void;
+export interface PublisherLivenessEvents {
+  alive(beats: boolean): void;
   /** What its transport has received up to now. */
   received(stats: types.WebRtcTransportStat): void;
 }
@@ -12,22 +12,22 @@ export interface PulseEvents {
  * so a shared screen that does not change still has a pulse; a line that is cut has none. Much
  * sooner than ICE, whose consent takes `iceConsentTimeoutS`.
  */
-export class Pulse {
+export class PublisherLiveness {
   readonly #transport: types.WebRtcTransport;
   readonly #limits: Limits;
-  readonly #events: PulseEvents;
+  readonly #events: PublisherLivenessEvents;
   readonly #interval: NodeJS.Timeout;
   #bytes = -1;
   #silentSince = 0;
-  #beats = true;
+  #alive = true;
   #asking = false;
 
-  constructor(transport: types.WebRtcTransport, limits: Limits, events: PulseEvents) {
+  constructor(transport: types.WebRtcTransport, limits: Limits, events: PublisherLivenessEvents) {
     this.#transport = transport;
     this.#limits = limits;
     this.#events = events;
     this.#silentSince = performance.now();
-    this.#interval = setInterval(() => this.#ask(), limits.pulseIntervalMs);
+    this.#interval = setInterval(() => this.#ask(), limits.livenessIntervalMs);
     this.#interval.unref();
     transport.observer.once('close', () => this.close());
   }
@@ -59,9 +59,9 @@ export class Pulse {
       this.#bytes = bytes;
       this.#silentSince = now;
     }
-    const beats = now - this.#silentSince < this.#limits.pulseLostMs;
-    if (beats === this.#beats) return;
-    this.#beats = beats;
-    this.#events.changed(beats);
+    const beats = now - this.#silentSince < this.#limits.publisherSilentMs;
+    if (beats === this.#alive) return;
+    this.#alive = beats;
+    this.#events.alive(beats);
   }
 }

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
 /** Since the worker was started. */
-export interface EgressFigures {
+export interface EgressCounters {
   /** Datagrams by the way they went: part of a segmented message, alone, not gathered at all. */
   readonly segmented: number;
   readonly single: number;
@@ -57,7 +57,7 @@ export class EgressStats {
     this.#refresh();
   }
 
-  read(): EgressFigures {
+  read(): EgressCounters {
     this.#refresh();
     return {
       segmented: Number(this.#field('segmented')),

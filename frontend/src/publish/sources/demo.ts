@@ -1,4 +1,4 @@
-import type { FrameName, Shape } from '#protocol/overlay.ts';
+import type { FrameId, Shape } from '#protocol/overlay.ts';
 import type { OverlaySource } from './types.ts';
 import { clearTopic, once, sendShapes } from './shapes.ts';
 
@@ -32,7 +32,7 @@ export const demo: OverlaySource = {
   description: 'The time, a word and a box that moves about, once a second.',
   start(context) {
     let tick = 0;
-    let latest: FrameName | undefined;
+    let latest: FrameId | undefined;
     const forget = context.onFrame((name) => {
       latest = name;
     });

@@ -70,7 +70,7 @@ export class MotionDetector {
     if (frame.length !== pixels) throw new RangeError(`expected ${pixels} pixels`);
     if (!this.#started) {
       this.#started = true;
-      this.#learnAnew(frame);
+      this.#relearn(frame);
       return [];
     }
     const threshold = Math.max(
@@ -79,14 +79,14 @@ export class MotionDetector {
     );
     const foreground = this.#compare(frame, threshold);
     if (foreground > tuning.maxForeground * pixels) {
-      this.#learnAnew(frame);
+      this.#relearn(frame);
       return [];
     }
     this.#learn(frame);
     return this.#boxes();
   }
 
-  #learnAnew(frame: Uint8Array): void {
+  #relearn(frame: Uint8Array): void {
     this.#previous.set(frame);
     for (let i = 0; i < frame.length; i += 1) this.#background[i] = (frame[i] ?? 0) << 8;
     this.#age.fill(still);

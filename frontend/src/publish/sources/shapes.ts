@@ -1,4 +1,4 @@
-import type { FrameName, Shape } from '#protocol/overlay.ts';
+import type { FrameId, Shape } from '#protocol/overlay.ts';
 import type { OverlaySourceContext } from './types.ts';
 
 /** A list of shapes as a message, of this frame or of the present. */
@@ -6,7 +6,7 @@ export function sendShapes(
   context: OverlaySourceContext,
   topic: string,
   shapes: Shape[],
-  { ttlMs, frame }: { ttlMs: number; frame?: FrameName | undefined },
+  { ttlMs, frame }: { ttlMs: number; frame?: FrameId | undefined },
 ): void {
   const capturedAt = frame?.capturedAt ?? context.now();
   context.send({ kind: 'shapes', topic, capturedAt, ttlMs, shapes, ...(frame && { frame }) });

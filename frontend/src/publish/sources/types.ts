@@ -1,4 +1,4 @@
-import type { FrameName } from '#protocol/overlay.ts';
+import type { FrameId } from '#protocol/overlay.ts';
 import type { FromSourceWorker } from '#client/frame-sync/messages.ts';
 import type { KeyedMessage } from '#protocol/overlay-state.ts';
 import type { OutgoingOverlayMessage } from '#client/connection/types.ts';
@@ -25,7 +25,7 @@ export interface OverlaySourceContext {
     listener: (answer: FromSourceWorker) => void,
   ): () => void;
   /** Tells the name of each captured frame. Returns what stops it. */
-  onFrame(listener: (name: FrameName) => void): () => void;
+  onFrame(listener: (name: FrameId) => void): () => void;
   send(message: OutgoingOverlayMessage): void;
   /** Sets one key of the state, which every viewer ends with, whoever loses a line or comes late; `null` for its content deletes. */
   setState(message: KeyedMessage): void;
