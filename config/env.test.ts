@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from './env.ts';
 import { machineAddresses } from './media.ts';
 
-describe('R60 configuration comes from the environment, faults are told all at once', () => {
+describe('SRV-1 configuration comes from the environment, faults are told all at once', () => {
   test('an empty environment is a complete configuration', () => {
     const config = readConfig({});
     expect(config).toMatchObject({
@@ -102,7 +102,7 @@ describe('R60 configuration comes from the environment, faults are told all at o
   });
 });
 
-describe('R103 whose pages may show a room', () => {
+describe('SEC-13 whose pages may show a room', () => {
   test('nobody’s, unless the operator says so', () => {
     expect(readConfig({}).embedOrigins).toEqual([]);
     expect(readConfig({ EMBED_ORIGINS: '*' }).embedOrigins).toEqual(['*']);
@@ -127,7 +127,7 @@ describe('R103 whose pages may show a room', () => {
   });
 });
 
-describe('R101 the secret that signs tokens is never told', () => {
+describe('SEC-7 the secret that signs tokens is never told', () => {
   const SECRET = 'a secret of more than thirty-two bytes';
 
   test('it is read, and shows nowhere in the configuration', () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { unknownVariables } from './unknown-variables.ts';
 
-it('R81 a variable with the prefix that nothing reads is told, with what may be meant', () => {
+it('SRV-2 a variable with the prefix that nothing reads is told, with what may be meant', () => {
   expect(
     unknownVariables({ ONECAST_DEV: '1', ONECAST_CACHE: '/c', PORT: '80', ONECAST: '1' }),
   ).toEqual([]);

@@ -141,7 +141,7 @@ const notOneLine = [
   'ä',
 ];
 
-describe('R70 R106 what breaks mediasoup is refused', () => {
+describe('SEC-1 SEC-9 what breaks mediasoup is refused', () => {
   const badParameters: readonly Bad[] = [
     ['encodings.0.maxBitrate', ...notIntegers, 0, 2 ** 31],
     ['encodings.0.codecPayloadType', ...notIntegers, 128, 1000],

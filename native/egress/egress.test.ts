@@ -43,7 +43,7 @@ describe.skipIf(!program)('batched sending', () => {
   });
 
   // As mediasoup's prebuilt worker, Node has libuv in it and shares only the C library.
-  test('R130 a program with libuv linked into it', ({ skip }) => {
+  test('EGRESS-1 a program with libuv linked into it', ({ skip }) => {
     const library = join(temporary, 'egress.so');
     execFileSync('cc', [...flags, '-o', library, ...sourcesIn(FOLDER), '-ldl']);
     const args = ['--input-type=module', '-e', NODE_PROGRAM];

@@ -31,7 +31,7 @@ function compiled() {
 const program = compiled();
 if (!program) console.log("AES-GCM is not tested: no C compiler, or not libsrtp's headers");
 
-describe.skipIf(!program).each(['128', '256'])('R153 AES-GCM of %s bits', (bits) => {
+describe.skipIf(!program).each(['128', '256'])('SRV-9 AES-GCM of %s bits', (bits) => {
   const run = (words, input) => execFileSync(program, words, { encoding: 'utf8', input });
   const seal = (who) => run([who, bits, String(PACKETS)]);
   const open = (packets) => run(['open', bits], packets).trim().split('\n');

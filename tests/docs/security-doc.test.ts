@@ -14,7 +14,7 @@ const rows = page
   .slice(1);
 const namesIn = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? '');
 
-it('R109 every limit that docs/security.md names is one, and every proof is there', () => {
+it('SEC-15 every limit that docs/security.md names is one, and every proof is there', () => {
   expect(rows.length).toBeGreaterThan(20);
   const limits = rows.flatMap(([, , limit]) => namesIn(limit));
   const example = readFileSync(join(ROOT, '.env.example'), 'utf8');

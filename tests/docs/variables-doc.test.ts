@@ -8,7 +8,7 @@ const read = (name: string) => readFileSync(join(ROOT, name), 'utf8');
 /** Set by commands of ours, never by people who run a server. */
 const OWN = ['ONECAST_DEV'];
 
-it('R60 the README and .env.example name every variable, and no other', () => {
+it('SRV-1 the README and .env.example name every variable, and no other', () => {
   const [, configuration = ''] = read('README.md').split('## Configuration\n');
   const [table = ''] = configuration.split('\n## ');
   const named = [...table.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);

@@ -10,7 +10,7 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 describe.each([
   ['wide', { width: 1440, height: 900 }],
   ['phone', { width: 360, height: 740 }],
-])('R55 accessibility, %s', (_, viewport) => {
+])('UI-6 accessibility, %s', (_, viewport) => {
   let server: ServerProcess;
   let browser: Browser;
 

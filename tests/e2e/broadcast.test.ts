@@ -75,14 +75,14 @@ describe('one publisher, three viewers', () => {
       .toBeGreaterThanOrEqual(3);
   }
 
-  test('R1 three viewers in contexts of their own decode 50 advancing frames each', async () => {
+  test('MEDIA-1 three viewers in contexts of their own decode 50 advancing frames each', async () => {
     await Promise.all(viewers.map(({ page }) => framesAdvance(page, 50)));
     for (const { page } of viewers) {
       expect(await page.getAttribute('#status', 'data-status')).toBe('live');
     }
   });
 
-  test('R80 R89 the metrics count what flows, and no honest page is refused', async () => {
+  test('OBS-1 LIMIT-8 the metrics count what flows, and no honest page is refused', async () => {
     const flowed = async (direction: string) =>
       server.metric(`onecast_media_bytes_total{direction="${direction}"}`);
     for (const direction of ['in', 'out']) {
@@ -100,7 +100,7 @@ describe('one publisher, three viewers', () => {
     }
   });
 
-  test('R1 the decoded pixels are the publisher’s', async () => {
+  test('MEDIA-1 the decoded pixels are the publisher’s', async () => {
     for (const { page } of viewers) {
       const colours = await quarterColours(page);
       for (const quarter of ['topLeft', 'topRight', 'bottomLeft', 'bottomRight'] as const) {
@@ -118,7 +118,7 @@ describe('one publisher, three viewers', () => {
   test.each([
     ['wide', WIDE],
     ['tall', TALL],
-  ])('R10 the motion boxes are drawn where the picture moves, window %s', async (_, size) => {
+  ])('OVL-1 the motion boxes are drawn where the picture moves, window %s', async (_, size) => {
     const page = first();
     await page.setViewportSize(size);
     await framesAdvance(page, 10);
@@ -147,14 +147,14 @@ describe('one publisher, three viewers', () => {
     expect(Math.max(...strays)).toBeLessThan(0.02);
   });
 
-  test('R6 the publisher sees how many are watching', async () => {
+  test('MEDIA-4 the publisher sees how many are watching', async () => {
     await first().setViewportSize(WIDE);
     await expect
       .poll(() => publisher.page.textContent('#viewers'), { timeout: 30_000 })
       .toContain('3');
   });
 
-  test('R27 R43 the publisher reloads: viewers see the new broadcast, no hand on their pages', async () => {
+  test('ROOM-8 CONN-14 the publisher reloads: viewers see the new broadcast, no hand on their pages', async () => {
     const marks = await Promise.all(viewers.map(({ page }) => markDocument(page)));
     const since = Date.now();
     await publisher.page.reload();
@@ -166,7 +166,7 @@ describe('one publisher, three viewers', () => {
     expect(await Promise.all(viewers.map(({ page }) => documentMark(page)))).toEqual(marks);
   });
 
-  test('R24 the publisher stops and starts again', async () => {
+  test('ROOM-5 the publisher stops and starts again', async () => {
     const marks = await Promise.all(viewers.map(({ page }) => markDocument(page)));
     await publisher.page.click('#stop');
     await Promise.all(viewers.map(({ page }) => statusIs(page, 'ended')));
@@ -184,7 +184,7 @@ describe('one publisher, three viewers', () => {
       .toContain('3');
   });
 
-  test('R27 the server is killed and starts again: everybody is back', async () => {
+  test('ROOM-8 the server is killed and starts again: everybody is back', async () => {
     const marks = await Promise.all(all().map(({ page }) => markDocument(page)));
     await server.stop('SIGKILL');
     await server.start();
@@ -197,7 +197,7 @@ describe('one publisher, three viewers', () => {
     expect(all().flatMap(({ faults }) => faults)).toEqual([]);
   });
 
-  test('R62 SIGTERM while people watch: clean exit', async () => {
+  test('SRV-4 SIGTERM while people watch: clean exit', async () => {
     expect(await server.stop('SIGTERM')).toBe(0);
   });
 });

@@ -19,7 +19,7 @@ async function site(port: number, content: (query: URLSearchParams) => string): 
   return http;
 }
 
-describe('R103 a room in somebody else’s page', () => {
+describe('SEC-13 a room in somebody else’s page', () => {
   let server: ServerProcess;
   let browser: Browser;
   const sites: Server[] = [];
@@ -99,7 +99,7 @@ describe('R103 a room in somebody else’s page', () => {
     await page.context().close();
   });
 
-  test('R104 no camera, whatever the site lets the frame ask for', async () => {
+  test('SEC-14 no camera, whatever the site lets the frame ask for', async () => {
     const { page } = await show(allowed, 'embed/embedded');
     const frame = frameOf(page);
     await frame.waitForSelector('html[data-ready="true"]', { state: 'attached' });

@@ -61,12 +61,12 @@ describe('one room on two workers', () => {
     }
   }
 
-  test('R136 viewers on both workers see the picture and its data', async () => {
+  test('FAN-2 viewers on both workers see the picture and its data', async () => {
     await allSeeIt();
     for (const { transports } of server.app.pool.workers) expect(transports).toBeGreaterThan(0);
   });
 
-  test.each([0, 1])('R63 R136 worker %i is killed: everybody is back', async (index) => {
+  test.each([0, 1])('SRV-5 FAN-2 worker %i is killed: everybody is back', async (index) => {
     const since = Date.now();
     const pid = server.app.pool.workers.find((worker) => worker.index === index)?.worker.pid;
     if (pid === undefined) throw new Error('there is such a worker');

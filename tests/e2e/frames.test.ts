@@ -66,7 +66,7 @@ describe('data on its very frame', () => {
     await server?.stop();
   });
 
-  test('R110 each message is drawn on the frame it was made from, on 99 % of 400 frames', async () => {
+  test('FRAME-1 each message is drawn on the frame it was made from, on 99 % of 400 frames', async () => {
     // Picture and data take the same 20 ms here: on a busy machine now one, now the other is first,
     // and either may stand still for a while.
     await viewer.page.evaluate(() => onecast?.setPlayoutDelay?.(300));
@@ -82,7 +82,7 @@ describe('data on its very frame', () => {
     ).toBeGreaterThanOrEqual(0.99);
   });
 
-  test('R80 R117 the metrics count the viewer by the way its messages find their frames', async () => {
+  test('OBS-1 FRAME-8 the metrics count the viewer by the way its messages find their frames', async () => {
     await expect
       .poll(async () => server.metric('onecast_viewers_overlay_match{method="tag"}'), {
         timeout: 60_000,
@@ -91,7 +91,7 @@ describe('data on its very frame', () => {
   });
 
   test.each(['publisher', 'viewer'] as const)(
-    'R110 R112 a new transport of the %s: numbers go on, and data is on its frame again',
+    'FRAME-1 FRAME-3 a new transport of the %s: numbers go on, and data is on its frame again',
     async (who) => {
       const [before] = await watch(viewer.page, 1);
       const { page } = who === 'publisher' ? publisher : viewer;
@@ -106,7 +106,7 @@ describe('data on its very frame', () => {
     },
   );
 
-  test('R116 data that takes 150 ± 100 ms to make lands on its frame when the picture waits', async () => {
+  test('FRAME-7 data that takes 150 ± 100 ms to make lands on its frame when the picture waits', async () => {
     await publisher.page.evaluate(() => {
       globalThis.analysisMs = () => 50 + Math.random() * 200;
     });
@@ -129,7 +129,7 @@ describe('data on its very frame', () => {
     expect(await viewer.page.textContent('#overlay-match')).toBe('Exact frame (tag)');
   });
 
-  test('R111 R117 a browser without transforms shows the picture, and goes by the capture time', async () => {
+  test('FRAME-2 FRAME-8 a browser without transforms shows the picture, and goes by the capture time', async () => {
     const context = await browser.newContext({ viewport: { width: 800, height: 500 } });
     await context.addInitScript(barcodeScript());
     await context.addInitScript(() => Reflect.deleteProperty(globalThis, 'RTCRtpScriptTransform'));

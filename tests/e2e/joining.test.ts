@@ -23,7 +23,7 @@ describe('joining', () => {
     await server?.stop();
   });
 
-  test('R2 one round trip: the picture is there before a socket is', async () => {
+  test('JOIN-1 one round trip: the picture is there before a socket is', async () => {
     const page = await (await browser.newContext()).newPage();
     const joins: string[] = [];
     page.on('request', (request) => {
@@ -38,7 +38,7 @@ describe('joining', () => {
     await page.close();
   });
 
-  test('R2 R30 the socket takes the session up that was joined ahead of it', async () => {
+  test('JOIN-1 CONN-1 the socket takes the session up that was joined ahead of it', async () => {
     const page = await (await browser.newContext()).newPage();
     const sent: string[] = [];
     page.on('websocket', (socket) => {
@@ -55,7 +55,7 @@ describe('joining', () => {
     await page.close();
   });
 
-  test('R2 a page that can’t join ahead joins over its socket, in one round trip too', async () => {
+  test('JOIN-1 a page that can’t join ahead joins over its socket, in one round trip too', async () => {
     const page = await (await browser.newContext()).newPage();
     await page.route('**/api/join', (route) => route.abort());
     /** What went over the socket, in order: requests sent, and acks that were let through. */
@@ -89,7 +89,7 @@ describe('joining', () => {
     await page.close();
   });
 
-  test('R150 the trace of a join is drawn in the figures and counted once', async () => {
+  test('JOIN-5 the trace of a join is drawn in the figures and counted once', async () => {
     const series = 'onecast_join_step_seconds_count{step="frame",way="ahead"}';
     const before = await server.metric(series);
     const page = await (await browser.newContext()).newPage();
@@ -124,7 +124,7 @@ describe('joining', () => {
     await page.close();
   });
 
-  test('R150 no trace comes of a page that found nothing on air', async () => {
+  test('JOIN-5 no trace comes of a page that found nothing on air', async () => {
     const context = await browser.newContext();
     const viewer = await openPage(context, `${server.url}/join/later`);
     await statusIs(viewer.page, 'waiting');
@@ -137,7 +137,7 @@ describe('joining', () => {
     await publisher.page.context().close();
   });
 
-  test('R14 who joins late gets the latest overlay in the answer to join', async () => {
+  test('OVL-5 who joins late gets the latest overlay in the answer to join', async () => {
     const page = await (await browser.newContext()).newPage();
     const answers: string[] = [];
     page.on('websocket', (socket) => {
@@ -151,7 +151,7 @@ describe('joining', () => {
     await page.close();
   });
 
-  test('R24 a viewer who comes first waits, and is live when the publisher starts', async () => {
+  test('ROOM-5 a viewer who comes first waits, and is live when the publisher starts', async () => {
     const viewer = await openPage(await browser.newContext(), `${server.url}/join/early-bird`);
     await statusIs(viewer.page, 'waiting');
     const publisher = await openPage(
@@ -167,7 +167,7 @@ describe('joining', () => {
     await publisher.page.context().close();
   });
 
-  test('R7 sound is off, then on, then off again, without a break in the picture', async () => {
+  test('MEDIA-5 sound is off, then on, then off again, without a break in the picture', async () => {
     const publisher = await openPage(await browser.newContext(), `${server.url}/publish/sound`);
     await publisher.page.click('#start');
     await statusIs(publisher.page, 'live');
@@ -190,7 +190,7 @@ describe('joining', () => {
     await publisher.page.context().close();
   });
 
-  test('R20 R21 another browser can not take the room; a second tab of the same one can', async () => {
+  test('ROOM-1 ROOM-2 another browser can not take the room; a second tab of the same one can', async () => {
     const stranger = await openPage(await browser.newContext(), `${server.url}/publish/taken`);
     const owner = await browser.newContext();
     const first = await openPage(owner, `${server.url}/publish/taken`);

@@ -81,7 +81,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
   const socketsClosed = () => told('"msg":"socket closed"');
 
   test.each([['viewer'], ['publisher']] as const)(
-    'R36 the %s’s socket is reset: the session is taken up, no new transport, live throughout',
+    'CONN-7 the %s’s socket is reset: the session is taken up, no new transport, live throughout',
     async (who) => {
       const [page, host] =
         who === 'viewer' ? [viewer.page, viewerHost] : [publisher.page, publisherHost];
@@ -102,7 +102,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     },
   );
 
-  test('R5 R38 UDP is dropped in mid-broadcast: the viewer goes on over TCP', async () => {
+  test('MEDIA-3 CONN-9 UDP is dropped in mid-broadcast: the viewer goes on over TCP', async () => {
     expect(await pathProtocol(viewer.page)).toBe('udp');
     viewerHost.blockUdp();
     await firstFrameAfter(viewer.page, Date.now() + 1_000);
@@ -111,7 +111,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     await allIsWell();
   });
 
-  test('R5 R38 UDP is dropped in mid-broadcast: the publisher goes on over TCP', async () => {
+  test('MEDIA-3 CONN-9 UDP is dropped in mid-broadcast: the publisher goes on over TCP', async () => {
     publisherHost.blockUdp();
     await firstFrameAfter(viewer.page, Date.now() + 2_000);
     await expect.poll(() => pathProtocol(publisher.page), { timeout: 60_000 }).toBe('tcp');
@@ -119,7 +119,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     await allIsWell();
   });
 
-  test('R5 UDP is blocked from the start: the viewer joins over TCP', async () => {
+  test('MEDIA-3 UDP is blocked from the start: the viewer joins over TCP', async () => {
     await viewer.page.context().close();
     viewerHost.blockUdp();
     viewer = await openViewer();
@@ -130,7 +130,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     await allIsWell();
   });
 
-  test('R38 R50 the viewer is cut off both ways: told so, and back by itself', async () => {
+  test('CONN-9 UI-1 the viewer is cut off both ways: told so, and back by itself', async () => {
     const since = Date.now();
     const closed = socketsClosed();
     viewerHost.cut();
@@ -142,7 +142,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     expect(await statusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
   });
 
-  test('R23 R51 the publisher is cut off both ways: viewers are told, and it is back by itself', async () => {
+  test('ROOM-4 UI-2 the publisher is cut off both ways: viewers are told, and it is back by itself', async () => {
     const since = Date.now();
     publisherHost.cut();
     await statusIs(viewer.page, 'waiting');
@@ -152,7 +152,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     expect(await statusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
   });
 
-  test('R38 the viewer’s address changes: same session, one viewer', async () => {
+  test('CONN-9 the viewer’s address changes: same session, one viewer', async () => {
     const before = answered('join');
     viewerHost.changeAddress();
     await firstFrameAfter(viewer.page, Date.now());
@@ -160,7 +160,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     expect(answered('join')).toBe(before);
   });
 
-  test('R38 the publisher’s address changes: same epoch, viewers see it go on', async () => {
+  test('CONN-9 the publisher’s address changes: same epoch, viewers see it go on', async () => {
     const before = answered('publish');
     publisherHost.changeAddress();
     await firstFrameAfter(viewer.page, Date.now() + 1_000);
@@ -172,7 +172,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     expect([...publisher.faults, ...viewer.faults]).toEqual([]);
   });
 
-  test('R138 a line that loses packets is estimated from then on, and the picture goes on', async () => {
+  test('BWE-2 a line that loses packets is estimated from then on, and the picture goes on', async () => {
     await viewer.page.context().close();
     viewer = await openViewer();
     await statusIs(viewer.page, 'live');

@@ -98,7 +98,7 @@ describe('state that survives, and data from a program', () => {
     for (const other of others) expect(byPlace(other)).toEqual(byPlace(first ?? []));
   }
 
-  test('R120 R121 a viewer who has lost changes, and one who comes late, have the whole state', async () => {
+  test('STATE-1 STATE-2 a viewer who has lost changes, and one who comes late, have the whole state', async () => {
     const { page } = publisher;
     await page.selectOption('#overlay-source', 'note');
     await page.fill('#note', 'kept for who comes late');
@@ -124,7 +124,7 @@ describe('state that survives, and data from a program', () => {
     await late.page.context().close();
   });
 
-  test('R122 the publisher’s page is reloaded, and stops: its keys follow', async () => {
+  test('STATE-3 the publisher’s page is reloaded, and stops: its keys follow', async () => {
     const outside = ['match away', 'match extra', 'match home'];
     await publisher.page.reload();
     await statusIs(publisher.page, 'live');
@@ -141,7 +141,7 @@ describe('state that survives, and data from a program', () => {
     await everybodyHas([...outside, 'note line'], viewer.page);
   });
 
-  test('R122 the server is killed: what is the page’s is back, what was a program’s is gone', async () => {
+  test('STATE-3 the server is killed: what is the page’s is back, what was a program’s is gone', async () => {
     await server.stop('SIGKILL');
     await server.start();
     await statusIs(publisher.page, 'live');
@@ -153,7 +153,7 @@ describe('state that survives, and data from a program', () => {
   });
 
   test.skipIf(!python)(
-    'R128 the boxes of the Python example are on a viewer’s canvas, and again after an outage',
+    'INGEST-5 the boxes of the Python example are on a viewer’s canvas, and again after an outage',
     async () => {
       const secret = await secretOf(publisher.page, ROOM);
       const boxes = new Boxes(server.url, ROOM, secret);
@@ -172,7 +172,7 @@ describe('state that survives, and data from a program', () => {
     },
   );
 
-  test.skipIf(!python)('R124 boxes that name their frame by its time are drawn', async () => {
+  test.skipIf(!python)('INGEST-1 boxes that name their frame by its time are drawn', async () => {
     const secret = await secretOf(publisher.page, ROOM);
     const boxes = new Boxes(server.url, ROOM, secret, '--name-frame');
     try {
@@ -183,7 +183,7 @@ describe('state that survives, and data from a program', () => {
     expect(boxes.output).toContain(`sending to room ${ROOM}`);
   });
 
-  test.skipIf(!python)('R128 the Python example says what is wrong', async () => {
+  test.skipIf(!python)('INGEST-5 the Python example says what is wrong', async () => {
     const wrong = new Boxes(server.url, ROOM, 'A'.repeat(43));
     expect(await wrong.exitCode).toBe(1);
     expect(wrong.output).toContain('Somebody else is the publisher of this room. (403 room-taken)');
@@ -192,7 +192,7 @@ describe('state that survives, and data from a program', () => {
     expect(none.output).toContain('set ONECAST_SECRET');
   });
 
-  test('R128 the publisher’s page gives a command that works, and hides the secret until asked', async () => {
+  test('INGEST-5 the publisher’s page gives a command that works, and hides the secret until asked', async () => {
     const { page } = publisher;
     const secret = await secretOf(page, ROOM);
     const shown = () => page.inputValue('#program-command');
@@ -215,7 +215,7 @@ describe('state that survives, and data from a program', () => {
     await expect.poll(shown).not.toContain(secret);
   });
 
-  test.skipIf(!curl)('R128 the command draws on every viewer’s screen', async () => {
+  test.skipIf(!curl)('INGEST-5 the command draws on every viewer’s screen', async () => {
     const { stdout } = spawnSync('sh', ['-c', command]);
     expect(stdout.toString()).toBe('{"accepted":1,"refused":[]}');
     await expect
@@ -254,7 +254,7 @@ describe.skipIf(unavailable !== undefined)('state over a line that loses', () =>
     network?.close();
   });
 
-  test('R121 with a quarter of its packets lost a viewer ends with the publisher’s state, and so does one who joins then', async () => {
+  test('STATE-2 with a quarter of its packets lost a viewer ends with the publisher’s state, and so does one who joins then', async () => {
     const [near, far] = browsers as [Browser, Browser];
     const publisher = await openPage(
       await near.newContext(),

@@ -47,7 +47,7 @@ async function setTrap(context: BrowserContext): Promise<void> {
   }, payloads);
 }
 
-describe('R75 foreign text in a real browser', () => {
+describe('SEC-8 foreign text in a real browser', () => {
   let server: ServerProcess;
   let browser: Browser;
   let context: BrowserContext;

@@ -41,8 +41,8 @@ describe('faults of the server and of the page', () => {
   }
 
   test.each([
-    ['R63 every worker is killed: rooms are back on new ones', 'SIGKILL'],
-    ['R64 every worker hangs: noticed, replaced, rooms are back', 'SIGSTOP'],
+    ['SRV-5 every worker is killed: rooms are back on new ones', 'SIGKILL'],
+    ['SRV-6 every worker hangs: noticed, replaced, rooms are back', 'SIGSTOP'],
   ] as const)('%s', async (_, signal) => {
     const before = server.workerPids;
     const since = Date.now();
@@ -57,7 +57,7 @@ describe('faults of the server and of the page', () => {
     expect(await statusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
   });
 
-  test('R62 the server is told to stop while people watch, and starts again', async () => {
+  test('SRV-4 the server is told to stop while people watch, and starts again', async () => {
     const since = Date.now();
     expect(await server.stop('SIGTERM')).toBe(0);
     await server.start();
@@ -66,7 +66,7 @@ describe('faults of the server and of the page', () => {
     expect(await statusSince(viewer.page, since, 'failed')).toBeUndefined();
   });
 
-  test('R38 a frozen tab is at the live edge when it wakes', async () => {
+  test('CONN-9 a frozen tab is at the live edge when it wakes', async () => {
     const tabs = await TabbedBrowser.launch();
     const tab = await tabs.open(`${server.url}/join/${ROOM}`);
     const frames = () =>
@@ -92,7 +92,7 @@ describe('faults of the server and of the page', () => {
   });
 
   test.each(['socket-drop', 'server-drain', 'network-change', 'ice-failure'])(
-    'R36 R38 simulate(%s) on either page: no new transport',
+    'CONN-7 CONN-9 simulate(%s) on either page: no new transport',
     async (fault) => {
       for (const { page } of [viewer, publisher]) {
         const peers = await peersMade(page);
@@ -106,7 +106,7 @@ describe('faults of the server and of the page', () => {
   );
 
   test.each(['transport-loss', 'session-loss'])(
-    'R38 simulate(%s) on either page: everything is made anew from the same page',
+    'CONN-9 simulate(%s) on either page: everything is made anew from the same page',
     async (fault) => {
       for (const { page } of [viewer, publisher]) {
         const peers = await peersMade(page);
@@ -118,7 +118,7 @@ describe('faults of the server and of the page', () => {
     },
   );
 
-  test('R40 simulate(stall): new consumers on the same transport', async () => {
+  test('CONN-11 simulate(stall): new consumers on the same transport', async () => {
     const peers = await peersMade(viewer.page);
     const renewed = () => server.output.split('"request":"renewConsumers"').length;
     const before = renewed();
@@ -128,7 +128,7 @@ describe('faults of the server and of the page', () => {
     expect(await peersMade(viewer.page)).toBe(peers);
   });
 
-  test('R53 simulate(camera-loss): said at once, the broadcast stays, another camera goes on', async () => {
+  test('UI-4 simulate(camera-loss): said at once, the broadcast stays, another camera goes on', async () => {
     await publisher.page.evaluate(() => onecast?.simulate('camera-loss'));
     await publisher.page.waitForSelector('#preview-title:has-text("is gone")');
     const peers = await peersMade(publisher.page);
@@ -140,7 +140,7 @@ describe('faults of the server and of the page', () => {
     expect(await peersMade(publisher.page)).toBe(peers);
   });
 
-  test('R43 R44 thirty broadcasts in a row reach the same page', async () => {
+  test('CONN-14 CONN-15 thirty broadcasts in a row reach the same page', async () => {
     const mark = await viewer.page.evaluate(() => {
       document.documentElement.dataset['mark'] = 'kept';
       return performance.timeOrigin;

@@ -3,7 +3,7 @@ import { swarm } from '../../bench/swarm.ts';
 
 const VIEWERS = 30;
 
-test('R3 30 viewers within a second all get a picture, and few key frames serve them', async () => {
+test('JOIN-2 30 viewers within a second all get a picture, and few key frames serve them', async () => {
   const result = await swarm({ viewers: VIEWERS, browsers: 1 });
   expect(result.errors).toEqual([]);
   expect(result.withFrames).toBe(VIEWERS);

@@ -49,7 +49,7 @@ describe('with AUTH_SECRET', () => {
       ].join('\n'),
     );
 
-  test('R99 a publisher’s link goes on air, leaves the address bar, and a reload goes on', async () => {
+  test('TOKEN-5 a publisher’s link goes on air, leaves the address bar, and a reload goes on', async () => {
     const signed = await token({ role: 'publisher' });
     publisher = await open(`/publish/${room}#token=${signed}`);
     const { page } = publisher;
@@ -66,7 +66,7 @@ describe('with AUTH_SECRET', () => {
     }
   });
 
-  test('R96 the publisher may watch: a tab opened from its page has its token, the link has not', async () => {
+  test('TOKEN-2 the publisher may watch: a tab opened from its page has its token, the link has not', async () => {
     const { page } = publisher;
     expect(await page.getAttribute('#open-link', 'href')).toBe(`${server.url}/join/${room}`);
     const [tab] = await Promise.all([
@@ -78,7 +78,7 @@ describe('with AUTH_SECRET', () => {
     await tab.close();
   });
 
-  test('R95 R99 a viewer’s link shows the picture, now and after a reload', async () => {
+  test('TOKEN-1 TOKEN-5 a viewer’s link shows the picture, now and after a reload', async () => {
     const { page, faults } = await open(`/join/${room}#token=${await token()}`);
     await statusIs(page, 'live');
     expect(page.url()).toBe(`${server.url}/join/${room}`);
@@ -88,7 +88,7 @@ describe('with AUTH_SECRET', () => {
     await page.context().close();
   });
 
-  test('R95 R99 a link that is no good says why, and a new one is taken without more ado', async () => {
+  test('TOKEN-1 TOKEN-5 a link that is no good says why, and a new one is taken without more ado', async () => {
     const bad: [string, string][] = [
       ['', 'This link is not complete'],
       ['#token=cut', 'This link is not valid'],
@@ -117,7 +117,7 @@ describe('with AUTH_SECRET', () => {
     await page.context().close();
   });
 
-  test('R96 R99 a viewer’s link does not broadcast, and none at all is said before start is pressed', async () => {
+  test('TOKEN-2 TOKEN-5 a viewer’s link does not broadcast, and none at all is said before start is pressed', async () => {
     const lacking = await open(`/publish/${room}`);
     expect(await lacking.page.textContent('#notice-title')).toBe('This link is not complete');
     expect(await lacking.page.isVisible('#start')).toBe(false);
@@ -131,7 +131,7 @@ describe('with AUTH_SECRET', () => {
     await page.context().close();
   });
 
-  test('R99 the start page opens no room of its own, and takes a pasted link with its token', async () => {
+  test('TOKEN-5 the start page opens no room of its own, and takes a pasted link with its token', async () => {
     const { page } = await open('/');
     expect(await page.isVisible('#new-broadcast')).toBe(false);
     expect(await page.isVisible('#token-hint')).toBe(true);
@@ -141,7 +141,7 @@ describe('with AUTH_SECRET', () => {
     await page.context().close();
   });
 
-  test('R101 nothing of this stands in the server’s log, not even of a link made wrongly', async () => {
+  test('SEC-7 nothing of this stands in the server’s log, not even of a link made wrongly', async () => {
     await fetch(`${server.url}/join/${room}?token=${await token()}`);
     await fetch(`${server.url}/nowhere?token=${await token()}`);
     await expect.poll(() => server.output).toContain('"url":"/nowhere"');
@@ -152,7 +152,7 @@ describe('with AUTH_SECRET', () => {
     }
   });
 
-  test('R97 a restart of the server finds everybody back with the tokens they have', async () => {
+  test('TOKEN-3 a restart of the server finds everybody back with the tokens they have', async () => {
     const viewer = await open(`/join/${room}#token=${await token()}`);
     await statusIs(viewer.page, 'live');
     await server.stop('SIGKILL');

@@ -10,7 +10,7 @@ export interface ModelSession {
   readonly role: 'publisher' | 'viewer';
   readonly room: ModelRoom;
   readonly sessionId: string;
-  /** R31: the secret to use next, the one before it, and those that were good once. */
+  /** CONN-2: the secret to use next, the one before it, and those that were good once. */
   current: string;
   previous: string | undefined;
   readonly spent: string[];
@@ -45,24 +45,24 @@ export function refusalOf(
   return session.ended;
 }
 
-/** R71: what a viewer of this room receives. */
+/** SEC-3: what a viewer of this room receives. */
 export function producersSeen({ onAir }: ModelRoom): string[] {
   if (!onAir?.producers.has('video')) return [];
   return [...onAir.producers.values()].toSorted();
 }
 
-/** R20: whether a claim that shows this secret is let in. */
+/** ROOM-1: whether a claim that shows this secret is let in. */
 export function claimRefused(room: ModelRoom, shown: string | undefined): boolean {
   return room.ownerSecret !== undefined && shown !== room.ownerSecret;
 }
 
-/** R21, R22: the newest claim is the one that may go on air. */
+/** ROOM-2, ROOM-3: the newest claim is the one that may go on air. */
 export function claimed(room: ModelRoom, session: ModelSession): void {
   if (room.claimant) end(room.claimant, 'superseded');
   room.claimant = session;
 }
 
-/** R21: with its picture a claimant takes the room over. */
+/** ROOM-2: with its picture a claimant takes the room over. */
 export function pictureCame(session: ModelSession): void {
   const { room } = session;
   if (room.claimant !== session) return;
@@ -79,7 +79,7 @@ export function end(session: ModelSession, how: 'session-gone' | 'superseded'): 
   if (room.onAir === session) room.onAir = undefined;
 }
 
-/** R31: what showing `secret` leads to. On `taken` the answer's secret becomes the current one. */
+/** CONN-2: what showing `secret` leads to. On `taken` the answer's secret becomes the current one. */
 export function resumeOf(session: ModelSession, secret: string): 'taken' | 'ends it' | 'refused' {
   if (session.ended) return 'refused';
   if (secret === session.current || secret === session.previous) return 'taken';

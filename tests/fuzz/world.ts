@@ -210,7 +210,7 @@ export class World {
       const own = [...session.producers.values(), session.dataProducerId ?? []].flat();
       same('producers', answer.producerIds.toSorted(), own.toSorted());
     }
-    // R32: the socket that spoke for it is dropped.
+    // CONN-3: the socket that spoke for it is dropped.
     for (const other of this.#actors) {
       if (other !== actor && other.session === session) await this.#cut(other);
     }
@@ -222,7 +222,7 @@ export class World {
     this.#speaksFor(actor, session);
   }
 
-  /** R86: a viewer that enters anew on the same socket leaves no session behind. */
+  /** LIMIT-5: a viewer that enters anew on the same socket leaves no session behind. */
   #speaksFor(actor: Actor, session: ModelSession): void {
     const before = actor.session;
     if (before?.role === 'viewer' && before !== session) end(before, 'session-gone');
@@ -341,7 +341,7 @@ export class World {
     if (actor.session && expected === undefined) end(actor.session, 'session-gone');
   }
 
-  /** R33: the same answer, and nothing done again. */
+  /** CONN-4: the same answer, and nothing done again. */
   async #repeat(actor: Actor): Promise<void> {
     const { last } = actor;
     if (!last || last.by !== actor.session) return;

@@ -38,7 +38,7 @@ const first = (pattern: RegExp): string => {
   return path;
 };
 
-describe('R152 what the build has compressed', () => {
+describe('JOIN-3 what the build has compressed', () => {
   it.each([
     ['scripts', /src="(\/assets\/[^"]+\.js)"/, 'text/javascript; charset=utf-8'],
     ['styles', /href="(\/assets\/[^"]+\.css)"/, 'text/css; charset=utf-8'],

@@ -20,7 +20,7 @@ function watchTransports({ observer }: types.Worker): string[] {
   return made;
 }
 
-it('R151 who come at once are all let in, in order', async () => {
+it('JOIN-4 who come at once are all let in, in order', async () => {
   await using server = await InProcessServer.start();
   const worker = server.app.pool.workers[0]?.worker;
   if (!worker) throw new Error('there is a worker');

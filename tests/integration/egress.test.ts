@@ -83,7 +83,7 @@ async function plain(router: types.Router): Promise<types.PlainTransport> {
   });
 }
 
-describe.skipIf(chosen.state !== 'on')('R130 batched sending in a real worker', () => {
+describe.skipIf(chosen.state !== 'on')('EGRESS-1 batched sending in a real worker', () => {
   it('brings every packet to every consumer, in order and byte for byte', async () => {
     await using server = await InProcessServer.start({ env: AUTO });
     const [seat] = server.app.pool.workers;
@@ -149,7 +149,7 @@ describe.skipIf(chosen.state !== 'on')('R130 batched sending in a real worker', 
   });
 });
 
-describe('R134 whether sending is batched is told', () => {
+describe('EGRESS-5 whether sending is batched is told', () => {
   const state = async (server: InProcessServer) => {
     const states = ['on', 'off', 'unsupported'];
     const values = await Promise.all(

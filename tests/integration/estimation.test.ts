@@ -28,7 +28,7 @@ function consumersMade(): types.Consumer[] {
   return made;
 }
 
-describe('R137 what a viewer is asked to tell of its line', () => {
+describe('BWE-1 what a viewer is asked to tell of its line', () => {
   it('is losses alone while the line is good, for picture and sound', async () => {
     const made = consumersMade();
     await using server = await InProcessServer.start();

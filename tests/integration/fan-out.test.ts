@@ -55,7 +55,7 @@ function kill(index: number): void {
   process.kill(found.worker.pid, 'SIGKILL');
 }
 
-describe('R136 a room on two workers', () => {
+describe('FAN-2 a room on two workers', () => {
   it('gives every viewer the same broadcast, wherever it is', async () => {
     const { viewers, owner, claimed } = await spreadRoom();
     const [first] = viewers;
@@ -116,7 +116,7 @@ describe('R136 a room on two workers', () => {
     expect((await watch()).joined.room.status).not.toBe('closed');
   });
 
-  it('R63 loses only the viewers of a worker that dies', async () => {
+  it('SRV-5 loses only the viewers of a worker that dies', async () => {
     const { near, far, home, owner } = await spreadRoom();
     kill(1 - home);
     for (const { client, joined } of far) {
@@ -131,7 +131,7 @@ describe('R136 a room on two workers', () => {
     }
   });
 
-  it('R63 outlives the worker of its publisher: viewers elsewhere keep their transports', async () => {
+  it('SRV-5 outlives the worker of its publisher: viewers elsewhere keep their transports', async () => {
     const { near, far, home, owner } = await spreadRoom();
     kill(home);
     await owner.push('transportGone');
@@ -155,7 +155,7 @@ describe('R136 a room on two workers', () => {
     }
   });
 
-  it('R65 leaves nothing when all have gone', async () => {
+  it('SRV-7 leaves nothing when all have gone', async () => {
     const { owner, viewers, claimed } = await spreadRoom();
     for (const { client } of viewers) await client.request('leave');
     await owner.request('endBroadcast', { epoch: claimed.epoch });

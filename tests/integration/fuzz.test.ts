@@ -12,7 +12,7 @@ afterAll(async () => {
   await fuzz[Symbol.asyncDispose]();
 });
 
-describe('R22 R31 R33 R71 R72 R108 random commands of several pages in several rooms', () => {
+describe('ROOM-3 CONN-2 CONN-4 SEC-3 SEC-4 SEC-11 random commands of several pages in several rooms', () => {
   it('are carried out or refused as the model says, whatever the order', async () => {
     const seed = seedOf(process.env);
     console.info(`FUZZ_SEED=${seed}`);

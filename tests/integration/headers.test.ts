@@ -44,7 +44,7 @@ const featuresOf = ({ headers }: Answer): string[] =>
 
 const ELSEWHERE = 'https://www.example.org';
 
-describe('R102 every answer has its headers', () => {
+describe('SEC-12 every answer has its headers', () => {
   let server: InProcessServer;
 
   beforeAll(async () => {
@@ -121,7 +121,7 @@ describe('R102 every answer has its headers', () => {
     expect(answer.headers['permissions-policy']).toContain('geolocation=()');
   }
 
-  test('R102 the websocket of the own host may be connected to, and no host makes a directive', async () => {
+  test('SEC-12 the websocket of the own host may be connected to, and no host makes a directive', async () => {
     const sources = async (host: string) =>
       policyOf(await ask(server, '/join', { headers: { Host: host } }))['connect-src'];
     expect(await sources('live.example.org')).toEqual([
@@ -144,7 +144,7 @@ describe('R102 every answer has its headers', () => {
     }
   });
 
-  test('R102 headers that a browser would only complain of over plain http are kept for https', async () => {
+  test('SEC-12 headers that a browser would only complain of over plain http are kept for https', async () => {
     const told = async (headers: Record<string, string>) =>
       (await ask(server, '/join', { headers })).headers['cross-origin-opener-policy'];
     expect(await told({ Host: '192.0.2.7:8088' })).toBeUndefined();
@@ -154,7 +154,7 @@ describe('R102 every answer has its headers', () => {
     expect(await told({ Host: 'localhost:8088' })).toBe('same-origin');
   });
 
-  test('R104 camera and microphone are the publisher’s page’s alone', async () => {
+  test('SEC-14 camera and microphone are the publisher’s page’s alone', async () => {
     const allowed = async (path: string) => featuresOf(await ask(server, path));
     expect(await allowed('/publish/studio')).toEqual([
       'camera=(self)',
@@ -171,7 +171,7 @@ describe('R102 every answer has its headers', () => {
   });
 });
 
-describe('R103 whose pages may show a room', () => {
+describe('SEC-13 whose pages may show a room', () => {
   const framing = (answer: Answer) => [
     policyOf(answer)['frame-ancestors'],
     answer.headers['x-frame-options'],

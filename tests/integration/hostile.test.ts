@@ -79,7 +79,7 @@ const RTP_PARAMETERS: readonly unknown[] = [
   },
 ];
 
-describe('R70 nothing that a client sends breaks a worker', () => {
+describe('SEC-1 nothing that a client sends breaks a worker', () => {
   let owner: SignalClient;
   let transportId: string;
 
@@ -184,7 +184,7 @@ describe('R70 nothing that a client sends breaks a worker', () => {
   });
 });
 
-describe('R72 a bad request gets an answer and touches nothing of anyone else', () => {
+describe('SEC-4 a bad request gets an answer and touches nothing of anyone else', () => {
   test.each<[string, unknown]>([
     ['nothing', undefined],
     ['null', null],
@@ -256,7 +256,7 @@ describe('R72 a bad request gets an answer and touches nothing of anyone else', 
     expect((await join(await server.connect(), room)).room.status).toBe('live');
   });
 
-  it('R71 ids of somebody else’s transport, producer and consumers reach nothing', async () => {
+  it('SEC-3 ids of somebody else’s transport, producer and consumers reach nothing', async () => {
     const [room, other] = [newRoom(), newRoom()];
     const [owner, viewer, stranger, watcher] = await Promise.all([
       server.connect(),
@@ -296,8 +296,8 @@ describe('R72 a bad request gets an answer and touches nothing of anyone else', 
   });
 });
 
-describe('R73 and the socket itself', () => {
-  it('R73 a page of another origin is refused, the own one and a program are not', async () => {
+describe('SEC-5 and the socket itself', () => {
+  it('SEC-5 a page of another origin is refused, the own one and a program are not', async () => {
     await expect(
       SignalClient.connect(server.url, { origin: 'https://evil.example' }),
     ).rejects.toThrow('websocket error');
@@ -309,7 +309,7 @@ describe('R73 and the socket itself', () => {
     own.close();
   });
 
-  it('R72 a message over 64 KiB closes its own socket and no other', async () => {
+  it('SEC-4 a message over 64 KiB closes its own socket and no other', async () => {
     const [sender, bystander] = await Promise.all([server.connect(), server.connect()]);
     await join(bystander, newRoom());
     const fits = 'x'.repeat(server.limits.signalMaxBytes - 1_024);
@@ -320,7 +320,7 @@ describe('R73 and the socket itself', () => {
     expect(await bystander.codeOf('requestKeyFrame')).toBeUndefined();
   });
 
-  it('R72 polling is not offered', async () => {
+  it('SEC-4 polling is not offered', async () => {
     const response = await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`);
     expect(response.status).toBe(400);
   });

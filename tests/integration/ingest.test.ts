@@ -83,7 +83,7 @@ async function onAir(): Promise<{ room: string; bearer: Secret | undefined }> {
   return { room, bearer: publisherSecret };
 }
 
-describe('R124 messages from outside the browser, over HTTP', () => {
+describe('INGEST-1 messages from outside the browser, over HTTP', () => {
   it('one message: numbered, timed and rebuilt by the server, and sent on at once', async () => {
     const { room, bearer } = await onAir();
     const viewer = await server.connect();
@@ -157,7 +157,7 @@ describe('R124 messages from outside the browser, over HTTP', () => {
   });
 });
 
-describe('R125 who may, and what is refused', () => {
+describe('INGEST-2 who may, and what is refused', () => {
   it('needs the authority of the room’s publisher; a stranger’s body is not read', async () => {
     const { room, bearer } = await onAir();
     const other = await onAir();
@@ -257,7 +257,7 @@ describe('R125 who may, and what is refused', () => {
   });
 });
 
-describe('R126 as fast as agreed, and no faster', () => {
+describe('INGEST-3 as fast as agreed, and no faster', () => {
   it('beyond the rate a batch is refused whole, and told when to come again', async () => {
     const { room, bearer } = await onAir();
     const batch = Array.from({ length: 120 }, (_, i) => live({ topic: `t${i % 8}` }));
@@ -288,7 +288,7 @@ describe('R126 as fast as agreed, and no faster', () => {
   });
 });
 
-describe('R127 the same over a socket', () => {
+describe('INGEST-4 the same over a socket', () => {
   it('a program attaches with its authority, then feeds', async () => {
     const { room, bearer } = await onAir();
     const program = await server.connect();
@@ -326,7 +326,7 @@ describe('R127 the same over a socket', () => {
   });
 });
 
-describe('R125 where tokens are asked for', () => {
+describe('INGEST-2 where tokens are asked for', () => {
   it('a publisher’s token for the room does, nothing else', async () => {
     const AUTH_SECRET = 'only for these tests, and long enough to sign with';
     const key = createSecretKey(Buffer.from(AUTH_SECRET));

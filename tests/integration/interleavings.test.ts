@@ -153,7 +153,7 @@ const script = fc.array(
   { minLength: 5, maxLength: 40 },
 );
 
-it('R22 R34 R42 R65 acts of several pages in any order', async () => {
+it('ROOM-3 CONN-5 CONN-13 SRV-7 acts of several pages in any order', async () => {
   await fc.assert(
     fc.asyncProperty(script, async (acts) => {
       const room = `room-${(rooms += 1)}`;
@@ -168,7 +168,7 @@ it('R22 R34 R42 R65 acts of several pages in any order', async () => {
       await Promise.all(running);
       expect(cast.flatMap(({ faults }) => faults)).toEqual([]);
 
-      // R22: at most one publisher is on air, whatever was claimed.
+      // ROOM-3: at most one publisher is on air, whatever was claimed.
       const members = [...server.app.registry.members()].filter(
         (member) => member.room.id === room && member.session.ended === undefined,
       );
@@ -177,7 +177,7 @@ it('R22 R34 R42 R65 acts of several pages in any order', async () => {
       );
       expect(onAir.length).toBeLessThanOrEqual(1);
 
-      // R42: who joins now and who takes a session up are given the same picture of the room.
+      // CONN-13: who joins now and who takes a session up are given the same picture of the room.
       const witness = await join(await server.connect(), room);
       const truth = (given: { consumers: { producerId: string }[]; epoch: number }) => ({
         epoch: given.epoch,
@@ -190,7 +190,7 @@ it('R22 R34 R42 R65 acts of several pages in any order', async () => {
         expect(seen).toEqual(expected);
       }
 
-      // R65: with everybody gone, and the broadcast ended by who owns it, nothing is left.
+      // SRV-7: with everybody gone, and the broadcast ended by who owns it, nothing is left.
       const last = await server.connect();
       const { epoch } = await broadcast(last, room, secret);
       await last.request('endBroadcast', { epoch });

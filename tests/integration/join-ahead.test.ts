@@ -45,7 +45,7 @@ const codeOf = async (response: Response): Promise<string | undefined> => {
   return result.ok ? undefined : result.code;
 };
 
-describe('R2 a viewer joins ahead of its socket', () => {
+describe('JOIN-1 a viewer joins ahead of its socket', () => {
   it('by one request, and its socket takes the session over', async () => {
     const room = newRoom();
     await broadcast(await server.connect(), room);
@@ -99,7 +99,7 @@ describe('R2 a viewer joins ahead of its socket', () => {
   });
 });
 
-describe('R72 the same rules hold as on a socket', () => {
+describe('SEC-4 the same rules hold as on a socket', () => {
   it('another origin’s page is refused, the own one is not', async () => {
     const room = newRoom();
     expect(await codeOf(await post(request(room), { Origin: 'https://evil.example' }))).toBe(

@@ -35,7 +35,7 @@ async function viewer() {
 const series = (what: string, step: string, way: string) =>
   server.metric(`onecast_join_step_seconds_${what}{step="${step}",way="${way}"}`);
 
-describe('R150 a viewer’s page tells how long joining took', () => {
+describe('JOIN-5 a viewer’s page tells how long joining took', () => {
   it('and each step is in the metrics, in seconds', async () => {
     const before = await series('sum', 'dtls', 'ahead');
     const { client } = await viewer();
@@ -76,7 +76,7 @@ describe('R150 a viewer’s page tells how long joining took', () => {
     ['another way', { ...TRACE, way: 'carrier pigeon' }],
     ['no frame', { ...TRACE, steps: { asked: 1, answered: 2, 'set-up': 3 } }],
     ['a field too many', { ...TRACE, room: 'main' }],
-  ])('R72 %s is refused and counts nothing', async (_what, trace) => {
+  ])('SEC-4 %s is refused and counts nothing', async (_what, trace) => {
     const { client } = await viewer();
     const before = await server.metrics();
     expect(await client.codeOf('reportJoin', trace)).toBe('bad-request');
@@ -84,7 +84,7 @@ describe('R150 a viewer’s page tells how long joining took', () => {
     expect(of(await server.metrics())).toEqual(of(before));
   });
 
-  it('R72 only a viewer’s', async () => {
+  it('SEC-4 only a viewer’s', async () => {
     const owner = await server.connect();
     expect(await owner.codeOf('reportJoin', TRACE)).toBe('session-gone');
     await broadcast(owner, `trace-${(rooms += 1)}`);

@@ -6,7 +6,7 @@ import { until } from '#testkit/until.ts';
 const CYCLES = 1_000;
 const AT_A_TIME = 20;
 
-it(`R65 R26 after ${CYCLES} joins and leaves nothing stays`, async () => {
+it(`SRV-7 ROOM-7 after ${CYCLES} joins and leaves nothing stays`, async () => {
   await using server = await InProcessServer.start({
     workers: 2,
     limits: { sessionGraceMs: 200, idleRoomMs: 100 },
@@ -48,7 +48,7 @@ it(`R65 R26 after ${CYCLES} joins and leaves nothing stays`, async () => {
   });
 });
 
-it('R65 a page that goes while it joins leaves nothing', async () => {
+it('SRV-7 a page that goes while it joins leaves nothing', async () => {
   await using server = await InProcessServer.start({
     limits: { sessionGraceMs: 100, idleRoomMs: 100 },
   });

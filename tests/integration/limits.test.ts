@@ -14,7 +14,7 @@ const MESSAGES = { messageBurst, messagesPerS, packetBurst, packetsPerS };
 const refusals = (server: InProcessServer) =>
   server.metric('onecast_refused_total{code="too-many"}');
 
-describe('R82 messages of one socket', () => {
+describe('LIMIT-1 messages of one socket', () => {
   it('beyond the bucket are refused, and who goes on is cut; nobody else notices', async () => {
     await using server = await InProcessServer.start({ limits: MESSAGES });
     const [flooder, bystander] = await Promise.all([server.connect(), server.connect()]);
@@ -53,7 +53,7 @@ describe('R82 messages of one socket', () => {
   });
 });
 
-describe('R83 what never becomes a message', () => {
+describe('LIMIT-2 what never becomes a message', () => {
   const FLOODS: Record<string, (socket: RawSocket) => void> = {
     'answers to pings that nobody sent': (socket) => socket.frame(OPCODE.text, '3'),
     'other namespaces': (socket) => socket.frame(OPCODE.text, '40/admin,'),
@@ -92,7 +92,7 @@ describe('R83 what never becomes a message', () => {
   });
 });
 
-describe('R84 sockets of one address', () => {
+describe('LIMIT-3 sockets of one address', () => {
   const refused = async (url: string, headers?: Record<string, string>) =>
     SignalClient.connect(url, headers).then(
       (client) => {
@@ -143,7 +143,7 @@ describe('R84 sockets of one address', () => {
   });
 });
 
-describe('R85 slow HTTP', () => {
+describe('LIMIT-4 slow HTTP', () => {
   const QUICK = { headersTimeoutMs: 300, requestTimeoutMs: 400, httpCheckIntervalMs: 50 };
 
   async function* dripping(): AsyncGenerator<string> {
@@ -181,7 +181,7 @@ describe('R85 slow HTTP', () => {
   });
 });
 
-describe('R86 rooms and sessions', () => {
+describe('LIMIT-5 rooms and sessions', () => {
   it('one address opens so many rooms by joining; rooms there are stay open to it', async () => {
     await using server = await InProcessServer.start({
       limits: { roomsPerAddressMax: 3, idleUnusedRoomMs: 50 },

@@ -11,7 +11,7 @@ const HOSTILE = [
   '\u0000\r',
 ];
 
-it('R91 R74 hostile pages neither forge a line of the log nor find their secrets in it', async () => {
+it('OBS-2 SEC-6 hostile pages neither forge a line of the log nor find their secrets in it', async () => {
   const written: string[] = [];
   await using server = await InProcessServer.start({ env: { LOG_LEVEL: 'trace' }, written });
   const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);

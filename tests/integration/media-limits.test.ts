@@ -4,7 +4,7 @@ import { broadcast, join } from '#testkit/roles.ts';
 import { InProcessServer } from '#testkit/in-process-server.ts';
 import { until } from '#testkit/until.ts';
 
-describe('R87 transports', () => {
+describe('LIMIT-6 transports', () => {
   it('2,000 attempts of one session leave two: the one it has and the one before', async () => {
     const { mediaChangeBurst, mediaChangesPerS } = LIMITS;
     await using server = await InProcessServer.start({
@@ -43,7 +43,7 @@ describe('R87 transports', () => {
   });
 });
 
-describe('R88 overlay messages', () => {
+describe('LIMIT-7 overlay messages', () => {
   /** What a publisher's browser would send, from a transport within the server's own router. */
   async function overlaySource(server: InProcessServer, room: string) {
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);

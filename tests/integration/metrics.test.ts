@@ -7,7 +7,7 @@ import { InProcessServer } from '#testkit/in-process-server.ts';
 import { SignalClient } from '#testkit/signal-client.ts';
 import { until } from '#testkit/until.ts';
 
-describe('R80 metrics', () => {
+describe('OBS-1 metrics', () => {
   it('are on a port of their own and not where the pages are', async () => {
     await using server = await InProcessServer.start();
     const { metricsPort } = server.app;
@@ -71,7 +71,7 @@ describe('R80 metrics', () => {
   });
 
   it.runIf(process.platform === 'linux')(
-    'R90 tell how many files each process has open',
+    'SRV-8 tell how many files each process has open',
     async () => {
       await using server = await InProcessServer.start();
       const open = async (name: string) => server.metric(`onecast_open_fds{process="${name}"}`);

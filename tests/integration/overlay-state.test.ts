@@ -32,7 +32,7 @@ const set = (client: SignalClient, ...messages: KeyedMessage[]) =>
 const held = ({ entries }: StateSnapshot) =>
   Object.fromEntries(entries.map(({ from, key, ...entry }) => [`${from} ${key}`, entry]));
 
-describe('R120 the server keeps the newest of each key', () => {
+describe('STATE-1 the server keeps the newest of each key', () => {
   it('who joins late has it in the answer, and so has who resumes or renews', async () => {
     const room = newRoom();
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
@@ -85,7 +85,7 @@ describe('R120 the server keeps the newest of each key', () => {
     expect(await second.codeOf('setState', request)).toBeUndefined();
   });
 
-  it('R123 what is too much or out of form is refused, and leaves the rest as it was', async () => {
+  it('STATE-4 what is too much or out of form is refused, and leaves the rest as it was', async () => {
     const room = newRoom();
     const owner = await server.connect();
     await broadcast(owner, room);
@@ -107,7 +107,7 @@ describe('R120 the server keeps the newest of each key', () => {
   });
 });
 
-describe('R121 changes reach the viewers in order, through the worker', () => {
+describe('STATE-2 changes reach the viewers in order, through the worker', () => {
   it('the channel is made with the first change, and brings what came before it', async () => {
     const room = newRoom();
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
@@ -202,7 +202,7 @@ describe('R121 changes reach the viewers in order, through the worker', () => {
   });
 });
 
-describe('R122 whose state it is, and how long it stays', () => {
+describe('STATE-3 whose state it is, and how long it stays', () => {
   it('a page that is reloaded tells its keys anew: what it does not name is deleted', async () => {
     const room = newRoom();
     const [first, second, viewer] = await Promise.all([

@@ -92,7 +92,7 @@ async function attack(name: RequestName, cases: readonly Case[]): Promise<string
   return faults;
 }
 
-describe('R70 R72 R107 every field of every request poisoned', () => {
+describe('SEC-1 SEC-4 SEC-10 every field of every request poisoned', () => {
   test.each(NAMES)('%s', async (name) => {
     for (const { field, cases } of casesOf(name)) {
       const faults = await attack(name, cases);

@@ -18,7 +18,7 @@ afterAll(async () => {
 });
 
 describe('claims', () => {
-  it('R20 a room belongs to whoever publishes in it first', async () => {
+  it('ROOM-1 a room belongs to whoever publishes in it first', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { publisherSecret, epoch } = await broadcast(owner, room);
@@ -36,7 +36,7 @@ describe('claims', () => {
     });
   });
 
-  it('R27 a page claims a room that the server no longer knows with the secret it holds', async () => {
+  it('ROOM-8 a page claims a room that the server no longer knows with the secret it holds', async () => {
     const room = newRoom();
     const held = newSecret();
     const { publisherSecret } = await claim(await server.connect(), room, held);
@@ -46,7 +46,7 @@ describe('claims', () => {
     );
   });
 
-  it('R21 the publisher before is out when the picture of the new one is there, not before', async () => {
+  it('ROOM-2 the publisher before is out when the picture of the new one is there, not before', async () => {
     const room = newRoom();
     const [first, second, viewer] = await Promise.all([
       server.connect(),
@@ -68,7 +68,7 @@ describe('claims', () => {
     expect(changed.media.consumers[0]?.producerId).not.toBe(joined.media.consumers[0]?.producerId);
   });
 
-  it('R21 R22 who has been superseded is told so by every answer and changes nothing', async () => {
+  it('ROOM-2 ROOM-3 who has been superseded is told so by every answer and changes nothing', async () => {
     const room = newRoom();
     const [first, second] = await Promise.all([server.connect(), server.connect()]);
     const old = await broadcast(first, room);
@@ -83,7 +83,7 @@ describe('claims', () => {
     });
   });
 
-  it('R22 an end that names another epoch is refused', async () => {
+  it('ROOM-3 an end that names another epoch is refused', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { epoch } = await broadcast(owner, room);
@@ -95,7 +95,7 @@ describe('claims', () => {
   });
 });
 
-describe('R24 the end of a broadcast', () => {
+describe('ROOM-5 the end of a broadcast', () => {
   it('is told at once, as an end and nothing else; the next one comes by itself', async () => {
     const room = newRoom();
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
@@ -113,7 +113,7 @@ describe('R24 the end of a broadcast', () => {
     expect(await viewer.codeOf('restartIce', { transportId: joined.transport.id })).toBeUndefined();
   });
 
-  it('R7 sound comes and goes within a broadcast', async () => {
+  it('MEDIA-5 sound comes and goes within a broadcast', async () => {
     const room = newRoom();
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
     const claimed = await broadcast(owner, room);
@@ -134,7 +134,7 @@ describe('R24 the end of a broadcast', () => {
 describe('two publishers race', () => {
   const RACERS = 100;
 
-  it(`R20 ${RACERS} without a secret: exactly one wins`, async () => {
+  it(`ROOM-1 ${RACERS} without a secret: exactly one wins`, async () => {
     const room = newRoom();
     const racers = await Promise.all(Array.from({ length: RACERS }, () => server.connect()));
     const outcomes = await Promise.all(racers.map((racer) => tryBroadcast(racer, room)));
@@ -143,7 +143,7 @@ describe('two publishers race', () => {
     await left(racers);
   });
 
-  it(`R21 ${RACERS} with the same secret: one is live in the end, the others know`, async () => {
+  it(`ROOM-2 ${RACERS} with the same secret: one is live in the end, the others know`, async () => {
     const room = newRoom();
     const secret = newSecret();
     const before = server.app.registry.sessionCount;

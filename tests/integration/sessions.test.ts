@@ -25,7 +25,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-describe('R31 a session is taken up on a new socket', () => {
+describe('CONN-2 a session is taken up on a new socket', () => {
   it('a viewer has its transport, and the whole of what it should receive', async () => {
     const room = newRoom();
     await broadcast(await server.connect(), room);
@@ -44,7 +44,7 @@ describe('R31 a session is taken up on a new socket', () => {
     expect(resumed.session.resumeSecret).not.toBe(joined.session.resumeSecret);
   });
 
-  it('R42 the snapshot is what is now, not what was when the socket went', async () => {
+  it('CONN-13 the snapshot is what is now, not what was when the socket went', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { publisherSecret } = await broadcast(owner, room);
@@ -85,7 +85,7 @@ describe('R31 a session is taken up on a new socket', () => {
     expect(server.app.registry.member(session.sessionId)).toBeUndefined();
   });
 
-  it('R72 a made-up secret is refused and touches nothing', async () => {
+  it('SEC-4 a made-up secret is refused and touches nothing', async () => {
     const viewer = await server.connect();
     const { session } = await join(viewer, newRoom());
     const stranger = await server.connect();
@@ -96,7 +96,7 @@ describe('R31 a session is taken up on a new socket', () => {
   });
 });
 
-describe('R32 a socket that has been replaced', () => {
+describe('CONN-3 a socket that has been replaced', () => {
   it('is dropped, and its disconnect changes nothing', async () => {
     const before = await server.connect();
     const { session } = await join(before, newRoom());
@@ -108,7 +108,7 @@ describe('R32 a socket that has been replaced', () => {
   });
 });
 
-describe('R33 a repeated request', () => {
+describe('CONN-4 a repeated request', () => {
   it('gets the same answer on the same socket, entrances included', async () => {
     const room = newRoom();
     const client = await server.connect();
@@ -152,7 +152,7 @@ describe('R33 a repeated request', () => {
   });
 });
 
-describe('R34 commands of one session', () => {
+describe('CONN-5 commands of one session', () => {
   it('run one after another; what comes after the end is refused and leaves nothing', async () => {
     const room = newRoom();
     const owner = await server.connect();
@@ -181,7 +181,7 @@ describe('R34 commands of one session', () => {
   });
 });
 
-describe('R35 one transport per session', () => {
+describe('CONN-6 one transport per session', () => {
   it('a viewer’s old one lives on until the new one has its consumers', async () => {
     const room = newRoom();
     await broadcast(await server.connect(), room);
@@ -210,7 +210,7 @@ describe('R35 one transport per session', () => {
   });
 });
 
-describe('R30 R23 expiry', () => {
+describe('CONN-1 ROOM-4 expiry', () => {
   it('a session that nobody takes up expires; a publisher’s leaves its room interrupted, then ended', async () => {
     await using quick = await InProcessServer.start({
       limits: { sessionGraceMs: 100, interruptedRoomMs: 300, idleRoomMs: 50 },
@@ -229,13 +229,13 @@ describe('R30 R23 expiry', () => {
       'session-gone',
     );
     await viewer.push('roomChanged', ({ status }) => status === 'ended');
-    // R26: with the last viewer gone the room is forgotten, its secret with it.
+    // ROOM-7: with the last viewer gone the room is forgotten, its secret with it.
     await viewer.request('leave');
     await until('the room is forgotten', () => quick.app.registry.roomCount === 0);
     expect((await broadcast(await quick.connect(), room)).epoch).toBe(1);
   });
 
-  it('R23 a publisher that was given up and is back is on air again', async () => {
+  it('ROOM-4 a publisher that was given up and is back is on air again', async () => {
     await using quick = await InProcessServer.start({ limits: { interruptedRoomMs: 50 } });
     const room = newRoom();
     const [owner, viewer] = await Promise.all([quick.connect(), quick.connect()]);

@@ -10,7 +10,7 @@ import { until } from '#testkit/until.ts';
 
 const MAIN = joinPath(import.meta.dirname, '../../backend/src/main.ts');
 
-it('R62 the workers leave the signals to the app, those that replace others too', async () => {
+it('SRV-4 the workers leave the signals to the app, those that replace others too', async () => {
   const before = ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal));
   await using server = await InProcessServer.start({ workers: 2 });
   const now = () => ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal));
@@ -25,7 +25,7 @@ it('R62 the workers leave the signals to the app, those that replace others too'
   expect(now()).toEqual(before);
 });
 
-it('R62 R61 while it drains: not ready, pages told, workers alive, nobody new', async () => {
+it('SRV-4 SRV-3 while it drains: not ready, pages told, workers alive, nobody new', async () => {
   // The drain lasts until this test has looked at everything.
   await using server = await InProcessServer.start({ limits: { drainNoticeMs: 3_000 } });
   const [owner, viewer, late] = await Promise.all([
@@ -50,7 +50,7 @@ it('R62 R61 while it drains: not ready, pages told, workers alive, nobody new', 
 });
 
 it.each(['SIGTERM', 'SIGINT'] as const)(
-  'R62 %s: pages are told, exit code 0, no worker stays',
+  'SRV-4 %s: pages are told, exit code 0, no worker stays',
   async (signal) => {
     const mediaPort = await freePorts(2);
     const child = spawn(process.execPath, [MAIN], {

@@ -28,7 +28,7 @@ async function isLive(room: string): Promise<boolean> {
   return view.status === 'live' && media.consumers.length > 0;
 }
 
-describe('R31 a stolen resume secret', () => {
+describe('CONN-2 a stolen resume secret', () => {
   it('is found out as soon as both have used the session: it ends, and neither has it', async () => {
     const room = newRoom();
     const owner = await server.connect();
@@ -77,7 +77,7 @@ describe('R31 a stolen resume secret', () => {
   });
 });
 
-describe('R20 a live room', () => {
+describe('ROOM-1 a live room', () => {
   it(`is not taken by ${RACERS} who guess its secret at once`, async () => {
     const room = newRoom();
     const owner = await server.connect();
@@ -94,7 +94,7 @@ describe('R20 a live room', () => {
     for (const thief of thieves) thief.close();
   });
 
-  it('R74 tells a viewer nothing that would help: no secret, no session and no transport of another', async () => {
+  it('SEC-6 tells a viewer nothing that would help: no secret, no session and no transport of another', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { publisherSecret, session, transport } = await broadcast(owner, room);
@@ -129,7 +129,7 @@ describe('R20 a live room', () => {
   });
 });
 
-describe('R72 a role', () => {
+describe('SEC-4 a role', () => {
   it('goes with the session: who takes up a viewer’s is a viewer, whatever it was before', async () => {
     const room = newRoom();
     const owner = await server.connect();

@@ -49,7 +49,7 @@ describe('with AUTH_SECRET', () => {
     return { owner, epoch };
   }
 
-  test('R95 a refusal has its code, opens no room and leaves the socket', async () => {
+  test('TOKEN-1 a refusal has its code, opens no room and leaves the socket', async () => {
     const client = await server.connect();
     const viewer = await token();
     const ended = await token({ exp: Date.now() / 1_000 - 7_200 });
@@ -67,7 +67,7 @@ describe('with AUTH_SECRET', () => {
     await client.request('leave');
   });
 
-  test('R98 a publisherSecret is neither given nor any good', async () => {
+  test('TOKEN-4 a publisherSecret is neither given nor any good', async () => {
     const owner = await server.connect();
     const answer = await owner.request('publish', publish(await token({ role: 'publisher' })));
     expect(answer).not.toHaveProperty('publisherSecret');
@@ -79,7 +79,7 @@ describe('with AUTH_SECRET', () => {
     await owner.request('leave');
   });
 
-  test('R98 the newest claim with a publisher’s token wins, from whatever browser', async () => {
+  test('TOKEN-4 the newest claim with a publisher’s token wins, from whatever browser', async () => {
     const first = await onAir(await token({ role: 'publisher' }));
     const viewer = await server.connect();
     await viewer.request('join', watch(await token()));
@@ -90,7 +90,7 @@ describe('with AUTH_SECRET', () => {
     await viewer.request('leave');
   });
 
-  test('R97 a token that ends cuts nobody: the session goes on and is taken up without one', async () => {
+  test('TOKEN-3 a token that ends cuts nobody: the session goes on and is taken up without one', async () => {
     const exp = Date.now() / 1_000 - 60;
     const { owner, epoch } = await onAir(await token({ role: 'publisher', exp }));
     const viewer = await server.connect();
@@ -105,7 +105,7 @@ describe('with AUTH_SECRET', () => {
     await owner.request('endBroadcast', { epoch });
   });
 
-  test('R96 who came to watch can not publish in the session it has', async () => {
+  test('TOKEN-2 who came to watch can not publish in the session it has', async () => {
     const client = await server.connect();
     const { transport } = await client.request('join', watch(await token({ role: 'viewer' })));
     expect(
@@ -119,7 +119,7 @@ describe('with AUTH_SECRET', () => {
   });
 });
 
-test('R95 without AUTH_SECRET a token is not looked at, and the room is its first publisher’s', async () => {
+test('TOKEN-1 without AUTH_SECRET a token is not looked at, and the room is its first publisher’s', async () => {
   await using server = await InProcessServer.start();
   const [owner, stranger] = await Promise.all([server.connect(), server.connect()]);
   const answer = await owner.request('publish', publish('nonsense'));

@@ -126,7 +126,7 @@ const IGNORED: readonly [string, Act][] = [
   ],
 ];
 
-describe('R72 R107 what is not even a message', () => {
+describe('SEC-4 SEC-10 what is not even a message', () => {
   test.each(CLOSED)('%s: closed', async (_what, act) => {
     const socket = await RawSocket.open(server.url);
     act(socket);

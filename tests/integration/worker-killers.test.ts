@@ -84,7 +84,7 @@ describe('a bare mediasoup worker', () => {
   });
 });
 
-describe('R70 R105 this server', () => {
+describe('SEC-1 SEC-2 this server', () => {
   let server: InProcessServer;
   let pid: number | undefined;
   const worker = () => server.app.pool.workers[0]?.worker;

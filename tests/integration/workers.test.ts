@@ -70,7 +70,7 @@ async function expectRecovery(
 }
 
 describe('a worker', () => {
-  it('R63 that dies is replaced on the same ports', async () => {
+  it('SRV-5 that dies is replaced on the same ports', async () => {
     await using server = await InProcessServer.start({ workers: 2 });
     await expectRecovery(server, ({ worker }) => {
       process.kill(worker.pid, 'SIGKILL');
@@ -78,7 +78,7 @@ describe('a worker', () => {
     expect(server.app.pool.ready).toBe(true);
   });
 
-  it('R64 that hangs is noticed, killed and replaced', async () => {
+  it('SRV-6 that hangs is noticed, killed and replaced', async () => {
     await using server = await InProcessServer.start({ workers: 2 });
     await expectRecovery(server, ({ worker }) => {
       process.kill(worker.pid, 'SIGSTOP');
@@ -86,13 +86,13 @@ describe('a worker', () => {
     expect(server.app.pool.ready).toBe(true);
   });
 
-  it('R64 whose channel is poisoned is replaced', async () => {
+  it('SRV-6 whose channel is poisoned is replaced', async () => {
     await using server = await InProcessServer.start({
       workers: 2,
       limits: { watchdogIntervalMs: LIMITS.watchdogDeadlineMs + 100 },
     });
     await expectRecovery(server, async ({ worker }) => {
-      // Straight into mediasoup: no page can send it, its schema stops it (R70).
+      // Straight into mediasoup: no page can send it, its schema stops it (SEC-1).
       const router = await worker.createRouter({
         mediaCodecs: [{ kind: 'video', mimeType: 'video/VP8', clockRate: 90_000 }],
       });
@@ -111,7 +111,7 @@ describe('a worker', () => {
     });
   });
 
-  it('R63 the only one: who comes meanwhile is told to try later, and the room is not lost', async () => {
+  it('SRV-5 the only one: who comes meanwhile is told to try later, and the room is not lost', async () => {
     await using server = await InProcessServer.start();
     const owner = await server.connect();
     const claimed = await broadcast(owner, 'main');

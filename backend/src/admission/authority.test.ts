@@ -34,7 +34,7 @@ async function codeOf(entry: Partial<AuthorityRequest>, by = authority): Promise
   }
 }
 
-describe('R95 with a key a signed token decides', () => {
+describe('TOKEN-1 with a key a signed token decides', () => {
   test('a good one lets in', async () => {
     expect(await codeOf({ token: await token() })).toBe('let in');
   });
@@ -131,7 +131,7 @@ describe('R95 with a key a signed token decides', () => {
   });
 });
 
-describe('R96 a token is for one room and one role', () => {
+describe('TOKEN-2 a token is for one room and one role', () => {
   test('another room, its name in other letters too', async () => {
     for (const other of ['demo2', 'Demo', 'dem', 'main']) {
       expect(await codeOf({ room: room(other), token: await token() })).toBe('token-wrong-room');
@@ -146,7 +146,7 @@ describe('R96 a token is for one room and one role', () => {
   });
 });
 
-test('R95 without a key tokens are not looked at', async () => {
+test('TOKEN-1 without a key tokens are not looked at', async () => {
   const open = new Authority(undefined, LIMITS, silent);
   expect(open.byToken).toBe(false);
   expect(authority.byToken).toBe(true);

@@ -7,7 +7,7 @@ const asked = (remoteAddress: string, forwarded?: string | string[]) => ({
   socket: { remoteAddress },
 });
 
-describe('R84 whose request it is', () => {
+describe('LIMIT-3 whose request it is', () => {
   test.each([
     // Nobody is trusted: what is said counts for nothing.
     [0, '203.0.113.9', '198.51.100.1', '203.0.113.9'],

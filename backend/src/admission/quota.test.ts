@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Quota } from './quota.ts';
 
-it('R86 one address has its share, all together theirs, and what is given back is free', () => {
+it('LIMIT-5 one address has its share, all together theirs, and what is given back is free', () => {
   const quota = new Quota({ max: 5, perAddressMax: 3 });
   const mine = [1, 2, 3].map(() => quota.take('a'));
   expect(() => quota.take('a')).toThrow('too many');

@@ -10,7 +10,7 @@ import { verifyToken } from './tokens.ts';
 const NOW_MS = 1_700_000_000_500;
 const claims = (...args: string[]) => readClaims(args, NOW_MS);
 
-describe('R100 npm run token', () => {
+describe('TOKEN-6 npm run token', () => {
   test.each([
     [[], 7_200],
     [['--expires', '90s'], 90],

@@ -92,7 +92,7 @@ function walk(value: unknown, visit: (node: Node) => void): void {
   for (const inner of Object.values(value)) walk(inner, visit);
 }
 
-describe('R70 R105 one door to mediasoup', () => {
+describe('SEC-1 SEC-2 one door to mediasoup', () => {
   it('no other file of the server calls what takes a client’s data', () => {
     const files = readdirSync(BACKEND, { recursive: true, encoding: 'utf8' }).filter(
       (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),

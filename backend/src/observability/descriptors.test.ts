@@ -5,7 +5,7 @@ import { type Descriptors, DescriptorWatch, readDescriptors } from './descriptor
 
 const LIMITS = { descriptorCheckMs: 10_000, descriptorAlarmShare: 0.7 };
 
-describe('R90 file descriptors', () => {
+describe('SRV-8 file descriptors', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });

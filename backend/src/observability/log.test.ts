@@ -29,7 +29,7 @@ function textsOf(value: unknown): string[] {
   return Object.entries(value).flatMap(([key, inner]) => [key, ...textsOf(inner)]);
 }
 
-describe('R91 one line of the log stays one line', () => {
+describe('OBS-2 one line of the log stays one line', () => {
   it.each(HOSTILE)('%j in a field, a child’s binding, an error or a key', (text) => {
     const error = new Error(text, { cause: new TypeError(text) });
     Object.assign(error, { code: text });
@@ -49,7 +49,7 @@ describe('R91 one line of the log stays one line', () => {
     }
   });
 
-  it('R74 no secret is in it, wherever it stands', () => {
+  it('SEC-6 no secret is in it, wherever it stands', () => {
     const secret = 'S3CRET';
     const out = lines((log) => {
       log.info({ resumeSecret: secret, publisherSecret: secret, token: secret }, 'm');

@@ -22,7 +22,7 @@ function codeOf(task: () => unknown): string | undefined {
   }
 }
 
-describe('R120 the server keeps the newest of each key', () => {
+describe('STATE-1 the server keeps the newest of each key', () => {
   it('numbers every change without a gap, and what changes nothing gets no number', () => {
     const state = new KeyedState('s');
     const revs = [
@@ -58,7 +58,7 @@ describe('R120 the server keeps the newest of each key', () => {
   });
 });
 
-describe('R123 the state is bounded', () => {
+describe('STATE-4 the state is bounded', () => {
   it('in keys, each origin for itself', () => {
     const state = new KeyedState('s');
     for (let i = 0; i < STATE_MAX_KEYS; i += 1) state.set(data(`k${i}`, i), 'ingest');

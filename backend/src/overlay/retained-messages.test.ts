@@ -8,7 +8,7 @@ const topicsOf = (overlay: RetainedMessages, now = 0) =>
   overlay.list(now).map(({ topic, seq }) => `${topic} ${seq}`);
 
 describe('RetainedOverlay', () => {
-  it('R12 R14 holds the newest message of each topic', () => {
+  it('OVL-3 OVL-5 holds the newest message of each topic', () => {
     const overlay = new RetainedMessages();
     overlay.accept(data('a', 1), 0);
     overlay.accept(data('b', 1), 0);
@@ -16,7 +16,7 @@ describe('RetainedOverlay', () => {
     expect(topicsOf(overlay)).toEqual(['b 1', 'a 2']);
   });
 
-  it('R12 a message that comes late is dropped', () => {
+  it('OVL-3 a message that comes late is dropped', () => {
     const overlay = new RetainedMessages();
     overlay.accept(data('a', 5), 0);
     expect(overlay.accept(data('a', 4), 0)).toBe(true);
@@ -24,14 +24,14 @@ describe('RetainedOverlay', () => {
     expect(overlay.list(0)).toMatchObject([{ seq: 5, data: 5 }]);
   });
 
-  it('R12 a message that has expired still makes an earlier one late', () => {
+  it('OVL-3 a message that has expired still makes an earlier one late', () => {
     const overlay = new RetainedMessages();
     overlay.accept(data('a', 5, { ttlMs: 100 }), 0);
     overlay.accept(data('a', 4), 200);
     expect(topicsOf(overlay, 200)).toEqual([]);
   });
 
-  it('R12 a new broadcast starts from nothing', () => {
+  it('OVL-3 a new broadcast starts from nothing', () => {
     const overlay = new RetainedMessages();
     overlay.accept(data('a', 9), 0);
     overlay.clear();
@@ -40,7 +40,7 @@ describe('RetainedOverlay', () => {
     expect(topicsOf(overlay)).toEqual(['a 1']);
   });
 
-  it('R13 with ttlMs a message stands so long from its arrival, without it until replaced', () => {
+  it('OVL-4 with ttlMs a message stands so long from its arrival, without it until replaced', () => {
     const overlay = new RetainedMessages();
     overlay.accept(data('a', 1, { ttlMs: 500 }), 1_000);
     overlay.accept(data('b', 1), 1_000);
@@ -49,7 +49,7 @@ describe('RetainedOverlay', () => {
     expect(topicsOf(overlay, 1e9)).toEqual(['b 1']);
   });
 
-  it('R13 an empty list clears the topic', () => {
+  it('OVL-4 an empty list clears the topic', () => {
     const overlay = new RetainedMessages();
     const shapes = (seq: number, list: object[]) =>
       JSON.stringify({ kind: 'shapes', topic: 'a', seq, capturedAt: 0, shapes: list });
@@ -58,7 +58,7 @@ describe('RetainedOverlay', () => {
     expect(overlay.list(0)).toMatchObject([{ seq: 2, shapes: [] }]);
   });
 
-  it('R11 what is no overlay message is dropped and nothing else happens', () => {
+  it('OVL-2 what is no overlay message is dropped and nothing else happens', () => {
     const overlay = new RetainedMessages();
     overlay.accept(data('a', 1), 0);
     for (const text of ['', 'null', '{', '[]', '{"kind":"data"}', data('a', -1), data('', 2)]) {

@@ -23,7 +23,7 @@ function counted() {
 }
 
 describe('AnswerMemory', () => {
-  it('R33 a repeated request gets the same answer and is carried out once', async () => {
+  it('CONN-4 a repeated request gets the same answer and is carried out once', async () => {
     const { ask, handled } = counted();
     const first = await ask('a');
     expect(await ask('a')).toBe(first);
@@ -31,13 +31,13 @@ describe('AnswerMemory', () => {
     expect(handled()).toBe(2);
   });
 
-  it('R33 a request repeated while it is under way waits for the same answer', () => {
+  it('CONN-4 a request repeated while it is under way waits for the same answer', () => {
     const { ask, handled } = counted();
     expect(ask('a')).toBe(ask('a'));
     expect(handled()).toBe(1);
   });
 
-  it('R33 a refusal is an answer too', async () => {
+  it('CONN-4 a refusal is an answer too', async () => {
     const memory = new AnswerMemory(MAX_AGE_MS, MAX);
     const refused = { ok: false, code: 'internal', message: '' } as const;
     await memory.once('a', async () => refused);
@@ -55,7 +55,7 @@ describe('AnswerMemory', () => {
     expect(handled()).toBe(2);
   });
 
-  it('R101 is forgotten without anybody asking again: it may hold a secret', async () => {
+  it('SEC-7 is forgotten without anybody asking again: it may hold a secret', async () => {
     const { ask, held } = counted();
     await ask('a');
     vi.advanceTimersByTime(MAX_AGE_MS / 2);
@@ -78,7 +78,7 @@ describe('AnswerMemory', () => {
     expect(handled()).toBe(6);
   });
 
-  it('R33 a full memory still knows its oldest request when that is the one repeated', async () => {
+  it('CONN-4 a full memory still knows its oldest request when that is the one repeated', async () => {
     const { ask, handled } = counted();
     for (const id of ['a', 'b', 'c', 'd']) await ask(id);
     await ask('a');

@@ -24,54 +24,54 @@ const drain: RoomEvent = { type: 'DRAIN' };
 
 describe('stepRoom', () => {
   test.each<[string, RoomState, RoomEvent, RoomState]>([
-    ['R20 a first picture', open, ready(1), { status: 'live', epoch: 1 }],
-    ['R21 a newer claim takes over', live, ready(3), { status: 'live', epoch: 3 }],
+    ['ROOM-1 a first picture', open, ready(1), { status: 'live', epoch: 1 }],
+    ['ROOM-2 a newer claim takes over', live, ready(3), { status: 'live', epoch: 3 }],
     [
-      'R21 a newer claim, while the publisher is away',
+      'ROOM-2 a newer claim, while the publisher is away',
       interrupted,
       ready(3),
       { status: 'live', epoch: 3 },
     ],
-    ['R24 a new broadcast after the end', stopped, ready(3), { status: 'live', epoch: 3 }],
-    ['R23 the publisher is back', interrupted, ready(2), live],
-    ['R23 the publisher is lost', live, lost(2), interrupted],
+    ['ROOM-5 a new broadcast after the end', stopped, ready(3), { status: 'live', epoch: 3 }],
+    ['ROOM-4 the publisher is back', interrupted, ready(2), live],
+    ['ROOM-4 the publisher is lost', live, lost(2), interrupted],
     [
-      'R63 the worker is lost',
+      'SRV-5 the worker is lost',
       live,
       workerLost,
       { status: 'interrupted', epoch: 2, reason: 'worker-lost', deadline: 300 },
     ],
     [
-      'R63 the worker took the publisher with it',
+      'SRV-5 the worker took the publisher with it',
       interrupted,
       workerLost,
       { status: 'interrupted', epoch: 2, reason: 'worker-lost', deadline: 100 },
     ],
-    ['R23 nobody came back', interrupted, grace(100), waitedFor],
-    ['R23 the publisher is back after all, and never said stop', waitedFor, ready(2), live],
-    ['R24 the publisher stops', live, ended(2), stopped],
-    ['R24 the publisher stops while it is lost', interrupted, ended(2), stopped],
-    ['R26 nobody has come', open, idle, closed],
-    ['R26 nobody is left', stopped, idle, closed],
-    ['R26 nobody is left after the grace', waitedFor, idle, closed],
-    ['R62 the server stops', live, drain, closed],
+    ['ROOM-4 nobody came back', interrupted, grace(100), waitedFor],
+    ['ROOM-4 the publisher is back after all, and never said stop', waitedFor, ready(2), live],
+    ['ROOM-5 the publisher stops', live, ended(2), stopped],
+    ['ROOM-5 the publisher stops while it is lost', interrupted, ended(2), stopped],
+    ['ROOM-7 nobody has come', open, idle, closed],
+    ['ROOM-7 nobody is left', stopped, idle, closed],
+    ['ROOM-7 nobody is left after the grace', waitedFor, idle, closed],
+    ['SRV-4 the server stops', live, drain, closed],
   ])('%s', (_rule, state, event, after) => {
     expect(stepRoom(state, event)).toEqual(after);
   });
 
   test.each<[string, RoomState, RoomEvent]>([
-    ['R22 an older picture', live, ready(1)],
-    ['R22 the same picture again', live, ready(2)],
-    ['R22 an older loss', live, lost(1)],
-    ['R22 an older end', live, ended(1)],
-    ['R22 an older end while interrupted', interrupted, ended(1)],
-    ['R22 an older picture after the end', waitedFor, ready(1)],
-    ['R24 what its publisher has ended does not begin again', stopped, ready(2)],
-    ['R23 before the deadline', interrupted, grace(99)],
-    ['R23 a late timer', live, grace(1_000)],
-    ['R23 lost twice', interrupted, lost(2)],
-    ['R26 somebody is there', live, idle],
-    ['R26 somebody is awaited', interrupted, idle],
+    ['ROOM-3 an older picture', live, ready(1)],
+    ['ROOM-3 the same picture again', live, ready(2)],
+    ['ROOM-3 an older loss', live, lost(1)],
+    ['ROOM-3 an older end', live, ended(1)],
+    ['ROOM-3 an older end while interrupted', interrupted, ended(1)],
+    ['ROOM-3 an older picture after the end', waitedFor, ready(1)],
+    ['ROOM-5 what its publisher has ended does not begin again', stopped, ready(2)],
+    ['ROOM-4 before the deadline', interrupted, grace(99)],
+    ['ROOM-4 a late timer', live, grace(1_000)],
+    ['ROOM-4 lost twice', interrupted, lost(2)],
+    ['ROOM-7 somebody is there', live, idle],
+    ['ROOM-7 somebody is awaited', interrupted, idle],
     ['nothing to lose', open, workerLost],
     ['nothing to end', open, ended(0)],
     ['nothing to lose after the end', stopped, lost(2)],
@@ -82,7 +82,7 @@ describe('stepRoom', () => {
     expect(stepRoom(state, event)).toBe(state);
   });
 
-  it('R22 whatever comes: the epoch never falls, older epochs change nothing, closed is final', () => {
+  it('ROOM-3 whatever comes: the epoch never falls, older epochs change nothing, closed is final', () => {
     const epoch = fc.integer({ min: 0, max: 5 });
     const time = fc.integer({ min: 0, max: 400 });
     const event: fc.Arbitrary<RoomEvent> = fc.oneof(

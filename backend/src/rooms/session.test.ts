@@ -88,7 +88,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('R30 a session outlives its sockets and transports', () => {
+describe('CONN-1 a session outlives its sockets and transports', () => {
   it('lives while its socket is there, with no media at all', () => {
     const { session } = newSession();
     session.attach(new FakeLine());
@@ -156,7 +156,7 @@ describe('R30 a session outlives its sockets and transports', () => {
   });
 });
 
-describe('R31 a session is taken up with its secret, which changes each time', () => {
+describe('CONN-2 a session is taken up with its secret, which changes each time', () => {
   it('hands out a new secret each time', () => {
     const { session } = newSession();
     const first = session.grant().resumeSecret;
@@ -166,7 +166,7 @@ describe('R31 a session is taken up with its secret, which changes each time', (
     expect(session.resume(third).sessionId).toBe(session.id);
   });
 
-  it('R101 before one was granted none is good', () => {
+  it('SEC-7 before one was granted none is good', () => {
     const { session } = newSession();
     expect(() => session.resume(newSecret())).toThrow(OnecastError);
     const granted = session.grant().resumeSecret;
@@ -203,7 +203,7 @@ describe('R31 a session is taken up with its secret, which changes each time', (
     expect(session.ended).toBe('secret-reused');
   });
 
-  it('R72 a secret that never was one is refused, and nobody loses a session by it', () => {
+  it('SEC-4 a secret that never was one is refused, and nobody loses a session by it', () => {
     const { session } = newSession();
     expect(() => session.resume(newSecret())).toThrow(
       expect.objectContaining({ code: 'session-gone' }),
@@ -227,7 +227,7 @@ describe('R31 a session is taken up with its secret, which changes each time', (
   });
 });
 
-describe('R32 a socket that has been replaced', () => {
+describe('CONN-3 a socket that has been replaced', () => {
   it('is dropped, and its late disconnect changes nothing', () => {
     const { session } = newSession();
     const before = new FakeLine();
@@ -253,7 +253,7 @@ describe('R32 a socket that has been replaced', () => {
   });
 });
 
-describe('R35 one transport per session', () => {
+describe('CONN-6 one transport per session', () => {
   it('the one before lives on for a while, and only where it still lives', () => {
     const { session } = newSession();
     const [a, b, c] = [new FakeTransport('a'), new FakeTransport('b'), new FakeTransport('c')];
@@ -295,7 +295,7 @@ describe('R35 one transport per session', () => {
     expect(events).not.toContain('media down');
   });
 
-  it('R63 the page is told when its transport is gone', () => {
+  it('SRV-5 the page is told when its transport is gone', () => {
     const { session, events } = newSession();
     const line = new FakeLine();
     const transport = new FakeTransport('t').connect();
@@ -333,7 +333,7 @@ describe('R35 one transport per session', () => {
     expect(good.closed).toBe(false);
   });
 
-  it('R87 asking for it again does not put the end off', () => {
+  it('LIMIT-6 asking for it again does not put the end off', () => {
     const { session } = newSession();
     session.attach(new FakeLine());
     const late = new FakeTransport('late');
@@ -345,7 +345,7 @@ describe('R35 one transport per session', () => {
     expect(late.closed).toBe(true);
   });
 
-  it('R87 a transport with nothing to send over it may wait as long as its session', () => {
+  it('LIMIT-6 a transport with nothing to send over it may wait as long as its session', () => {
     const { session } = newSession();
     session.attach(new FakeLine());
     const idle = new FakeTransport('idle');
@@ -354,7 +354,7 @@ describe('R35 one transport per session', () => {
     expect(idle.closed).toBe(false);
   });
 
-  it('R87 what is made in a worker for one session is bounded', () => {
+  it('LIMIT-6 what is made in a worker for one session is bounded', () => {
     const { session } = newSession();
     const made = (times: number) =>
       Array.from({ length: times }).filter(() => {
@@ -372,7 +372,7 @@ describe('R35 one transport per session', () => {
 });
 
 describe('the end of a session', () => {
-  it('R64 comes also on a worker whose channel is poisoned, where closing throws', () => {
+  it('SRV-6 comes also on a worker whose channel is poisoned, where closing throws', () => {
     const { session, events } = newSession();
     session.setTransport(new PoisonedTransport('old').connect().own);
     session.setTransport(new PoisonedTransport('new').connect().own);
@@ -400,11 +400,11 @@ describe('the end of a session', () => {
     expect(session.ended).toBe('left');
     expect(vi.getTimerCount()).toBe(0);
     expect(line.pushed).toEqual([]);
-    // R24: that its transports close is part of the end, not a loss of its own.
+    // ROOM-5: that its transports close is part of the end, not a loss of its own.
     expect(events).toEqual(['closed: left']);
   });
 
-  it('R34 commands that come after it are refused, those that wait as well', async () => {
+  it('CONN-5 commands that come after it are refused, those that wait as well', async () => {
     const { session } = newSession();
     const gate = Promise.withResolvers<void>();
     const running = session.exclusive(() => gate.promise);
@@ -419,13 +419,13 @@ describe('the end of a session', () => {
     });
   });
 
-  it('R21 one that was superseded says so', async () => {
+  it('ROOM-2 one that was superseded says so', async () => {
     const { session } = newSession();
     session.close('superseded');
     await expect(session.exclusive(async () => 1)).rejects.toMatchObject({ code: 'superseded' });
   });
 
-  it('R34 no socket speaks for a session that has ended', () => {
+  it('CONN-5 no socket speaks for a session that has ended', () => {
     const { session } = newSession();
     session.close('left');
     expect(() => session.attach(new FakeLine())).toThrow(

@@ -4,7 +4,7 @@ import { originAllowed } from './gateway.ts';
 const asked = (origin: string | undefined, host: string, allowedOrigins: string[] = []) =>
   originAllowed({ headers: { origin, host } }, { allowedOrigins });
 
-describe('R73 a page of another origin is refused', () => {
+describe('SEC-5 a page of another origin is refused', () => {
   test.each([
     ['http://localhost:8088', 'localhost:8088'],
     ['https://video.example.org', 'video.example.org'],

@@ -14,12 +14,12 @@ describe('backoffMs', () => {
     [9, 2_000, 6_000],
     [10, 3_500, 10_500],
     [1_000, 3_500, 10_500],
-  ])('R37 attempt %i waits %i to %i ms', (attempt, min, max) => {
+  ])('CONN-8 attempt %i waits %i to %i ms', (attempt, min, max) => {
     expect(backoffMs(attempt, 0)).toBe(min);
     expect(backoffMs(attempt, 1)).toBe(max);
   });
 
-  it('R37 stays within its bounds, in whole milliseconds', () => {
+  it('CONN-8 stays within its bounds, in whole milliseconds', () => {
     fc.assert(
       fc.property(fc.integer(), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, random) => {
         const ms = backoffMs(attempt, random);

@@ -71,7 +71,7 @@ afterEach(() => {
 });
 
 describe('Driver', () => {
-  it('R38 tells the machine of the answer first, then lets the role act on it', async () => {
+  it('CONN-9 tells the machine of the answer first, then lets the role act on it', async () => {
     const { asked, driver, phase } = started();
     const seen: string[] = [];
     const afterwards = () => {
@@ -84,7 +84,7 @@ describe('Driver', () => {
     expect(phase()).toBe('live');
   });
 
-  it('R37 holds one timer: the deadline of the phase that is', async () => {
+  it('CONN-8 holds one timer: the deadline of the phase that is', async () => {
     const { phase, done } = started();
     expect(vi.getTimerCount()).toBe(1);
     await vi.advanceTimersByTimeAsync(TIMING.answerDeadlineMs - 1);
@@ -95,7 +95,7 @@ describe('Driver', () => {
     expect(vi.getTimerCount()).toBe(1);
   });
 
-  it('R37 the first retry comes within 300 ms', async () => {
+  it('CONN-8 the first retry comes within 300 ms', async () => {
     for (const random of [0, 0.999]) {
       vi.spyOn(Math, 'random').mockReturnValue(random);
       const { driver, phase } = await live();
@@ -106,7 +106,7 @@ describe('Driver', () => {
     }
   });
 
-  it('R34 an answer that comes when its phase is over changes nothing', async () => {
+  it('CONN-5 an answer that comes when its phase is over changes nothing', async () => {
     const { asked, driver, phase } = started();
     const acted = vi.fn<() => void>();
     const late = asked.enter;
@@ -118,7 +118,7 @@ describe('Driver', () => {
     expect(acted).not.toHaveBeenCalled();
   });
 
-  it('R34 a refusal that comes when its phase is over changes nothing', async () => {
+  it('CONN-5 a refusal that comes when its phase is over changes nothing', async () => {
     const { asked, driver, phase } = started();
     const late = asked.enter;
     driver.send({ type: 'SOCKET_DOWN' });
@@ -127,7 +127,7 @@ describe('Driver', () => {
     expect(phase()).toBe('waiting');
   });
 
-  it('R45 a refusal is handed to the machine with its retry', async () => {
+  it('CONN-16 a refusal is handed to the machine with its retry', async () => {
     const { asked, phase, driver } = started();
     asked.enter.reject(new OnecastError('room-taken'));
     await vi.advanceTimersByTimeAsync(0);
@@ -135,7 +135,7 @@ describe('Driver', () => {
     expect(driver.state.value.phase).toMatchObject({ code: 'room-taken' });
   });
 
-  it('R37 no answer is no refusal: the deadline deals with it', async () => {
+  it('CONN-8 no answer is no refusal: the deadline deals with it', async () => {
     vi.spyOn(console, 'warn').mockReturnValue();
     const { asked, phase } = started();
     asked.enter.reject(new Error('socket has been disconnected'));
@@ -145,7 +145,7 @@ describe('Driver', () => {
     expect(phase()).toBe('waiting');
   });
 
-  it('R39 an ICE restart is done when its path is proven', async () => {
+  it('CONN-10 an ICE restart is done when its path is proven', async () => {
     const { asked, driver, phase } = await live();
     driver.send({ type: 'MEDIA_FAILED' });
     driver.send({ type: 'MEDIA_READY' });
@@ -155,7 +155,7 @@ describe('Driver', () => {
     expect(phase()).toBe('live');
   });
 
-  it('R38 an ICE restart past its deadline is given up and not listened to any more', async () => {
+  it('CONN-9 an ICE restart past its deadline is given up and not listened to any more', async () => {
     const { asked, driver, phase, iceSignal } = await live();
     driver.send({ type: 'MEDIA_FAILED' });
     const late = asked.restartIce;
@@ -168,7 +168,7 @@ describe('Driver', () => {
     expect(phase()).toBe('rebuilding');
   });
 
-  it('R38 a disturbance is given its grace and healed without a restart', async () => {
+  it('CONN-9 a disturbance is given its grace and healed without a restart', async () => {
     const { driver, phase, done } = await live();
     driver.send({ type: 'MEDIA_DISCONNECTED' });
     await vi.advanceTimersByTimeAsync(TIMING.disturbanceGraceMs - 1);
@@ -178,7 +178,7 @@ describe('Driver', () => {
     expect(done).toEqual([]);
   });
 
-  it('R36 a socket lost and found: resume, key frame, nothing else', async () => {
+  it('CONN-7 a socket lost and found: resume, key frame, nothing else', async () => {
     const { asked, driver, phase, done } = await live();
     driver.send({ type: 'SOCKET_DOWN' });
     await vi.advanceTimersByTimeAsync(300);
@@ -189,7 +189,7 @@ describe('Driver', () => {
     expect(done).toEqual(['closeSocket', 'openSocket', 'resume', 'requestKeyFrame']);
   });
 
-  it('R38 a session without its transport is given a new one', async () => {
+  it('CONN-9 a session without its transport is given a new one', async () => {
     const { asked, driver, phase, done } = await live();
     driver.send({ type: 'SOCKET_DOWN' });
     await vi.advanceTimersByTimeAsync(300);

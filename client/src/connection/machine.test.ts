@@ -45,7 +45,7 @@ interface Row {
 /** Every phase and every event that matters there. What is not listed changes nothing (below). */
 const TABLE: readonly Row[] = [
   {
-    rule: 'R38 a page starts by opening its socket',
+    rule: 'CONN-9 a page starts by opening its socket',
     from: INITIAL,
     event: { type: 'START' },
     to: 'connecting',
@@ -53,7 +53,7 @@ const TABLE: readonly Row[] = [
     timerMs: TIMING.socketDeadlineMs,
   },
   {
-    rule: 'R2 a socket that is up asks to join at once',
+    rule: 'JOIN-1 a socket that is up asks to join at once',
     from: inPhase('connecting'),
     event: { type: 'SOCKET_UP' },
     to: 'joining',
@@ -61,7 +61,7 @@ const TABLE: readonly Row[] = [
     timerMs: TIMING.answerDeadlineMs,
   },
   {
-    rule: 'R31 a page that holds a session takes it up',
+    rule: 'CONN-2 a page that holds a session takes it up',
     from: inPhase('connecting', { session: true, media: 'up' }),
     event: { type: 'SOCKET_UP' },
     to: 'resuming',
@@ -70,7 +70,7 @@ const TABLE: readonly Row[] = [
     state: { media: 'up' },
   },
   {
-    rule: 'R37 a socket that does not open is tried again',
+    rule: 'CONN-8 a socket that does not open is tried again',
     from: inPhase('connecting'),
     event: { type: 'TIMER' },
     to: 'waiting',
@@ -79,7 +79,7 @@ const TABLE: readonly Row[] = [
     state: { attempt: 1, troubleSince: ENV.now },
   },
   {
-    rule: 'R37 a socket that is refused is tried again',
+    rule: 'CONN-8 a socket that is refused is tried again',
     from: inPhase('connecting', { attempt: 1 }),
     event: { type: 'SOCKET_DOWN' },
     to: 'waiting',
@@ -88,7 +88,7 @@ const TABLE: readonly Row[] = [
     state: { attempt: 2 },
   },
   {
-    rule: 'R38 the session is there, media comes up',
+    rule: 'CONN-9 the session is there, media comes up',
     from: inPhase('joining'),
     event: { type: 'JOINED', ahead: false },
     to: 'negotiating',
@@ -97,7 +97,7 @@ const TABLE: readonly Row[] = [
     state: { session: true, media: 'pending' },
   },
   {
-    rule: 'R2 the picture is there before the socket is',
+    rule: 'JOIN-1 the picture is there before the socket is',
     from: inPhase('joining', { media: 'up' }),
     event: { type: 'JOINED', ahead: true },
     to: 'live',
@@ -105,7 +105,7 @@ const TABLE: readonly Row[] = [
     state: { session: true, media: 'up' },
   },
   {
-    rule: 'R2 joined ahead of the socket, media is still on its way',
+    rule: 'JOIN-1 joined ahead of the socket, media is still on its way',
     from: inPhase('joining', { media: 'pending' }),
     event: { type: 'JOINED', ahead: true },
     to: 'negotiating',
@@ -114,7 +114,7 @@ const TABLE: readonly Row[] = [
     state: { session: true, media: 'pending' },
   },
   {
-    rule: 'R38 joined ahead of the socket, and the media has failed meanwhile',
+    rule: 'CONN-9 joined ahead of the socket, and the media has failed meanwhile',
     from: inPhase('joining', { media: 'down' }),
     event: { type: 'JOINED', ahead: true },
     to: 'rebuilding',
@@ -122,7 +122,7 @@ const TABLE: readonly Row[] = [
     state: { session: true },
   },
   {
-    rule: 'R38 joined anew: what the transport before was worth counts for nothing',
+    rule: 'CONN-9 joined anew: what the transport before was worth counts for nothing',
     from: inPhase('joining', { media: 'up' }),
     event: { type: 'JOINED', ahead: false },
     to: 'negotiating',
@@ -130,14 +130,14 @@ const TABLE: readonly Row[] = [
     state: { media: 'pending' },
   },
   {
-    rule: 'R37 an answer that does not come',
+    rule: 'CONN-8 an answer that does not come',
     from: inPhase('joining'),
     event: { type: 'TIMER' },
     to: 'waiting',
     commands: ['timer', 'closeSocket'],
   },
   {
-    rule: 'R41 media is up: live, and a key frame is asked for',
+    rule: 'CONN-12 media is up: live, and a key frame is asked for',
     from: inPhase('negotiating', { media: 'pending', troubleSince: 5, attempt: 3 }),
     event: { type: 'MEDIA_READY' },
     to: 'live',
@@ -145,7 +145,7 @@ const TABLE: readonly Row[] = [
     state: { media: 'up', troubleSince: undefined, liveSince: ENV.now, attempt: 2 },
   },
   {
-    rule: 'R38 a transport that fails at once is followed by one more',
+    rule: 'CONN-9 a transport that fails at once is followed by one more',
     from: inPhase('negotiating', { media: 'pending' }),
     event: { type: 'MEDIA_FAILED' },
     to: 'rebuilding',
@@ -153,7 +153,7 @@ const TABLE: readonly Row[] = [
     state: { attempt: 1 },
   },
   {
-    rule: 'R37 but not by one after another without end',
+    rule: 'CONN-8 but not by one after another without end',
     from: inPhase('negotiating', { media: 'pending', attempt: 1 }),
     event: { type: 'MEDIA_FAILED' },
     to: 'waiting',
@@ -161,7 +161,7 @@ const TABLE: readonly Row[] = [
     state: { attempt: 2, media: 'down' },
   },
   {
-    rule: 'R37 30 s of stability start from the front, for a transport too',
+    rule: 'CONN-8 30 s of stability start from the front, for a transport too',
     from: inPhase('negotiating', {
       media: 'pending',
       attempt: 4,
@@ -173,7 +173,7 @@ const TABLE: readonly Row[] = [
     state: { attempt: 1 },
   },
   {
-    rule: 'R38 a transport that does not come up in time',
+    rule: 'CONN-9 a transport that does not come up in time',
     from: inPhase('negotiating', { media: 'pending' }),
     event: { type: 'TIMER' },
     to: 'rebuilding',
@@ -181,7 +181,7 @@ const TABLE: readonly Row[] = [
     timerMs: TIMING.answerDeadlineMs,
   },
   {
-    rule: 'R36 losing the socket keeps the media',
+    rule: 'CONN-7 losing the socket keeps the media',
     from: inPhase('live'),
     event: { type: 'SOCKET_DOWN' },
     to: 'waiting',
@@ -190,14 +190,14 @@ const TABLE: readonly Row[] = [
     state: { media: 'up', session: true },
   },
   {
-    rule: 'R36 media that flows is not touched when the session is taken up',
+    rule: 'CONN-7 media that flows is not touched when the session is taken up',
     from: inPhase('resuming', { media: 'up' }),
     event: { type: 'RESUMED', transport: 'kept' },
     to: 'live',
     commands: ['timer', 'requestKeyFrame'],
   },
   {
-    rule: 'R38 media that is disturbed is mended once the session is back',
+    rule: 'CONN-9 media that is disturbed is mended once the session is back',
     from: inPhase('resuming', { media: 'disturbed' }),
     event: { type: 'RESUMED', transport: 'kept' },
     to: 'repairing',
@@ -205,28 +205,28 @@ const TABLE: readonly Row[] = [
     timerMs: TIMING.repairDeadlineMs,
   },
   {
-    rule: 'R38 media that is down is mended once the session is back',
+    rule: 'CONN-9 media that is down is mended once the session is back',
     from: inPhase('resuming', { media: 'down' }),
     event: { type: 'RESUMED', transport: 'kept' },
     to: 'repairing',
     commands: ['timer', 'restartIce'],
   },
   {
-    rule: 'R38 a transport half set up when the socket went: its connectTransport may be lost',
+    rule: 'CONN-9 a transport half set up when the socket went: its connectTransport may be lost',
     from: inPhase('resuming', { media: 'pending' }),
     event: { type: 'RESUMED', transport: 'kept' },
     to: 'rebuilding',
     commands: ['timer', 'renewTransport'],
   },
   {
-    rule: 'R38 the server has no transport any more',
+    rule: 'CONN-9 the server has no transport any more',
     from: inPhase('resuming', { media: 'up' }),
     event: { type: 'RESUMED', transport: 'gone' },
     to: 'rebuilding',
     commands: ['timer', 'renewTransport'],
   },
   {
-    rule: 'R37 a resume without an answer',
+    rule: 'CONN-8 a resume without an answer',
     from: inPhase('resuming', { media: 'up' }),
     event: { type: 'TIMER' },
     to: 'waiting',
@@ -234,7 +234,7 @@ const TABLE: readonly Row[] = [
     state: { session: true, media: 'up' },
   },
   {
-    rule: 'R38 a disturbance has 3 s to heal',
+    rule: 'CONN-9 a disturbance has 3 s to heal',
     from: inPhase('live'),
     event: { type: 'MEDIA_DISCONNECTED' },
     to: 'live',
@@ -243,7 +243,7 @@ const TABLE: readonly Row[] = [
     state: { media: 'disturbed' },
   },
   {
-    rule: 'R38 a disturbance that healed',
+    rule: 'CONN-9 a disturbance that healed',
     from: inPhase('live', { media: 'disturbed' }),
     event: { type: 'MEDIA_READY' },
     to: 'live',
@@ -251,7 +251,7 @@ const TABLE: readonly Row[] = [
     state: { media: 'up' },
   },
   {
-    rule: 'R38 a disturbance that did not heal',
+    rule: 'CONN-9 a disturbance that did not heal',
     from: inPhase('live', { media: 'disturbed' }),
     event: { type: 'TIMER' },
     to: 'repairing',
@@ -259,7 +259,7 @@ const TABLE: readonly Row[] = [
     timerMs: 2_000,
   },
   {
-    rule: 'R38 ICE failed: restarted at once',
+    rule: 'CONN-9 ICE failed: restarted at once',
     from: inPhase('live'),
     event: { type: 'MEDIA_FAILED' },
     to: 'repairing',
@@ -267,7 +267,7 @@ const TABLE: readonly Row[] = [
     state: { media: 'down' },
   },
   {
-    rule: 'R38 another network: ICE is restarted at once',
+    rule: 'CONN-9 another network: ICE is restarted at once',
     from: inPhase('live'),
     event: { type: 'ONLINE' },
     to: 'repairing',
@@ -275,14 +275,14 @@ const TABLE: readonly Row[] = [
     state: { media: 'disturbed' },
   },
   {
-    rule: 'R38 a page in front again does not wait for a disturbance',
+    rule: 'CONN-9 a page in front again does not wait for a disturbance',
     from: inPhase('live', { media: 'disturbed' }),
     event: { type: 'VISIBLE' },
     to: 'repairing',
     commands: ['timer', 'restartIce'],
   },
   {
-    rule: 'R39 a restart is done when its path is proven',
+    rule: 'CONN-10 a restart is done when its path is proven',
     from: inPhase('repairing', { media: 'down' }),
     event: { type: 'PATH_PROVEN' },
     to: 'live',
@@ -290,7 +290,7 @@ const TABLE: readonly Row[] = [
     state: { media: 'up' },
   },
   {
-    rule: 'R39 a restart is not done because a state says so',
+    rule: 'CONN-10 a restart is not done because a state says so',
     from: inPhase('repairing', { media: 'disturbed' }),
     event: { type: 'MEDIA_READY' },
     to: 'repairing',
@@ -298,7 +298,7 @@ const TABLE: readonly Row[] = [
     state: { media: 'up' },
   },
   {
-    rule: 'R39 a path without DTLS carries nothing yet',
+    rule: 'CONN-10 a path without DTLS carries nothing yet',
     from: inPhase('repairing', { media: 'pending' }),
     event: { type: 'PATH_PROVEN' },
     to: 'negotiating',
@@ -306,7 +306,7 @@ const TABLE: readonly Row[] = [
     timerMs: TIMING.negotiationDeadlineMs,
   },
   {
-    rule: 'R38 what a restart has not mended gets a new transport',
+    rule: 'CONN-9 what a restart has not mended gets a new transport',
     from: inPhase('repairing', { media: 'down' }),
     event: { type: 'TIMER' },
     to: 'rebuilding',
@@ -314,7 +314,7 @@ const TABLE: readonly Row[] = [
     timerMs: TIMING.answerDeadlineMs,
   },
   {
-    rule: 'R38 the new transport comes up',
+    rule: 'CONN-9 the new transport comes up',
     from: inPhase('rebuilding', { media: 'up' }),
     event: { type: 'RENEWED' },
     to: 'negotiating',
@@ -322,7 +322,7 @@ const TABLE: readonly Row[] = [
     state: { media: 'pending' },
   },
   {
-    rule: 'R37 a renewal without an answer',
+    rule: 'CONN-8 a renewal without an answer',
     from: inPhase('rebuilding', { media: 'down' }),
     event: { type: 'TIMER' },
     to: 'waiting',
@@ -330,7 +330,7 @@ const TABLE: readonly Row[] = [
     state: { session: true },
   },
   {
-    rule: 'R43 a first broadcast reaches a viewer that had nothing to receive',
+    rule: 'CONN-14 a first broadcast reaches a viewer that had nothing to receive',
     from: inPhase('live'),
     event: { type: 'MEDIA_PENDING' },
     to: 'negotiating',
@@ -339,7 +339,7 @@ const TABLE: readonly Row[] = [
   },
   ...(['live', 'repairing', 'negotiating'] as const).map(
     (name): Row => ({
-      rule: `R44 R63 a transport that is gone is renewed (${name})`,
+      rule: `CONN-15 SRV-5 a transport that is gone is renewed (${name})`,
       from: inPhase(name),
       event: { type: 'TRANSPORT_GONE' },
       to: 'rebuilding',
@@ -348,7 +348,7 @@ const TABLE: readonly Row[] = [
     }),
   ),
   {
-    rule: 'R37 a retry that is due',
+    rule: 'CONN-8 a retry that is due',
     from: inPhase('waiting', { attempt: 3 }),
     event: { type: 'TIMER' },
     to: 'connecting',
@@ -357,7 +357,7 @@ const TABLE: readonly Row[] = [
   },
   ...(['ONLINE', 'VISIBLE'] as const).map(
     (type): Row => ({
-      rule: `R37 ${type} cuts the wait short and starts from the front`,
+      rule: `CONN-8 ${type} cuts the wait short and starts from the front`,
       from: inPhase('waiting', { attempt: 7, troubleSince: 5 }),
       event: { type },
       to: 'connecting',
@@ -368,7 +368,7 @@ const TABLE: readonly Row[] = [
   ),
   ...(['connecting', 'joining', 'negotiating', 'live', 'repairing', 'resuming'] as const).map(
     (name): Row => ({
-      rule: `R62 a server that drains is left and come back to (${name})`,
+      rule: `SRV-4 a server that drains is left and come back to (${name})`,
       from: inPhase(name),
       event: { type: 'SERVER_DRAINING', retryInMs: 500 },
       to: 'waiting',
@@ -376,23 +376,23 @@ const TABLE: readonly Row[] = [
       timerMs: 750,
     }),
   ),
-  // R45, by what the table of errors says.
+  // CONN-16, by what the table of errors says.
   {
-    rule: 'R45 never: failed',
+    rule: 'CONN-16 never: failed',
     from: inPhase('joining'),
     event: refusal('room-taken'),
     to: 'failed',
     commands: ['timer', 'dropMedia', 'forgetSession', 'closeSocket'],
   },
   {
-    rule: 'R21 superseded by a refusal',
+    rule: 'ROOM-2 superseded by a refusal',
     from: inPhase('negotiating'),
     event: refusal('superseded'),
     to: 'ended',
     commands: ['timer', 'dropMedia', 'forgetSession', 'closeSocket'],
   },
   {
-    rule: 'R45 later: the same again after the backoff',
+    rule: 'CONN-16 later: the same again after the backoff',
     from: inPhase('joining'),
     event: refusal('media-unavailable'),
     to: 'waiting',
@@ -400,7 +400,7 @@ const TABLE: readonly Row[] = [
   },
   ...(['resuming', 'live', 'repairing', 'rebuilding', 'negotiating'] as const).map(
     (name): Row => ({
-      rule: `R45 rejoin: enters anew on the same socket (${name})`,
+      rule: `CONN-16 rejoin: enters anew on the same socket (${name})`,
       from: inPhase(name),
       event: refusal('session-gone'),
       to: 'joining',
@@ -410,7 +410,7 @@ const TABLE: readonly Row[] = [
     }),
   ),
   {
-    rule: 'R45 rejoin in answer to joining: later',
+    rule: 'CONN-16 rejoin in answer to joining: later',
     from: inPhase('joining'),
     event: refusal('session-gone'),
     to: 'waiting',
@@ -418,7 +418,7 @@ const TABLE: readonly Row[] = [
   },
   ...(['resuming', 'live', 'repairing', 'negotiating'] as const).map(
     (name): Row => ({
-      rule: `R45 rebuild: same session, new transport (${name})`,
+      rule: `CONN-16 rebuild: same session, new transport (${name})`,
       from: inPhase(name),
       event: refusal('transport-gone'),
       to: 'rebuilding',
@@ -427,7 +427,7 @@ const TABLE: readonly Row[] = [
   ),
   ...(['rebuilding', 'joining'] as const).map(
     (name): Row => ({
-      rule: `R45 rebuild where there is nothing to rebuild: later (${name})`,
+      rule: `CONN-16 rebuild where there is nothing to rebuild: later (${name})`,
       from: inPhase(name),
       event: refusal('transport-gone'),
       to: 'waiting',
@@ -470,7 +470,7 @@ describe('the table', () => {
   });
 
   it.each(['idle', 'waiting'] as const)(
-    'R37 %s: late answers and refusals change nothing',
+    'CONN-8 %s: late answers and refusals change nothing',
     (name) => {
       const late = new Set([
         'JOINED',
@@ -487,7 +487,7 @@ describe('the table', () => {
     },
   );
 
-  it('R45 every code leads where its row says, from every phase that waits for an answer', () => {
+  it('CONN-16 every code leads where its row says, from every phase that waits for an answer', () => {
     for (const code of Object.keys(ERRORS) as ErrorCode[]) {
       const { state } = step(inPhase('resuming', { media: 'up' }), refusal(code), ENV);
       const expected = {
@@ -500,7 +500,7 @@ describe('the table', () => {
     }
   });
 
-  it.each(ALL_EVENTS)('R21 R45 a terminal phase is never left: $type', (event) => {
+  it.each(ALL_EVENTS)('ROOM-2 CONN-16 a terminal phase is never left: $type', (event) => {
     const ends: readonly Phase[] = [
       { name: 'ended', reason: 'left' },
       { name: 'ended', reason: 'superseded' },
@@ -525,7 +525,7 @@ function run(state: State, events: readonly (Event | { at: number })[], env: Env
 }
 
 describe('the ladder', () => {
-  it('R38 climbs from disturbance to ICE restart, new transport, another, and the backoff', () => {
+  it('CONN-9 climbs from disturbance to ICE restart, new transport, another, and the backoff', () => {
     const phases: string[] = [];
     let state: State = inPhase('live', { liveSince: ENV.now });
     for (const event of [
@@ -559,7 +559,7 @@ describe('the ladder', () => {
     ]);
   });
 
-  it('R37 the waits grow from 0.15 to 7 s, shrink with a success and start anew after 30 s of stability', () => {
+  it('CONN-8 the waits grow from 0.15 to 7 s, shrink with a success and start anew after 30 s of stability', () => {
     const waits: (number | undefined)[] = [];
     let state: State = inPhase('connecting');
     for (let i = 0; i < 12; i += 1) {
@@ -582,7 +582,7 @@ describe('the ladder', () => {
     expect(late.state.attempt).toBe(1);
   });
 
-  it('R37 a publisher gives up after its patience, a viewer never does', () => {
+  it('CONN-8 a publisher gives up after its patience, a viewer never does', () => {
     const outcome = (patienceMs: number) => {
       let state: State = INITIAL;
       let now = 0;
@@ -601,7 +601,7 @@ describe('the ladder', () => {
     expect(outcome(Number.POSITIVE_INFINITY).phase.name).not.toBe('failed');
   });
 
-  it('R37 patience is measured from the trouble at hand, not from the first one', () => {
+  it('CONN-8 patience is measured from the trouble at hand, not from the first one', () => {
     const env = { ...ENV, patienceMs: 600_000 };
     const first = run(inPhase('live', { liveSince: ENV.now }), [{ type: 'SOCKET_DOWN' }], env);
     const back = run(
@@ -803,7 +803,7 @@ const moves = (events: readonly Event[]) =>
 const RUNS = { numRuns: 3_000 };
 
 describe('random worlds', () => {
-  it('R38 R45 whatever comes, in whatever order, nothing that must hold is broken', () => {
+  it('CONN-9 CONN-16 whatever comes, in whatever order, nothing that must hold is broken', () => {
     fc.assert(
       fc.property(
         moves(ALL_EVENTS),
@@ -822,7 +822,7 @@ describe('random worlds', () => {
     );
   });
 
-  it('R38 R52 from wherever it is, a page is live again once the world heals', () => {
+  it('CONN-9 UI-3 from wherever it is, a page is live again once the world heals', () => {
     fc.assert(
       fc.property(moves(HEALABLE), (list) => {
         const world = new World();
@@ -841,7 +841,7 @@ describe('random worlds', () => {
     );
   });
 
-  it('R36 a socket that comes and goes never drops media, renews nothing and restarts nothing', () => {
+  it('CONN-7 a socket that comes and goes never drops media, renews nothing and restarts nothing', () => {
     fc.assert(
       fc.property(
         fc.array(

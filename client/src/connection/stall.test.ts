@@ -67,11 +67,11 @@ class Line {
 const flowing = () => new Line().run(5_000, 'frames', 'packets', 'line').mark();
 
 describe('stepStall', () => {
-  it('R40 a picture that moves needs no remedy', () => {
+  it('CONN-11 a picture that moves needs no remedy', () => {
     expect(flowing().run(60_000, 'frames', 'packets', 'line').remedies).toEqual([]);
   });
 
-  it('R40 packets without frames: key frame, new consumers, new transport', () => {
+  it('CONN-11 packets without frames: key frame, new consumers, new transport', () => {
     expect(flowing().run(30_000, 'packets', 'line').remedies).toEqual([
       [STALL.rungsMs[0], 'key-frame'],
       [STALL.rungsMs[1], 'new-consumers'],
@@ -79,19 +79,19 @@ describe('stepStall', () => {
     ]);
   });
 
-  it('R40 a frame starts the ladder from the front', () => {
+  it('CONN-11 a frame starts the ladder from the front', () => {
     const line = flowing().run(4_000, 'packets', 'line');
     expect(line.remedies).toHaveLength(1);
     line.run(TICK_MS, 'frames', 'packets', 'line').mark().run(4_000, 'packets', 'line');
     expect(line.remedies).toEqual([[3_000, 'key-frame']]);
   });
 
-  it('R40 silence on a line that was running: ICE restart, at once', () => {
+  it('CONN-11 silence on a line that was running: ICE restart, at once', () => {
     const line = flowing().run(1_500);
     expect(line.remedies).toEqual([[1_000, 'restart-ice']]);
   });
 
-  it('R40 silence that lasts: ICE is restarted again, with patience', () => {
+  it('CONN-11 silence that lasts: ICE is restarted again, with patience', () => {
     expect(flowing().run(12_000).remedies).toEqual([
       [1_000, 'restart-ice'],
       [6_000, 'restart-ice'],
@@ -99,32 +99,32 @@ describe('stepStall', () => {
     ]);
   });
 
-  it('R40 a shared screen that does not change is no stall: only ICE checks come', () => {
+  it('CONN-11 a shared screen that does not change is no stall: only ICE checks come', () => {
     const line = flowing();
     for (let i = 0; i < 20; i += 1) line.run(2_250).run(TICK_MS, 'line');
     // The first gap looks like a line that died while it was running.
     expect(line.remedies.filter(([ms]) => ms > 2_500)).toEqual([]);
   });
 
-  it('R40 silence of such a line is seen too', () => {
+  it('CONN-11 silence of such a line is seen too', () => {
     const line = flowing();
     for (let i = 0; i < 4; i += 1) line.run(1_000, 'line');
     expect(line.mark().run(5_000).remedies).toEqual([[5_000, 'restart-ice']]);
   });
 
-  it('R40 counters of a new transport start from 0: that is life, not a stall', () => {
+  it('CONN-11 counters of a new transport start from 0: that is life, not a stall', () => {
     const line = flowing().run(2_000, 'packets', 'line').reset('frames', 'packets', 'line').mark();
     expect(line.run(2_500, 'packets', 'line').remedies).toEqual([]);
     expect(line.run(1_000, 'packets', 'line').remedies).toEqual([[3_000, 'key-frame']]);
   });
 
-  it('R40 no packets, no key frame asked for: nobody could answer', () => {
+  it('CONN-11 no packets, no key frame asked for: nobody could answer', () => {
     const line = flowing();
     for (let i = 0; i < 60; i += 1) line.run(500, 'line');
     expect(line.remedies).toEqual([]);
   });
 
-  it('R40 a picture that is expected again has the whole ladder before it', () => {
+  it('CONN-11 a picture that is expected again has the whole ladder before it', () => {
     const line = flowing().run(250, 'line').expectNothing(20_000).mark();
     expect(line.state.frameAt).toBe(5_000);
     expect(line.run(10_000, 'packets', 'line').remedies).toEqual([
@@ -134,7 +134,7 @@ describe('stepStall', () => {
     ]);
   });
 
-  it('R40 whatever the counters do: a rung at most once until a frame comes, never two at once', () => {
+  it('CONN-11 whatever the counters do: a rung at most once until a frame comes, never two at once', () => {
     const kinds = fc.constantFrom<readonly ('frames' | 'packets' | 'line')[]>(
       [],
       ['line'],
@@ -159,7 +159,7 @@ describe('stepStall', () => {
   });
 });
 
-describe('R40 a picture that never began, on a line that is alive', () => {
+describe('CONN-11 a picture that never began, on a line that is alive', () => {
   it('takes every rung, once', () => {
     const line = new Line().reset('frames', 'packets');
     line.mark().run(20_000, 'line');
@@ -171,7 +171,7 @@ describe('R40 a picture that never began, on a line that is alive', () => {
   });
 });
 
-describe('R40 R50 a picture that is slow by itself, such as a screen that does not change', () => {
+describe('CONN-11 UI-1 a picture that is slow by itself, such as a screen that does not change', () => {
   /** One frame a second for `seconds`; in between nothing at all arrives. */
   function still(line: Line, seconds: number): boolean[] {
     const flowing: boolean[] = [];

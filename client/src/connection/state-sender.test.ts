@@ -41,7 +41,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe('R122 the page brings its state to the server', () => {
+describe('STATE-3 the page brings its state to the server', () => {
   it('nothing before it is on air, all of it then', async () => {
     const sender = new StateSender();
     const line = new Line();

@@ -59,11 +59,11 @@ describe('viewerStatus', () => {
     ['the page has left', { phase: 'ended', everLive: true }, 'ended'],
     ['refused for good', { phase: 'failed' }, 'failed'],
     ['the browser can not do it', { failed: true, phase: 'ended' }, 'failed'],
-  ])('R50 %s', (_what, given, status) => {
+  ])('UI-1 %s', (_what, given, status) => {
     expect(viewerStatus(facts(given))).toBe(status);
   });
 
-  it('R50 a picture that moves is live in every phase and room but an ended one', () => {
+  it('UI-1 a picture that moves is live in every phase and room but an ended one', () => {
     for (const phase of PHASES) {
       for (const room of ROOMS.filter((status) => status !== 'ended')) {
         expect(viewerStatus(facts({ phase, room, flowing: true, everLive: true }))).toBe('live');
@@ -71,7 +71,7 @@ describe('viewerStatus', () => {
     }
   });
 
-  it('R50 a page that has shown a picture never says that it connects', () => {
+  it('UI-1 a page that has shown a picture never says that it connects', () => {
     for (const phase of PHASES) {
       for (const room of ROOMS) {
         expect(viewerStatus(facts({ phase, room, everLive: true }))).not.toBe('connecting');

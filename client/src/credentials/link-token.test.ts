@@ -31,7 +31,7 @@ function page(hash: string, kept: Record<string, string> = {}) {
   };
 }
 
-describe('R99 the token of a link', () => {
+describe('TOKEN-5 the token of a link', () => {
   it('is taken out of the address and kept by the tab, for its room alone', () => {
     const { places, shown, storage } = page('#token=a.b-c.d_e');
     expect(new LinkToken(room, places).value).toBe('a.b-c.d_e');

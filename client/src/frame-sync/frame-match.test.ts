@@ -59,21 +59,21 @@ describe('a frame whose tag has not come yet among others that have one', () => 
   }
   const numbers = (due: readonly ShapesMessage[]) => due.map(({ frame }) => frame?.number);
 
-  it('R110 is told by how the RTP timestamps of its neighbours differ from the publisher’s', () => {
+  it('FRAME-1 is told by how the RTP timestamps of its neighbours differ from the publisher’s', () => {
     const match = begun();
     expect(numbers(match.shown(bare(11), 33))).toEqual([11]);
     expect(numbers(match.shown(shown(12), 66))).toEqual([12]);
     expect(match.figures).toMatchObject({ method: 'tag', exact: 3 });
   });
 
-  it('R110 draws nothing that belongs to others', () => {
+  it('FRAME-1 draws nothing that belongs to others', () => {
     const match = begun();
     // Between two frames by its time: another layer's, after a switch.
     expect(numbers(match.shown(untagged(rtpOf(10) + shift + 1500), 33))).toEqual([]);
     expect(numbers(match.shown(shown(11), 66))).toEqual([11]);
   });
 
-  it('R110 gets its data when the tag comes', () => {
+  it('FRAME-1 gets its data when the tag comes', () => {
     const match = new FrameMatch();
     match.offer(message({ number: 10 }), 0);
     match.shown(shown(10), 1);
@@ -85,7 +85,7 @@ describe('a frame whose tag has not come yet among others that have one', () => 
 });
 
 describe('with tags', () => {
-  it('R110 draws a message with its frame, not before and not after', () => {
+  it('FRAME-1 draws a message with its frame, not before and not after', () => {
     const { offer, show, match } = harness();
     expect(show(10)).toEqual([]);
     expect([offer(12, 10), offer(11, 10), offer(13, 10)]).toEqual([false, false, false]);
@@ -93,14 +93,14 @@ describe('with tags', () => {
     expect(match.figures).toEqual({ method: 'tag', exact: 3, late: 0, dropped: 0 });
   });
 
-  it('R110 draws at once what belongs to the frame on the screen', () => {
+  it('FRAME-1 draws at once what belongs to the frame on the screen', () => {
     const { offer, show, match } = harness();
     show(10);
     expect(offer(10, 10.4)).toBe(true);
     expect(match.figures).toMatchObject({ exact: 1, late: 0 });
   });
 
-  it('R114 a frame that is lost does not take its boxes with it', () => {
+  it('FRAME-5 a frame that is lost does not take its boxes with it', () => {
     const { offer, show } = harness();
     show(10);
     for (const number of [11, 12, 13]) offer(number, 10);
@@ -111,7 +111,7 @@ describe('with tags', () => {
     expect(show(16)).toEqual([15]);
   });
 
-  it('R115 a message for a frame that has gone is drawn at once and counted as late', () => {
+  it('FRAME-6 a message for a frame that has gone is drawn at once and counted as late', () => {
     const { offer, show, match, lateness } = harness();
     for (const number of [10, 11, 12]) show(number);
     expect(offer(11, 12)).toBe(true);
@@ -119,7 +119,7 @@ describe('with tags', () => {
     expect(lateness).toEqual([frameMs]);
   });
 
-  it('R115 tells how early a message came', () => {
+  it('FRAME-6 tells how early a message came', () => {
     const { offer, show, lateness } = harness();
     show(10);
     offer(12, 10);
@@ -127,20 +127,20 @@ describe('with tags', () => {
     expect(lateness).toEqual([-2 * frameMs]);
   });
 
-  it('R115 what is older than the first frame is retained, not late', () => {
+  it('FRAME-6 what is older than the first frame is retained, not late', () => {
     const { offer, show, match } = harness();
     show(100);
     expect(offer(3, 100)).toBe(true);
     expect(match.figures.late).toBe(0);
   });
 
-  it('R110 waits for the first frame before it draws what was there before', () => {
+  it('FRAME-1 waits for the first frame before it draws what was there before', () => {
     const { offer, show } = harness();
     expect([offer(3, 0), offer(50, 0)]).toEqual([false, false]);
     expect([show(49), show(50)]).toEqual([[3], [50]]);
   });
 
-  it('R110 of two messages for one frame the later one stays', () => {
+  it('FRAME-1 of two messages for one frame the later one stays', () => {
     const { match, at } = harness();
     match.shown(shown(1), at(1));
     match.offer(message({ number: 2 }, 'first'), at(1));
@@ -149,7 +149,7 @@ describe('with tags', () => {
     expect(due).toMatchObject([{ text: 'second' }]);
   });
 
-  it('R115 analysis that finishes out of order never goes back', () => {
+  it('FRAME-6 analysis that finishes out of order never goes back', () => {
     const { offer, show } = harness();
     show(10);
     expect(offer(10, 10)).toBe(true);
@@ -159,7 +159,7 @@ describe('with tags', () => {
     expect(offer(10, 12)).toBe(false);
   });
 
-  test.each([2 ** 32 - 2, 2 ** 32 - 1, 0])('R113 numbers begin anew after %i', (last) => {
+  test.each([2 ** 32 - 2, 2 ** 32 - 1, 0])('FRAME-4 numbers begin anew after %i', (last) => {
     const { offer, show } = harness();
     show(last);
     expect([offer(last + 1, last), offer(last + 2, last)]).toEqual([false, false]);
@@ -167,7 +167,7 @@ describe('with tags', () => {
     expect(show(last + 2)).toEqual([(last + 2) >>> 0]);
   });
 
-  it('R114 a frame whose tag is missing waits for the next, and draws nothing wrong', () => {
+  it('FRAME-5 a frame whose tag is missing waits for the next, and draws nothing wrong', () => {
     const { match, offer, show, at } = harness();
     show(10);
     offer(11, 10);
@@ -176,7 +176,7 @@ describe('with tags', () => {
     expect(show(12)).toEqual([12]);
   });
 
-  it('R117 goes to the next best when tags stay away', () => {
+  it('FRAME-8 goes to the next best when tags stay away', () => {
     const { match, show, at } = harness();
     show(10);
     match.shown(untagged(5_000), at(10) + MATCH.tagPatienceMs + 1);
@@ -186,7 +186,7 @@ describe('with tags', () => {
     expect(match.figures.method).toBe('rtp');
   });
 
-  it('R114 a message whose frame never comes is drawn after all, the newest of them', () => {
+  it('FRAME-5 a message whose frame never comes is drawn after all, the newest of them', () => {
     const { match, offer, show, at } = harness();
     show(10);
     for (const number of [20, 21, 22]) offer(number, 10);
@@ -198,7 +198,7 @@ describe('with tags', () => {
     expect(match.nextDue()).toBeUndefined();
   });
 
-  it('R119 a hidden tab, which shows no frames, misses nothing', () => {
+  it('FRAME-10 a hidden tab, which shows no frames, misses nothing', () => {
     const { match, offer, show, at } = harness();
     show(10);
     for (let number = 500; number < 600; number += 1) offer(number, number);
@@ -206,14 +206,14 @@ describe('with tags', () => {
     expect(match.figures.dropped).toBe(0);
   });
 
-  it('R114 a number far ahead of the picture is not waited for', () => {
+  it('FRAME-5 a number far ahead of the picture is not waited for', () => {
     const { offer, show, match } = harness();
     show(10);
     expect(offer(10 + MATCH.aheadMaxFrames + 1, 10)).toBe(true);
     expect(match.figures.method).toBe('newest');
   });
 
-  it('R110 a new broadcast begins from nothing', () => {
+  it('FRAME-1 a new broadcast begins from nothing', () => {
     const { offer, show, match } = harness();
     show(5000);
     offer(5001, 5000);
@@ -225,7 +225,7 @@ describe('with tags', () => {
 });
 
 describe('without a frame', () => {
-  it('R118 is drawn at once, and takes the place of what waits', () => {
+  it('FRAME-9 is drawn at once, and takes the place of what waits', () => {
     const { match, offer, show, at } = harness();
     show(10);
     offer(11, 10);
@@ -235,7 +235,7 @@ describe('without a frame', () => {
 });
 
 describe('without tags', () => {
-  it('R117 goes by the RTP timestamp, a ms off at most', () => {
+  it('FRAME-8 goes by the RTP timestamp, a ms off at most', () => {
     const match = new FrameMatch();
     match.shown(untagged(90_000), 0);
     for (const rtpTimestamp of [93_090, 96_000]) match.offer(message({ rtpTimestamp }), 1);
@@ -246,14 +246,14 @@ describe('without tags', () => {
     expect(match.figures).toMatchObject({ method: 'rtp', exact: 2 });
   });
 
-  it('R117 an RTP timestamp of another timeline says nothing', () => {
+  it('FRAME-8 an RTP timestamp of another timeline says nothing', () => {
     const match = new FrameMatch();
     match.shown(untagged(2_000_000_000), 0);
     expect(match.offer(message({ rtpTimestamp: 1_000 }), 1)).toBe(true);
     expect(match.figures.method).toBe('newest');
   });
 
-  it('R117 goes by the nearest capture time', () => {
+  it('FRAME-8 goes by the nearest capture time', () => {
     const match = new FrameMatch();
     const frame = (at: number) => ({ ...untagged(undefined), guessedAt: EPOCH + at });
     match.shown(frame(0), 0);
@@ -263,7 +263,7 @@ describe('without tags', () => {
     expect(match.figures).toMatchObject({ method: 'time', exact: 1 });
   });
 
-  it('R117 data from outside names a frame by its time, and the tag knows the time', () => {
+  it('FRAME-8 data from outside names a frame by its time, and the tag knows the time', () => {
     const { match, show, at } = harness();
     show(10);
     match.offer(message({ capturedAt: EPOCH + 12 * frameMs + 9 }), at(10));
@@ -271,7 +271,7 @@ describe('without tags', () => {
     expect(match.figures).toMatchObject({ method: 'time', exact: 1 });
   });
 
-  it('R117 with nothing to go by the newest picture has to do', () => {
+  it('FRAME-8 with nothing to go by the newest picture has to do', () => {
     const match = new FrameMatch();
     match.shown(untagged(undefined), 0);
     expect(match.offer(message({ number: 7 }), 1)).toBe(true);
@@ -291,7 +291,7 @@ describe('without tags', () => {
 });
 
 describe('bounds', () => {
-  it('R119 keeps so many messages of a topic, the newest', () => {
+  it('FRAME-10 keeps so many messages of a topic, the newest', () => {
     const { offer, show, match } = harness();
     show(0);
     for (let number = 1; number <= MATCH.pendingMax + 5; number += 1) offer(number, 0);
@@ -299,7 +299,7 @@ describe('bounds', () => {
     expect([show(5), show(6)]).toEqual([[], [6]]);
   });
 
-  it('R119 keeps so many bytes of a topic', () => {
+  it('FRAME-10 keeps so many bytes of a topic', () => {
     const { match, show, at } = harness();
     show(0);
     const text = 'x'.repeat(MATCH.pendingMaxBytes / 4);
@@ -308,7 +308,7 @@ describe('bounds', () => {
     expect([show(3), show(4)]).toEqual([[], [4]]);
   });
 
-  it('R119 keeps so many topics, the latest heard', () => {
+  it('FRAME-10 keeps so many topics, the latest heard', () => {
     const { match, show, at } = harness();
     show(0);
     for (let i = 0; i <= OVERLAY_MAX_TOPICS; i += 1) {

@@ -23,7 +23,7 @@ function scene() {
 }
 
 describe('Numbering', () => {
-  it('R112 every layer of a frame gets the number of its captured one', () => {
+  it('FRAME-3 every layer of a frame gets the number of its captured one', () => {
     const { encode, capture } = scene();
     const wrong: unknown[] = [];
     for (let frame = 0; frame < 60; frame += 1) {
@@ -34,7 +34,7 @@ describe('Numbering', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('R112 an encoded frame that overtakes its captured one has the same number', () => {
+  it('FRAME-3 an encoded frame that overtakes its captured one has the same number', () => {
     const { encode, capture } = scene();
     for (let frame = 0; frame < 30; frame += 1) {
       capture(frame);
@@ -46,7 +46,7 @@ describe('Numbering', () => {
     expect(names.map(({ number }) => number)).toEqual([30, 31, 32]);
   });
 
-  it('R112 tells when a frame was captured, and its RTP timestamp of the smallest layer', () => {
+  it('FRAME-3 tells when a frame was captured, and its RTP timestamp of the smallest layer', () => {
     const { encode, capture } = scene();
     let name = capture(0);
     for (let frame = 0; frame < 40; frame += 1) {
@@ -62,7 +62,7 @@ describe('Numbering', () => {
     expect(Math.abs((name.rtpTimestamp ?? 0) - rtp)).toBeLessThanOrEqual(180);
   });
 
-  it('R112 a transport that is made anew goes on with the numbers', () => {
+  it('FRAME-3 a transport that is made anew goes on with the numbers', () => {
     const { encode, capture } = scene();
     for (let frame = 0; frame < 30; frame += 1) {
       capture(frame);
@@ -76,7 +76,7 @@ describe('Numbering', () => {
     expect(last).toBe(59);
   });
 
-  it('R112 without captured frames there is a time and no number', () => {
+  it('FRAME-3 without captured frames there is a time and no number', () => {
     const { encode } = scene();
     const tag = encode(3);
     expect(tag.number).toBeUndefined();

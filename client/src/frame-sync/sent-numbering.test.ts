@@ -32,22 +32,25 @@ function run(
 }
 
 describe('numbers of frames by what is sent', () => {
-  it.each([true, false])('R112 are the same in all layers, the top one first: %s', (topFirst) => {
-    const frames = run(300, { topFirst });
-    expect(frames.map(({ lowest }) => lowest)).toEqual(frames.map((_, i) => i));
-    const told = frames.filter(({ top }) => top !== undefined);
-    expect(told.length).toBeGreaterThan(240);
-    expect(told.every(({ top, lowest }) => top === lowest)).toBe(true);
-  });
+  it.each([true, false])(
+    'FRAME-3 are the same in all layers, the top one first: %s',
+    (topFirst) => {
+      const frames = run(300, { topFirst });
+      expect(frames.map(({ lowest }) => lowest)).toEqual(frames.map((_, i) => i));
+      const told = frames.filter(({ top }) => top !== undefined);
+      expect(told.length).toBeGreaterThan(240);
+      expect(told.every(({ top, lowest }) => top === lowest)).toBe(true);
+    },
+  );
 
-  it('R112 are so too where frames come at unequal distances', () => {
+  it('FRAME-3 are so too where frames come at unequal distances', () => {
     const frames = run(300, { topFirst: true, gap: (i) => [17, 50, 33, 66][i % 4] ?? 33 });
     const told = frames.filter(({ top }) => top !== undefined);
     expect(told.length).toBeGreaterThan(240);
     expect(told.every(({ top, lowest }) => top === lowest)).toBe(true);
   });
 
-  it('R112 go on where the layers’ clocks change against each other', () => {
+  it('FRAME-3 go on where the layers’ clocks change against each other', () => {
     const numbering = new SentNumbering((at) => at);
     let shift = 0;
     const right: boolean[] = [];

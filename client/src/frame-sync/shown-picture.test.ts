@@ -22,7 +22,7 @@ describe('the picture that a video shows', () => {
   const known = { near: (rtpTimestamp: number) => rtpTimestamp };
   const nothingKnown = { near: () => undefined };
 
-  it('R110 names its frame where the page is told of an earlier one', () => {
+  it('FRAME-1 names its frame where the page is told of an earlier one', () => {
     const { video } = videoWith(2_033_000);
     const told = { rtpTimestamp: 90_000, mediaTime: 2 };
     const picture = shownPicture(video, told);
@@ -30,7 +30,7 @@ describe('the picture that a video shows', () => {
     expect(shownRtpTimestamp(picture, told, nothingKnown)).toBe(90_000);
   });
 
-  it('R110 is not asked in a browser that has no time for frames: it could only mislead, and costs ms', () => {
+  it('FRAME-1 is not asked in a browser that has no time for frames: it could only mislead, and costs ms', () => {
     const { video, taken } = videoWith(500_000);
     const told = { rtpTimestamp: 90_000, mediaTime: 0 };
     const picture = shownPicture(video, told);

@@ -11,7 +11,7 @@ const tags: fc.Arbitrary<FrameTag> = fc.record({
 });
 
 describe('the tag', () => {
-  it('R110 is read as it was written, and the frame before it is untouched', () => {
+  it('FRAME-1 is read as it was written, and the frame before it is untouched', () => {
     fc.assert(
       fc.property(payload, tags, (data, tag) => {
         const tagged = appendTag(data, tag);
@@ -22,7 +22,7 @@ describe('the tag', () => {
     );
   });
 
-  it('R111 is not found in a frame that has none', () => {
+  it('FRAME-2 is not found in a frame that has none', () => {
     const property = fc.property(payload, (data) => {
       expect(readTag(data)).toBeUndefined();
     });
@@ -32,11 +32,11 @@ describe('the tag', () => {
   test.each([
     ['an empty frame', 0],
     ['a frame as long as a tag', TAG_BYTES],
-  ])('R111 is not found in %s', (_name, length) => {
+  ])('FRAME-2 is not found in %s', (_name, length) => {
     expect(readTag(new ArrayBuffer(length))).toBeUndefined();
   });
 
-  it('R111 is not taken when any of its bits is wrong', () => {
+  it('FRAME-2 is not taken when any of its bits is wrong', () => {
     const tagged = appendTag(new Uint8Array([1, 2, 3]).buffer, { number: 7, capturedAt: 1e12 });
     for (let bit = 0; bit < TAG_BYTES * 8; bit += 1) {
       const broken = new Uint8Array(tagged.slice(0));

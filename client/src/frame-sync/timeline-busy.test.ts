@@ -39,7 +39,7 @@ const wrong = (found: readonly { frame: number; number: number | undefined }[]) 
   found.filter(({ frame, number }) => number !== undefined && number !== frame);
 
 describe('Timeline on a busy machine', () => {
-  it('R112 is not misled where captured frames are told after their encoded ones', () => {
+  it('FRAME-3 is not misled where captured frames are told after their encoded ones', () => {
     const found = play(200, (i) => ({ captured: i % 3 === 0 ? 30 : 3, encoded: 16 }));
     expect(wrong(found)).toEqual([]);
     expect(found.slice(-50).filter(({ number }) => number !== undefined).length).toBeGreaterThan(
@@ -47,12 +47,12 @@ describe('Timeline on a busy machine', () => {
     );
   });
 
-  it('R112 does not vote anew because they always are', () => {
+  it('FRAME-3 does not vote anew because they always are', () => {
     const late = (i: number) => ({ captured: i < 100 ? 3 : 30, encoded: 16 });
     expect(wrong(play(400, late))).toEqual([]);
   });
 
-  it('R112 mends a wrong decision by the frames’ own times', () => {
+  it('FRAME-3 mends a wrong decision by the frames’ own times', () => {
     // A camera as regular as a clock, before an encoder so slow that the next frame seems likelier.
     const found = play(
       400,

@@ -64,7 +64,7 @@ describe('Timeline', () => {
     ['a slow encoder behind a regular camera', { jitterMs: 0, encodeMs: 25 }],
     ['a slow encoder behind a camera that jitters', { encodeMs: 90 }],
     ['a timeline that begins anew meanwhile', { offset: 2 ** 32 - 5500 * TICKS_PER_MS }],
-  ])('R112 finds the frame: %s', (_name, scene) => {
+  ])('FRAME-3 finds the frame: %s', (_name, scene) => {
     const found = play(scene);
     const known = found.filter(([, number]) => number !== undefined);
     expect(known.filter(([frame, number]) => frame !== number)).toEqual([]);
@@ -73,14 +73,14 @@ describe('Timeline', () => {
     expect(found.slice(-20).every(([, number]) => number !== undefined)).toBe(true);
   });
 
-  it('R112 knows a camera that jitters after a third of a second', () => {
+  it('FRAME-3 knows a camera that jitters after a third of a second', () => {
     const found = play({});
     expect(found.findIndex(([, number]) => number !== undefined)).toBeLessThan(
       TIMELINE.votesMin + 5,
     );
   });
 
-  it('R112 says nothing about a frame that nobody captured', () => {
+  it('FRAME-3 says nothing about a frame that nobody captured', () => {
     const captured = [{ ticks: 9000, at: 100, number: 0 }];
     const timeline = new Timeline(captured);
     for (let i = 0; i < 100; i += 1) {
@@ -88,7 +88,7 @@ describe('Timeline', () => {
     }
   });
 
-  it('R112 votes anew when the camera has another clock', () => {
+  it('FRAME-3 votes anew when the camera has another clock', () => {
     const captured: { ticks: number; at: number; number: number }[] = [];
     const timeline = new Timeline(captured);
     const random = noise(3);
@@ -112,7 +112,7 @@ describe('Timeline', () => {
 });
 
 describe('counters of 32 bits', () => {
-  it('R113 go on after their end', () => {
+  it('FRAME-4 go on after their end', () => {
     expect(distance(3, 2 ** 32 - 2)).toBe(5);
     expect(distance(2 ** 32 - 2, 3)).toBe(-5);
     expect(toUint32(2 ** 32 + 1)).toBe(1);

@@ -14,7 +14,7 @@ function tracer(begin = 1_000) {
   };
 }
 
-describe('R150 the trace of a join', () => {
+describe('JOIN-5 the trace of a join', () => {
   it('counts from the start of the script and is there with the first frame', () => {
     const { trace, at } = tracer();
     at(20).asked('ahead');

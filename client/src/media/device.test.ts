@@ -6,7 +6,7 @@ import { askOnce, type Direction } from './device.ts';
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON has no literal types
 const capabilities = fixture.rtpCapabilities as types.RtpCapabilities;
 
-describe('R2 what the browser can is asked once', () => {
+describe('JOIN-1 what the browser can is asked once', () => {
   it.each<Direction>(['recvonly', 'sendonly'])('by a page that is %s', async (direction) => {
     const asked: string[] = [];
     const device = new Device({

@@ -7,7 +7,7 @@ function report(...entries: readonly Stats[]): RTCStatsReport {
   return new Map(entries.map((entry, i) => [String(i), entry]));
 }
 
-test('R40 the counters of the picture and of the line', () => {
+test('CONN-11 the counters of the picture and of the line', () => {
   const sample = flowSampleOf(
     report(
       { type: 'inbound-rtp', kind: 'video', mid: '0', framesDecoded: 7, packetsReceived: 40 },
@@ -21,6 +21,6 @@ test('R40 the counters of the picture and of the line', () => {
   expect(sample).toEqual({ now: 1_234, frames: 7, packets: 40, line: 5_012 });
 });
 
-test('R40 without a transport nothing has come', () => {
+test('CONN-11 without a transport nothing has come', () => {
   expect(flowSampleOf(undefined, 5)).toEqual({ now: 5, frames: 0, packets: 0, line: 0 });
 });

@@ -19,7 +19,7 @@ function reports(...list: RTCStatsReport[]): () => Promise<RTCStatsReport | unde
 
 const forever = new AbortController().signal;
 
-describe('R39 a path is proven by what arrives on it', () => {
+describe('CONN-10 a path is proven by what arrives on it', () => {
   test('bytes on the selected pair', async () => {
     const get = reports(
       report('udp', [{ id: 'udp', bytesReceived: 100 }]),

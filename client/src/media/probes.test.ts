@@ -22,7 +22,7 @@ function consumer(kind: types.MediaKind): {
   return { kind, rtpParameters: { codecs, headerExtensions: [], encodings: [{ ssrc: 1 }] } };
 }
 
-test('R138 the side for probes knows transport-cc, though the picture’s own does not', () => {
+test('BWE-2 the side for probes knows transport-cc, though the picture’s own does not', () => {
   const video = consumer('video');
   readyForProbes(video, capabilities);
   const { codecs, headerExtensions } = video.rtpParameters;

@@ -4,7 +4,7 @@ import { CaptureClock } from './capture-clock.ts';
 const EPOCH = 1_800_000_000_000;
 
 describe('CaptureClock', () => {
-  it('R117 goes by the quickest message', () => {
+  it('FRAME-8 goes by the quickest message', () => {
     const clock = new CaptureClock();
     for (const [at, way] of [
       [0, 80],
@@ -16,7 +16,7 @@ describe('CaptureClock', () => {
     expect(clock.capturedAt(500)).toBe(EPOCH + 500 - 41);
   });
 
-  it('R117 knows nothing before the first message, nor of a frame without a time', () => {
+  it('FRAME-8 knows nothing before the first message, nor of a frame without a time', () => {
     const clock = new CaptureClock();
     expect(clock.capturedAt(500)).toBeUndefined();
     clock.message(EPOCH, 40);
@@ -25,7 +25,7 @@ describe('CaptureClock', () => {
     expect(clock.capturedAt(500)).toBeUndefined();
   });
 
-  it('R117 forgets a way that has grown longer since', () => {
+  it('FRAME-8 forgets a way that has grown longer since', () => {
     const clock = new CaptureClock();
     for (let at = 0; at < 60_000; at += 100)
       clock.message(EPOCH + at, at + (at < 20_000 ? 30 : 90));

@@ -54,7 +54,7 @@ describe('LatestData', () => {
     expect(topics).not.toContain('t1');
   });
 
-  it('R120 shows each key of the state until it is deleted, however many topics pass by', () => {
+  it('STATE-1 shows each key of the state until it is deleted, however many topics pass by', () => {
     const latest = withClock();
     const set = (key: string, value: unknown, from: 'page' | 'ingest' = 'page') =>
       latest.set({ kind: 'data', topic: 'match', key, capturedAt: 0, data: value, from });

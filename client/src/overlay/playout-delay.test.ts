@@ -14,13 +14,13 @@ function play(inStep: PlayoutDelay, latenessMs: () => number, seconds: number, f
 }
 
 describe('InStep', () => {
-  it('R116 the picture waits for nobody unless asked to', () => {
+  it('FRAME-7 the picture waits for nobody unless asked to', () => {
     const inStep = new PlayoutDelay();
     play(inStep, () => 200, 10);
     expect(inStep.delayMs.value).toBe(0);
   });
 
-  it('R116 auto finds how long the data takes, and a little more', () => {
+  it('FRAME-7 auto finds how long the data takes, and a little more', () => {
     const inStep = new PlayoutDelay();
     inStep.setMode('auto', 0);
     let i = 0;
@@ -29,7 +29,7 @@ describe('InStep', () => {
     expect(inStep.delayMs.value).toBeLessThanOrEqual(340);
   });
 
-  it('R116 never more than the bound', () => {
+  it('FRAME-7 never more than the bound', () => {
     const inStep = new PlayoutDelay();
     inStep.setMode('auto', 0);
     play(inStep, () => 2000, 60);
@@ -38,7 +38,7 @@ describe('InStep', () => {
     expect(inStep.delayMs.value).toBe(PLAYOUT_DELAY.delayMaxMs);
   });
 
-  it('R116 gives back what is no longer needed', () => {
+  it('FRAME-7 gives back what is no longer needed', () => {
     const inStep = new PlayoutDelay();
     inStep.setMode('auto', 0);
     play(inStep, () => 300, 10);
@@ -48,7 +48,7 @@ describe('InStep', () => {
     expect(inStep.delayMs.value).toBeLessThan(100);
   });
 
-  it('R116 a chosen delay is kept, and off is none', () => {
+  it('FRAME-7 a chosen delay is kept, and off is none', () => {
     const inStep = new PlayoutDelay();
     inStep.setMode(200, 0);
     play(inStep, () => 400, 10);

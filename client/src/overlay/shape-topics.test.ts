@@ -38,7 +38,7 @@ describe('ShapeTopics', () => {
     expect(names(topics)).toEqual(['stays']);
   });
 
-  it('R120 a key of the state stands until it is deleted, however many topics pass by', () => {
+  it('STATE-1 a key of the state stands until it is deleted, however many topics pass by', () => {
     const topics = new ShapeTopics();
     const set = (key: string, shapes: Shape[] | null) =>
       topics.set({ kind: 'shapes', topic: 'a', key, capturedAt: 0, shapes, from: 'page' }, 0);

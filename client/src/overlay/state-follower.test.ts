@@ -216,7 +216,7 @@ const steps = fc.array(
   { minLength: 5, maxLength: 120 },
 );
 
-describe('R120 R121 everybody ends with the same state', () => {
+describe('STATE-1 STATE-2 everybody ends with the same state', () => {
   it('whatever is set, deleted, lost, cut and begun anew', () => {
     fc.assert(
       fc.property(steps, (list) => {
@@ -246,7 +246,7 @@ describe('R120 R121 everybody ends with the same state', () => {
   });
 });
 
-describe('R121 snapshot, then changes in order and without gap', () => {
+describe('STATE-2 snapshot, then changes in order and without gap', () => {
   const change = (rev: number, key = 'a', stateId = 's'): StateChange => ({
     stateId,
     rev,

@@ -21,7 +21,7 @@ function drain(outbox: StateOutbox) {
   return batches;
 }
 
-describe('R122 what the publisher sends of its state', () => {
+describe('STATE-3 what the publisher sends of its state', () => {
   it('begins with its keys, even where there are none', () => {
     const outbox = new StateOutbox();
     expect(drain(outbox)).toEqual([{ keys: [], messages: [] }]);

@@ -78,7 +78,7 @@ describe('viewerWords', () => {
     'token-expired',
     'token-wrong-room',
     'token-wrong-role',
-  ] as const)('R95 %s is said as what is wrong with the link, and what to do', (code) => {
+  ] as const)('TOKEN-1 %s is said as what is wrong with the link, and what to do', (code) => {
     const words = viewerWords('failed', undefined, { code, message: 'the server’s sentence' });
     expect(words.short).toBe('Not let in');
     expect(words.slate?.title).toMatch(/^This link /);

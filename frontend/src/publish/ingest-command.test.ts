@@ -7,7 +7,7 @@ import { isPlain, ingestCommand } from './ingest-command.ts';
 
 const room = v.parse(RoomIdSchema, 'my-room_1');
 
-test('R128 a shell reads the command as it is meant, and the server would take its message', () => {
+test('INGEST-5 a shell reads the command as it is meant, and the server would take its message', () => {
   const command = ingestCommand('https://live.example.org', room, 'se-cr_et.x');
   // curl replaced by what prints its arguments, one a line.
   const script = `curl() { printf '%s\\n' "$@"; }\n${command}`;

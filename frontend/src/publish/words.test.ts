@@ -29,7 +29,7 @@ describe('publisherWords', () => {
     expect(publisherWords('failed', failure).notice?.action).toBe('new-room');
   });
 
-  it('R88 R89 says that the server has stopped it, where it has', () => {
+  it('LIMIT-7 LIMIT-8 says that the server has stopped it, where it has', () => {
     for (const code of ['overlay-flood', 'bitrate-exceeded'] as const) {
       const { notice } = publisherWords('failed', { code, message: 'Too much.' });
       expect(notice?.title).toBe('The server has stopped this broadcast');
@@ -44,7 +44,7 @@ describe('publisherWords', () => {
   });
 });
 
-describe('R95 a link without a good token', () => {
+describe('TOKEN-1 a link without a good token', () => {
   it.each([
     'token-missing',
     'token-invalid',

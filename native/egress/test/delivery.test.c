@@ -1,4 +1,4 @@
-/* R130: every datagram arrives as it was sent, and in order for each destination. */
+/* EGRESS-1: every datagram arrives as it was sent, and in order for each destination. */
 #define _GNU_SOURCE
 #include "support.h"
 
@@ -166,15 +166,15 @@ static void anything_at_random(void) {
 }
 
 const Test DELIVERY_TESTS[] = {
-    {"R130 a burst of equal datagrams leaves as one message for each destination",
+    {"EGRESS-1 a burst of equal datagrams leaves as one message for each destination",
      a_burst_of_equal_ones},
-    {"R130 sizes that differ", sizes_that_differ},
-    {"R130 more datagrams than one message holds", more_than_one_message_holds},
-    {"R130 every size from 0 to 65,507 bytes", every_size},
-    {"R130 IPv6, and IPv4 mapped into it", ipv6_and_mapped_ipv4},
-    {"R130 datagrams in pieces, several in one call", pieces_and_many_at_once},
-    {"R130 more datagrams than the queue holds", more_than_the_queue_holds},
-    {"R130 more destinations than are remembered", more_destinations_than_are_remembered},
-    {"R130 anything at random", anything_at_random},
+    {"EGRESS-1 sizes that differ", sizes_that_differ},
+    {"EGRESS-1 more datagrams than one message holds", more_than_one_message_holds},
+    {"EGRESS-1 every size from 0 to 65,507 bytes", every_size},
+    {"EGRESS-1 IPv6, and IPv4 mapped into it", ipv6_and_mapped_ipv4},
+    {"EGRESS-1 datagrams in pieces, several in one call", pieces_and_many_at_once},
+    {"EGRESS-1 more datagrams than the queue holds", more_than_the_queue_holds},
+    {"EGRESS-1 more destinations than are remembered", more_destinations_than_are_remembered},
+    {"EGRESS-1 anything at random", anything_at_random},
     {0},
 };

@@ -1,4 +1,4 @@
-/* R132: what a caller is told, and that nothing is lost or doubled where the kernel refuses. */
+/* EGRESS-3: what a caller is told, and that nothing is lost or doubled where the kernel refuses. */
 #define _GNU_SOURCE
 #include "support.h"
 
@@ -291,18 +291,18 @@ static void any_answer_at_random(void) {
 }
 
 const Test ERROR_TESTS[] = {
-    {"R132 a full send buffer: what was taken waits, no more is taken", full_buffer},
-    {"R132 a full send buffer while the loop sleeps", full_buffer_and_a_sleeping_loop},
-    {"R132 no buffers", no_buffers},
-    {"R132 a device that cannot segment is remembered for its socket", device_without_segments},
-    {"R132 a full send buffer while datagrams are sent one by one", blocked_while_sending_singly},
-    {"R132 a socket without checksums: the kernel's own refusal", checksum_switched_off},
-    {"R132 a path narrower than the datagrams", a_narrow_path},
-    {"R132 a destination that cannot be reached is told from the next datagram on",
+    {"EGRESS-3 a full send buffer: what was taken waits, no more is taken", full_buffer},
+    {"EGRESS-3 a full send buffer while the loop sleeps", full_buffer_and_a_sleeping_loop},
+    {"EGRESS-3 no buffers", no_buffers},
+    {"EGRESS-3 a device that cannot segment is remembered for its socket", device_without_segments},
+    {"EGRESS-3 a full send buffer while datagrams are sent one by one", blocked_while_sending_singly},
+    {"EGRESS-3 a socket without checksums: the kernel's own refusal", checksum_switched_off},
+    {"EGRESS-3 a path narrower than the datagrams", a_narrow_path},
+    {"EGRESS-3 a destination that cannot be reached is told from the next datagram on",
      nowhere_to_send},
-    {"R132 bad arguments get the kernel's answer", bad_arguments},
-    {"R132 a device slower than the sender", a_slow_device},
-    {"R132 a device that drops", a_device_that_drops},
-    {"R132 any answer at random", any_answer_at_random},
+    {"EGRESS-3 bad arguments get the kernel's answer", bad_arguments},
+    {"EGRESS-3 a device slower than the sender", a_slow_device},
+    {"EGRESS-3 a device that drops", a_device_that_drops},
+    {"EGRESS-3 any answer at random", any_answer_at_random},
     {0},
 };

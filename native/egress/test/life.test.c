@@ -1,4 +1,4 @@
-/* R133: what is not a plain datagram goes its usual way; sockets and processes come and go. */
+/* EGRESS-4: what is not a plain datagram goes its usual way; sockets and processes come and go. */
 #define _GNU_SOURCE
 #include "support.h"
 
@@ -272,17 +272,17 @@ static void signals(void) {
 }
 
 const Test LIFE_TESTS[] = {
-    {"R133 blocking, connected and foreign sockets", other_sockets},
-    {"R133 TCP", tcp},
-    {"R133 control data and flags", control_data_and_flags},
-    {"R133 a socket whose options change", options_change},
-    {"R133 a socket that is closed sends what it has", closing},
-    {"R133 a socket that is closed unseen sends nothing by another", closed_unseen},
-    {"R133 a socket with two descriptors", two_descriptors},
-    {"R133 fork: nothing is sent twice", forking},
-    {"R133 fork while the send buffer is full", forking_while_blocked},
-    {"R133 a process that ends or becomes another sends what it has", ending},
-    {"R133 a thread without a loop", threads},
-    {"R133 a signal handler that sends", signals},
+    {"EGRESS-4 blocking, connected and foreign sockets", other_sockets},
+    {"EGRESS-4 TCP", tcp},
+    {"EGRESS-4 control data and flags", control_data_and_flags},
+    {"EGRESS-4 a socket whose options change", options_change},
+    {"EGRESS-4 a socket that is closed sends what it has", closing},
+    {"EGRESS-4 a socket that is closed unseen sends nothing by another", closed_unseen},
+    {"EGRESS-4 a socket with two descriptors", two_descriptors},
+    {"EGRESS-4 fork: nothing is sent twice", forking},
+    {"EGRESS-4 fork while the send buffer is full", forking_while_blocked},
+    {"EGRESS-4 a process that ends or becomes another sends what it has", ending},
+    {"EGRESS-4 a thread without a loop", threads},
+    {"EGRESS-4 a signal handler that sends", signals},
     {0},
 };

@@ -1,4 +1,4 @@
-/* R131: how long a datagram may wait. */
+/* EGRESS-2: how long a datagram may wait. */
 #define _GNU_SOURCE
 #include "support.h"
 
@@ -88,11 +88,11 @@ static void window_at_most(void) {
 }
 
 const Test TURN_TESTS[] = {
-    {"R131 a turn that takes long lets go", a_long_turn},
-    {"R131 without a window all leaves at the end of the turn", without_a_window},
-    {"R131 with a window media waits that long and no longer", with_a_window},
-    {"R131 a loop that sleeps is woken by the window's end", a_sleeping_loop},
-    {"R131 what is no media does not wait", answers_do_not_wait},
-    {"R131 a window is 3 ms at most", window_at_most},
+    {"EGRESS-2 a turn that takes long lets go", a_long_turn},
+    {"EGRESS-2 without a window all leaves at the end of the turn", without_a_window},
+    {"EGRESS-2 with a window media waits that long and no longer", with_a_window},
+    {"EGRESS-2 a loop that sleeps is woken by the window's end", a_sleeping_loop},
+    {"EGRESS-2 what is no media does not wait", answers_do_not_wait},
+    {"EGRESS-2 a window is 3 ms at most", window_at_most},
     {0},
 };

@@ -34,7 +34,7 @@ class FakeConsumer {
   }
 }
 
-describe('R4 the first picture comes from below the top layer', () => {
+describe('MEDIA-2 the first picture comes from below the top layer', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });

@@ -19,7 +19,7 @@ function watched(type: types.ConsumerType, kind: types.MediaKind = 'video') {
   };
 }
 
-describe('R138 a line in trouble is seen by what is lost on it', () => {
+describe('BWE-2 a line in trouble is seen by what is lost on it', () => {
   test('a score that falls is trouble, one that hardly falls is none', () => {
     const { score } = watched('simulcast');
     expect(score(10, 10)).toBe(0);

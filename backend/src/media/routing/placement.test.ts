@@ -15,7 +15,7 @@ const place = (
 });
 const BUSY = LIMITS.workerBusyShare;
 
-describe('R135 where a room begins', () => {
+describe('FAN-1 where a room begins', () => {
   it('on the least busy worker', () => {
     expect(placeRoom([place('a', 0.5), place('b', 0.2), place('c', 0.9)])).toBe('b');
   });
@@ -30,7 +30,7 @@ describe('R135 where a room begins', () => {
   });
 });
 
-describe('R135 where a room’s next viewer goes', () => {
+describe('FAN-1 where a room’s next viewer goes', () => {
   test.each<[string, WorkerCandidate<string>[], string]>([
     [
       'with the others, idle as another worker may be',

@@ -17,7 +17,7 @@ function closedAt(bpsAt: (ms: number) => { rtp?: number; other?: number }): numb
   return undefined;
 }
 
-describe('R89 who sends more than agreed', () => {
+describe('LIMIT-8 who sends more than agreed', () => {
   it('is left alone up to the tolerance, and through a burst', () => {
     expect(closedAt(() => ({ rtp: agreed }))).toBeUndefined();
     expect(closedAt(() => ({ rtp: agreed * 1.4 }))).toBeUndefined();

@@ -31,7 +31,7 @@ function counted() {
   };
 }
 
-describe('R80 what flows is counted at a cost that does not grow with the number of viewers', () => {
+describe('OBS-1 what flows is counted at a cost that does not grow with the number of viewers', () => {
   it('asks so many at a time, everybody in turn, and counts each byte once', async () => {
     let asked = 0;
     const viewers = Array.from({ length: 7 }, () =>

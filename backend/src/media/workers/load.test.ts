@@ -17,7 +17,7 @@ function measured(seconds: readonly number[], transports = 0, answeredInMs = 1):
   return load;
 }
 
-describe('R135 how busy a worker is', () => {
+describe('FAN-1 how busy a worker is', () => {
   it('is the CPU time of the last measure as a share of a core', () => {
     expect(measured([900, 250]).estimate(0)).toBeCloseTo(0.25);
     expect(measured([100], 100).share).toBeCloseTo(0.1);

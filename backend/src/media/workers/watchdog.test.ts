@@ -45,7 +45,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('R64 Watchdog', () => {
+describe('SRV-6 Watchdog', () => {
   it('leaves a worker that answers alone', async () => {
     const { hangs, asked } = watched();
     await vi.advanceTimersByTimeAsync(100 * INTERVAL);
