@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { measureCrowd } from './join/crowd.ts';
 import { measurePages } from './join/pages.ts';
 import { measureRate } from './join/rate.ts';
-import { markdown, plot, type Report, summary } from './join/report.ts';
+import { markdown, plot, type Report } from './join/report.ts';
 import { fillIn } from './report/markers.ts';
 import { machine, whole } from './report/options.ts';
 
@@ -72,7 +72,6 @@ console.log(`\n${markdown(report)}`);
 if (values.save) {
   writeFileSync(RESULTS, `${JSON.stringify(report, null, 2)}\n`);
   fillIn(join(DOCS, 'benchmarks.md'), 'join', markdown(report));
-  fillIn(join(DOCS, '../README.md'), 'join', summary(report));
   const svg = plot(report);
   if (svg) writeFileSync(join(DOCS, 'images/join-times.svg'), svg);
 }

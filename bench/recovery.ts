@@ -1,7 +1,7 @@
 /**
  * npm run bench:recovery -- [--runs 20] [--only worker-kill,server-kill]
  * Causes each fault for real, over and over, and measures how long the picture is away. Writes
- * bench/results/recovery.json and .svg and the table in the README. With --only the rows that are
+ * bench/results/recovery.json and .svg and the tables of docs/benchmarks.md and the README. With --only the rows that are
  * not measured keep the figures of the last time.
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';

@@ -3,7 +3,7 @@
  * How many frames the overlay is off: the number on the picture that a viewer sees against the
  * number on the overlay drawn on it, by every way of matching, on two lines, in one layer and with
  * layers that switch, between Chromium and Firefox. Writes bench/results/sync.json, the tables in
- * README.md, docs/benchmarks.md and docs/overlay.md and docs/images/sync.svg; what is not measured keeps
+ * docs/benchmarks.md and docs/overlay.md and docs/images/sync.svg; what is not measured keeps
  * the figures of the last time.
  */
 import { writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** What fan-out writes: JSON, the tables of docs/benchmarks.md and the README, one plot. */
+/** Writes the results of fan-out: JSON, the tables of docs/benchmarks.md, and a plot. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fillIn } from '../report/markers.ts';
@@ -38,7 +38,6 @@ export function saveFanOut(measured: FanOut): void {
   writeFileSync(RESULTS, `${JSON.stringify(report, null, 2)}\n`);
   if (report.cost) writeFileSync(PLOT, plot(report.titles, report.cost.rounds));
   fillIn(join(ROOT, 'docs/benchmarks.md'), 'fan-out', fanOutMarkdown(report));
-  fillIn(join(ROOT, 'README.md'), 'fan-out', readmeMarkdown(report));
 }
 
 export function fanOutMarkdown(report: FanOut): string {
@@ -122,31 +121,6 @@ function rampTable(titles: Titles, ramps: readonly Ramp[]): string {
     `| server | ${head.join(' | ')} |`,
     `| --- | ${head.map(() => '---:').join(' | ')} |`,
     ...ids.map((id) => `| ${titles[id] ?? id} | ${carried(id).join(' | ')} |`),
-  ].join('\n');
-}
-
-function readmeMarkdown(report: FanOut): string {
-  const { cost: made, titles } = report;
-  if (!made) return 'Not measured yet.';
-  const { rounds } = made;
-  const ids = [...new Set(rounds.cells.map(({ contender }) => contender))];
-  const paces = [...new Set(rounds.cells.map(({ pace }) => pace))];
-  const cost = (id: string) =>
-    paces.map((pace) =>
-      costOf(
-        rounds.cells.filter((cell) => cell.pace === pace),
-        id,
-        TARGET_LEVEL,
-      ),
-    );
-  return [
-    `Processor time per forwarded packet with ${TARGET_LEVEL} viewers, µs (times the floor of encrypting and sending it). ${measuredBy(made)}`,
-    '',
-    `| server | ${paces.map((pace) => PACE_TITLES[pace]).join(' | ')} |`,
-    `| --- | ${paces.map(() => '---:').join(' | ')} |`,
-    ...ids.map((id) => `| ${titles[id] ?? id} | ${cost(id).join(' | ')} |`),
-    '',
-    'More viewers and fewer, how many a core carries, and how it is measured: [benchmarks](docs/benchmarks.md).',
   ].join('\n');
 }
 

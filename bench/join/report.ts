@@ -32,27 +32,6 @@ export function markdown({ pages, rate, joins, crowd }: Report): string {
     .join('\n\n');
 }
 
-/** The README's: the times of real pages. */
-export function summary({ pages }: Report): string {
-  if (!pages) return 'Not measured yet.';
-  const rtts = [...new Set(pages.joins.map(({ rttMs }) => rttMs))].toSorted((a, b) => a - b);
-  const cell = (rtt: number, way: Way) => {
-    const own = pages.joins.filter((one) => one.rttMs === rtt && one.way === way);
-    const { p50, p95 } = spreadOf(own.map(({ trace }) => trace.steps.frame));
-    return `${p50} (${p95})`;
-  };
-  return [
-    `Milliseconds from the start of the page’s script to its first frame, p50 and in brackets p95. ${headOf(pages)}`,
-    '',
-    `| round trip | ${WAYS.ahead}, as it is | ${WAYS.socket} | target p50 |`,
-    '| ---: | ---: | ---: | ---: |',
-    ...rtts.map(
-      (rtt) =>
-        `| ${rtt} ms | ${cell(rtt, 'ahead')} | ${cell(rtt, 'socket')} | ${TARGETS.get(rtt) ?? ''} |`,
-    ),
-  ].join('\n');
-}
-
 function headOf({ at, cores, command }: Made): string {
   return `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores that also ran the other side.`;
 }

@@ -1,6 +1,7 @@
-/** What the bench writes: JSON, a Markdown table (also in the README) and one plot. */
+/** Writes the results: JSON, the table of docs/benchmarks.md, a short one in the README, and a plot. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fillIn } from '../report/markers.ts';
 import type { Spread } from '../report/stats.ts';
 
 export interface Row extends Spread {
@@ -33,17 +34,39 @@ export interface Report {
 }
 
 const RESULTS = join(import.meta.dirname, '../results');
-const README = join(import.meta.dirname, '../../README.md');
+const ROOT = join(import.meta.dirname, '../..');
+/** The rows that the README shows. */
+const README_ROWS: readonly string[] = [
+  'join',
+  'socket-viewer-picture',
+  'viewer-reload',
+  'publisher-reload',
+  'viewer-address',
+  'publisher-cut-5',
+  'worker-kill',
+  'server-kill',
+];
 
 export function writeReport(report: Report): void {
   writeFileSync(join(RESULTS, 'recovery.json'), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(join(RESULTS, 'recovery.svg'), plot(report.rows));
-  const readme = readFileSync(README, 'utf8');
-  const table = `<!-- recovery:begin -->\n\n${markdown(report)}\n\n<!-- recovery:end -->`;
-  writeFileSync(
-    README,
-    readme.replace(/<!-- recovery:begin -->[\s\S]*<!-- recovery:end -->/, () => table),
-  );
+  fillIn(join(ROOT, 'docs/benchmarks.md'), 'recovery', markdown(report));
+  fillIn(join(ROOT, 'README.md'), 'recovery', summary(report));
+}
+
+/** For the README: the faults that most people meet. */
+function summary({ at, cores, rows }: Report): string {
+  const shown = rows.filter(({ id }) => README_ROWS.includes(id));
+  return [
+    `Measured on ${at.slice(0, 10)} on a machine of ${cores} cores that also ran both browsers. Seconds.`,
+    '',
+    '| what happens | what is measured | p50 | p95 |',
+    '| --- | --- | ---: | ---: |',
+    ...shown.map(
+      ({ fault, measured, p50, p95 }) =>
+        `| ${fault} | ${measured} | ${seconds(p50)} | ${seconds(p95)} |`,
+    ),
+  ].join('\n');
 }
 
 export function markdown({ at, cores, rows }: Report): string {
@@ -58,7 +81,7 @@ export function markdown({ at, cores, rows }: Report): string {
     '| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |',
     ...lines,
     '',
-    '![Every run of every fault as a dot on a time axis](bench/results/recovery.svg)',
+    '![Every run of every fault as a dot on a time axis](../bench/results/recovery.svg)',
     ...underLoad(),
   ].join('\n');
 }

@@ -1,4 +1,4 @@
-/** What the bench writes: JSON, tables in the README and in docs/benchmarks.md, and the histograms. */
+/** Writes the results: JSON, tables in docs/benchmarks.md and docs/overlay.md, and the histograms. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fillIn } from '../report/markers.ts';
@@ -9,7 +9,7 @@ import type { SyncFigures } from './figures.ts';
 import type { LateRow } from './late.ts';
 import { histograms } from './histogram.ts';
 import type { BrowserName } from './pages.ts';
-import { METHODS, type Method, PAIRS, rowId, SETTINGS, type Setting } from './rows.ts';
+import { type Method, PAIRS, type Setting } from './rows.ts';
 
 export interface SyncRow extends Setting, SyncFigures {
   readonly id: string;
@@ -48,35 +48,10 @@ export function writeReport(report: Report): void {
   mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
   writeFileSync(RESULT, `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(join(ROOT, IMAGE), histograms(report.rows));
-  fillIn(join(ROOT, 'README.md'), 'sync', summary(report));
   fillIn(join(ROOT, 'docs/benchmarks.md'), 'sync', details(report));
   if (report.codecs.length > 0) {
     fillIn(join(ROOT, 'docs/overlay.md'), 'sync-codecs', codecTable(report.codecs));
   }
-}
-
-/** A line per setting, the methods beside each other. */
-function summary(report: Report): string {
-  const lines = SETTINGS.flatMap((setting) => {
-    const cells = METHODS.map((method) => {
-      const row = report.rows.find(({ id }) => id === rowId(setting, method));
-      return row ? `${row.exact} % (${row.max})` : '–';
-    });
-    return cells.every((cell) => cell === '–')
-      ? []
-      : [`| ${pairOf(setting)} | ${lineOf(setting)} | ${setting.layers} | ${cells.join(' | ')} |`];
-  });
-  return [
-    `Frames that appeared with exactly the overlay made from them, of those whose overlay had come by then, and in brackets how many frames it was off at most. Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${browsersOf(report.rows)}).`,
-    '',
-    '| publisher → viewer | line | layers | newest | RTP | tag |',
-    '| --- | --- | --- | ---: | ---: | ---: |',
-    ...lines,
-    '',
-    'Simulcast moves RTP timestamps: where layers switch they mislead, or say nothing and the page goes by the capture time in the tag.',
-    '',
-    `![Error in frames of each method, on either line](${IMAGE})`,
-  ].join('\n');
 }
 
 /** A line per row, with all that was counted. */
