@@ -1,19 +1,15 @@
 import { computed, effect, type ReadonlySignal, signal } from '@preact/signals-core';
-import { OVERLAY_MAX_BYTES, OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
 import type { KeyedMessage } from '#protocol/overlay-state.ts';
 import type { RoomView } from '#protocol/signalling.ts';
-import { TokenBucket } from '#protocol/token-bucket.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
 import { Sender } from '../media/send.ts';
-import { OverlaySequencer } from '../overlay/sequence.ts';
+import { type OutgoingOverlayMessage, OverlaySender } from '../overlay/overlay-sender.ts';
 import { type SessionOpened, Link } from './link.ts';
 import { readPublisherSecret, storePublisherSecret } from '../credentials/publisher-secret.ts';
 import { type Faults, offerFaults, offerOverlayState } from './simulate.ts';
-import { StateSender } from './state-sender.ts';
 import type {
   Failure,
-  OutgoingOverlayMessage,
   PublisherConnection,
   PublisherMedia,
   PublisherOptions,
@@ -22,7 +18,6 @@ import type {
 
 /** A publisher nobody can reach for so long has given up; a viewer never does. */
 const PATIENCE_MS = 600_000;
-const encoder = new TextEncoder();
 
 export function createPublisher(options: PublisherOptions): PublisherConnection {
   return new Publisher(options);
@@ -35,8 +30,8 @@ class Publisher implements PublisherConnection {
   readonly #options: PublisherOptions;
   /** The broadcast under way, or the one that was taken over or failed. */
   readonly #air = signal<ActiveBroadcast | undefined>(undefined);
-  /** Outlives broadcasts: what a source has set holds until it deletes it. */
-  readonly #state = new StateSender();
+  /** Outlives broadcasts: a key that a source has set stays until the source deletes it. */
+  readonly #overlay = new OverlaySender();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -44,12 +39,12 @@ class Publisher implements PublisherConnection {
     this.failure = computed(() => this.#air.value?.failure.value);
     this.room = computed(() => this.#air.value?.link.room.value);
     offerFaults(() => this.#air.value?.faults ?? {});
-    offerOverlayState(() => this.#state.entries());
+    offerOverlayState(() => this.#overlay.state());
   }
 
   start(media: PublisherMedia): void {
     this.#air.value?.close();
-    this.#air.value = new ActiveBroadcast(this.#options, media, this.#state);
+    this.#air.value = new ActiveBroadcast(this.#options, media, this.#overlay);
   }
 
   setVideo(track: MediaStreamTrack): void {
@@ -61,11 +56,11 @@ class Publisher implements PublisherConnection {
   }
 
   sendOverlay(message: OutgoingOverlayMessage): boolean {
-    return this.#air.value?.sendOverlay(message) ?? false;
+    return this.#overlay.send(message);
   }
 
   setOverlayState(message: KeyedMessage): boolean {
-    return this.#state.set(message);
+    return this.#overlay.setState(message);
   }
 
   async stop(): Promise<void> {
@@ -90,11 +85,8 @@ class ActiveBroadcast {
   readonly status: ReadonlySignal<PublisherStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
   readonly #options: PublisherOptions;
-  readonly #sequencer = new OverlaySequencer();
-  readonly #overlayRate = new TokenBucket(
-    { burst: OVERLAY_MAX_PER_S, perS: OVERLAY_MAX_PER_S },
-    performance.now(),
-  );
+  readonly #overlay: OverlaySender;
+  readonly #closeOverlay: () => void;
   readonly #ready: Promise<Sender>;
   readonly #unsupported = signal<Failure | undefined>(undefined);
   readonly #everLive = signal(false);
@@ -105,8 +97,12 @@ class ActiveBroadcast {
   /** All that should be sent on the present transport is. */
   #produced = false;
 
-  constructor(options: PublisherOptions, media: PublisherMedia, state: StateSender) {
+  constructor(options: PublisherOptions, media: PublisherMedia, overlay: OverlaySender) {
     this.#options = options;
+    this.#overlay = overlay;
+    this.#closeOverlay = overlay.openChannel({
+      send: (text) => this.#sender?.sendOverlay(text) ?? false,
+    });
     this.#media = media;
     this.#ready = loadDevice(options.page, 'sendonly').then((device) => {
       this.#sender = new Sender(device, {
@@ -167,8 +163,7 @@ class ActiveBroadcast {
     this.#forget = effect(() => {
       if (this.status.value !== 'live') return undefined;
       this.#everLive.value = true;
-      state.onAir((batch) => this.link.signalling.request('setState', batch));
-      return () => state.offAir();
+      return overlay.goLive((batch) => this.link.signalling.request('setState', batch));
     });
     this.link.send({ type: 'START' });
   }
@@ -196,24 +191,13 @@ class ActiveBroadcast {
     this.#sender?.setAudio(track).catch((error: unknown) => this.link.failed(error));
   }
 
-  sendOverlay(message: OutgoingOverlayMessage): boolean {
-    // The server ends a broadcast that sends far more; this page never gets there.
-    if (!this.#overlayRate.take(performance.now())) return false;
-    const text = JSON.stringify({ ...message, seq: this.#sequencer.next(message.topic) });
-    // Only a text near the limit is worth counting byte by byte.
-    const large = text.length > OVERLAY_MAX_BYTES / 4;
-    if (large && encoder.encode(text).byteLength > OVERLAY_MAX_BYTES) {
-      throw new RangeError(`an overlay message holds at most ${OVERLAY_MAX_BYTES} bytes`);
-    }
-    return this.#sender?.sendOverlay(text) ?? false;
-  }
-
   async getStats(): Promise<RTCStatsReport | undefined> {
     return this.#sender?.getStats();
   }
 
   /** Ends the broadcast for everybody. */
   async end(): Promise<void> {
+    this.#closeOverlay();
     try {
       await this.link.signalling.request('endBroadcast', { epoch: this.#epoch });
     } catch (error) {
@@ -225,6 +209,7 @@ class ActiveBroadcast {
 
   close(): void {
     this.#forget();
+    this.#closeOverlay();
     this.link.close();
     this.#sender?.close();
   }
@@ -246,7 +231,7 @@ class ActiveBroadcast {
       ahead: false,
       afterwards: () => {
         this.#epoch = answer.epoch;
-        this.#sequencer.reset();
+        this.#overlay.restartSequence();
         this.#produce(answer.transport);
       },
     };

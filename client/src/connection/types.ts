@@ -7,6 +7,7 @@ import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import type { PageConfig, RoomView } from '#protocol/signalling.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
 import type { LinkToken } from '../credentials/link-token.ts';
+import type { OutgoingOverlayMessage } from '../overlay/overlay-sender.ts';
 
 /** Why a connection has given up; `message` is a sentence for a person. */
 export interface Failure {
@@ -113,9 +114,6 @@ export interface PublisherConnection {
   getStats(): Promise<RTCStatsReport | undefined>;
   close(): void;
 }
-
-type WithoutSeq<T> = T extends unknown ? Omit<T, 'seq'> : never;
-export type OutgoingOverlayMessage = WithoutSeq<OverlayMessage>;
 
 export interface PublisherOptions {
   readonly room: RoomId;

@@ -9,6 +9,7 @@ import { loadDevice } from '../media/device.ts';
 import { flowSampleOf } from '../media/flow.ts';
 import { watchFirstSteps } from '../media/first-steps.ts';
 import { Receiver } from '../media/receive.ts';
+import { OverlayReceiver } from '../overlay/overlay-receiver.ts';
 import { joinAhead, makeOwnSide } from '../joining/join-ahead.ts';
 import { followJoin } from '../joining/join-report.ts';
 import { JoinTracer } from '../joining/join-trace.ts';
@@ -22,7 +23,6 @@ import type {
   ViewerOptions,
   ViewerStatus,
 } from './types.ts';
-import { ViewerOverlay } from './viewer-overlay.ts';
 import { viewerStatus } from './viewer-status.ts';
 
 const SAMPLE_MS = 250;
@@ -46,7 +46,7 @@ class Viewer implements ViewerConnection {
   /** The picture moves now. */
   readonly #flowing = signal(false);
   readonly #everLive = signal(false);
-  readonly #overlay = new ViewerOverlay(() => this.#link.signalling.request('stateSnapshot', {}));
+  readonly #overlay = new OverlayReceiver(() => this.#link.signalling.request('stateSnapshot', {}));
   readonly #sampler: ReturnType<typeof setInterval>;
   readonly #closing = new AbortController();
   readonly #tracer = new JoinTracer(() => performance.now());
@@ -106,7 +106,7 @@ class Viewer implements ViewerConnection {
         broadcastChanged: ({ room, media, overlay }) => {
           this.#link.sawRoom(room);
           this.#match(media);
-          if (overlay) this.#overlay.take(overlay);
+          if (overlay) this.#overlay.applySnapshot(overlay);
         },
       },
       enter: () => this.#enter(),
@@ -114,7 +114,7 @@ class Viewer implements ViewerConnection {
       renewed: (answer) => {
         this.#open?.open(answer.transport);
         if (answer.media) this.#match(answer.media);
-        if (answer.overlay) this.#overlay.take(answer.overlay);
+        if (answer.overlay) this.#overlay.applySnapshot(answer.overlay);
       },
       restartIce: async (iceParameters, abort) => this.#open?.restartIce(iceParameters, abort),
       requestKeyFrame: async () => {
@@ -141,7 +141,7 @@ class Viewer implements ViewerConnection {
     this.#sampler = setInterval(() => void this.#sample(), SAMPLE_MS);
     offerFaults(() => ({
       ...this.#link.faults,
-      ...this.#overlay.faults,
+      'overlay-loss': () => this.#overlay.simulateLoss(),
       stall: () => {
         this.#blind = true;
       },
@@ -277,7 +277,7 @@ class Viewer implements ViewerConnection {
     // A server that was started anew counts its epochs anew.
     this.#newEpoch(answer.media.epoch);
     this.#match(answer.media);
-    this.#overlay.take(answer.overlay);
+    this.#overlay.applySnapshot(answer.overlay);
   }
 
   #resumed(answer: AnswerOf<'resume'>): void {
@@ -286,7 +286,7 @@ class Viewer implements ViewerConnection {
     this.#match(media);
     // The request that resumed them may have been lost with the socket.
     this.#resume(media.consumers.map(({ id }) => id));
-    if (answer.overlay) this.#overlay.take(answer.overlay);
+    if (answer.overlay) this.#overlay.applySnapshot(answer.overlay);
   }
 
   #resume(consumerIds: string[]): void {
@@ -323,7 +323,7 @@ class Viewer implements ViewerConnection {
 
   #newEpoch(epoch: number): void {
     this.#epoch = epoch;
-    this.#overlay.newBroadcast();
+    this.#overlay.broadcastStarted();
   }
 
   // --- the picture

@@ -11,24 +11,24 @@ const data = (key: string, value: unknown): KeyedMessage => ({
   data: value,
 });
 
-/** All that it sends until nothing is left, each batch confirmed. */
+/** All batches until nothing is left to send, each one confirmed. */
 function drain(outbox: StateOutbox) {
   const batches = [];
-  for (let batch = outbox.next(); batch; batch = outbox.next()) {
+  for (let batch = outbox.nextBatch(); batch; batch = outbox.nextBatch()) {
     batches.push(batch);
-    outbox.sent(batch);
+    outbox.confirm(batch);
   }
   return batches;
 }
 
-describe('STATE-3 what the publisher sends of its state', () => {
-  it('begins with its keys, even where there are none', () => {
+describe('STATE-3 the batches that the publisher sends', () => {
+  it('begin with the keys that the page holds, even where there are none', () => {
     const outbox = new StateOutbox();
     expect(drain(outbox)).toEqual([{ keys: [], messages: [] }]);
-    expect(outbox.next()).toBeUndefined();
+    expect(outbox.nextBatch()).toBeUndefined();
   });
 
-  it('the newest of each key only, and a deletion where there was something', () => {
+  it('hold the newest message of each key only, and a deletion only of a key that was set', () => {
     const outbox = new StateOutbox();
     drain(outbox);
     outbox.set(data('never', null));
@@ -39,31 +39,31 @@ describe('STATE-3 what the publisher sends of its state', () => {
     expect(drain(outbox)).toEqual([{ messages: [data('home', null)] }]);
   });
 
-  it('what is set while a batch is under way goes with the next', () => {
+  it('a key that is set while a batch is under way goes with the next batch', () => {
     const outbox = new StateOutbox();
     outbox.set(data('home', 1));
-    const batch = outbox.next();
+    const batch = outbox.nextBatch();
     outbox.set(data('home', 2));
-    if (batch) outbox.sent(batch);
+    if (batch) outbox.confirm(batch);
     expect(drain(outbox)).toEqual([{ messages: [data('home', 2)] }]);
   });
 
-  it('a batch without an answer goes again', () => {
+  it('a batch without an answer is sent again', () => {
     const outbox = new StateOutbox();
     outbox.set(data('home', 1));
-    expect(outbox.next()).toEqual(outbox.next());
+    expect(outbox.nextBatch()).toEqual(outbox.nextBatch());
   });
 
   it('an answer from before a restart confirms nothing', () => {
     const outbox = new StateOutbox();
     outbox.set(data('home', 1));
-    const batch = outbox.next();
-    outbox.restart();
-    if (batch) outbox.sent(batch);
+    const batch = outbox.nextBatch();
+    outbox.resendAll();
+    if (batch) outbox.confirm(batch);
     expect(drain(outbox)).toEqual([{ keys: [['match', 'home']], messages: [data('home', 1)] }]);
   });
 
-  it('batches stay within count and bytes, and all of it gets through', () => {
+  it('stay within count and bytes, and together hold everything', () => {
     const outbox = new StateOutbox();
     for (let i = 0; i < STATE_MAX_KEYS; i += 1) {
       expect(outbox.set(data(`k${i}`, 'ü'.repeat(200)))).toBe(true);
@@ -77,11 +77,11 @@ describe('STATE-3 what the publisher sends of its state', () => {
     expect(batches.flatMap(({ messages }) => messages)).toEqual(outbox.entries());
   });
 
-  it('is bounded in keys and in bytes; what does not fit changes nothing', () => {
+  it('the state is bounded in keys and bytes; a message that does not fit changes nothing', () => {
     const many = new StateOutbox();
     for (let i = 0; i < STATE_MAX_KEYS; i += 1) many.set(data(`k${i}`, i));
     expect(many.set(data('more', 1))).toBe(false);
-    expect(many.set(data('k0', 'anew'))).toBe(true);
+    expect(many.set(data('k0', 'again'))).toBe(true);
     const large = new StateOutbox();
     const value = 'x'.repeat(15_000);
     expect([1, 2, 3, 4, 5].map((n) => large.set(data(`k${n}`, value)))).toEqual([

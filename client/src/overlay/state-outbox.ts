@@ -11,29 +11,30 @@ import {
 
 /** What one `setState` carries. */
 export interface StateBatch {
-  /** All keys that this page holds; the server deletes its others. Left out: they stay. */
+  /** All keys that this page holds; the server deletes this page's other keys. Left out: they stay. */
   readonly keys?: StateKey[];
   readonly messages: KeyedMessage[];
 }
 
-/** Signalling takes 64 KiB a message; the rest is for the envelope. */
+/** A signalling message holds at most 64 KiB; the rest is for the envelope. */
 const BATCH_MAX_BYTES = 48 * 1024;
 const encoder = new TextEncoder();
 
 /**
- * Publisher's side of the keyed state: holds the newest of each key and knows what the server has
- * not confirmed. One batch is under way at a time, so a later value never overtakes.
+ * The publisher's copy of its keyed state: holds the newest message of each key and knows which ones
+ * the server has not confirmed. Only one batch is under way at a time, so that an old value never
+ * arrives after a newer one.
  */
 export class StateOutbox {
   readonly #held = new Map<string, { message: KeyedMessage; bytes: number }>();
   /** Newest unconfirmed message of each key, deletions too. */
-  readonly #pending = new Map<string, KeyedMessage>();
+  readonly #unconfirmed = new Map<string, KeyedMessage>();
   #bytes = 0;
-  /** The server is still to hear which keys there are. */
-  #anew = true;
+  /** The server does not know yet which keys this page holds. */
+  #keysUnconfirmed = true;
   #underWay: StateBatch | undefined;
 
-  /** False where it does not fit: the state before stays. @throws RangeError above OVERLAY_MAX_BYTES */
+  /** False where the state is full: it stays as it was. @throws RangeError above OVERLAY_MAX_BYTES */
   set(message: KeyedMessage): boolean {
     const slot = slotOf(message);
     const held = this.#held.get(slot);
@@ -41,7 +42,7 @@ export class StateOutbox {
       if (!held) return true;
       this.#held.delete(slot);
       this.#bytes -= held.bytes;
-      this.#pending.set(slot, message);
+      this.#unconfirmed.set(slot, message);
       return true;
     }
     const bytes = encoder.encode(JSON.stringify(message)).byteLength;
@@ -52,7 +53,7 @@ export class StateOutbox {
     if ((!held && this.#held.size >= STATE_MAX_KEYS) || allBytes > STATE_MAX_BYTES) return false;
     this.#bytes = allBytes;
     this.#held.set(slot, { message, bytes });
-    this.#pending.set(slot, message);
+    this.#unconfirmed.set(slot, message);
     return true;
   }
 
@@ -60,22 +61,22 @@ export class StateOutbox {
     return [...this.#held.values()].map(({ message }) => message);
   }
 
-  /** The server may know nothing, or what is old: all of it goes out again. */
-  restart(): void {
-    this.#anew = true;
-    // Its answer would be that of a server that may have forgotten everything since.
+  /** The server may have an old state or none: everything is sent again. */
+  resendAll(): void {
+    this.#keysUnconfirmed = true;
+    // A late answer to this batch may come from a server that has forgotten the state since.
     this.#underWay = undefined;
-    this.#pending.clear();
-    for (const [slot, { message }] of this.#held) this.#pending.set(slot, message);
+    this.#unconfirmed.clear();
+    for (const [slot, { message }] of this.#held) this.#unconfirmed.set(slot, message);
   }
 
-  /** What to send next, until `sent` is told of it; undefined where the server knows all. */
-  next(): StateBatch | undefined {
-    if (!this.#anew && this.#pending.size === 0) return undefined;
-    const keys = this.#anew ? this.#keys() : undefined;
+  /** The batch to send, the same until it is confirmed; undefined where the server knows everything. */
+  nextBatch(): StateBatch | undefined {
+    if (!this.#keysUnconfirmed && this.#unconfirmed.size === 0) return undefined;
+    const keys = this.#keysUnconfirmed ? this.#keys() : undefined;
     const messages: KeyedMessage[] = [];
     let bytes = keys === undefined ? 0 : encoder.encode(JSON.stringify(keys)).byteLength;
-    for (const message of this.#pending.values()) {
+    for (const message of this.#unconfirmed.values()) {
       bytes += encoder.encode(JSON.stringify(message)).byteLength + 1;
       if (messages.length >= STATE_MAX_BATCH || bytes > BATCH_MAX_BYTES) break;
       messages.push(message);
@@ -84,14 +85,14 @@ export class StateOutbox {
     return this.#underWay;
   }
 
-  /** The server has answered to `batch`. What was set anew meanwhile is still to be sent. */
-  sent(batch: StateBatch): void {
+  /** The server has answered to `batch`. A key that was set again in the meantime stays unconfirmed. */
+  confirm(batch: StateBatch): void {
     if (batch !== this.#underWay) return;
     this.#underWay = undefined;
-    if (batch.keys) this.#anew = false;
+    if (batch.keys) this.#keysUnconfirmed = false;
     for (const message of batch.messages) {
       const slot = slotOf(message);
-      if (this.#pending.get(slot) === message) this.#pending.delete(slot);
+      if (this.#unconfirmed.get(slot) === message) this.#unconfirmed.delete(slot);
     }
   }
 

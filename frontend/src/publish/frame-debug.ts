@@ -1,5 +1,5 @@
 import type { FrameId } from '#protocol/overlay.ts';
-import type { OutgoingOverlayMessage } from '#client/connection/types.ts';
+import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 import type { Picture } from '#client/frame-sync/messages.ts';
 import type { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
 

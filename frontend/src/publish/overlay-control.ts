@@ -1,7 +1,7 @@
 import type { OverlayMessage } from '#protocol/overlay.ts';
 import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import { type ReadonlySignal, signal } from '@preact/signals-core';
-import type { OutgoingOverlayMessage } from '#client/connection/types.ts';
+import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 import type { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
 import type { OverlaySource, OverlaySourceContext } from './sources/types.ts';
 

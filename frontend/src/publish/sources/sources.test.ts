@@ -2,7 +2,7 @@ import { type KeyedMessage, KeyedMessageSchema } from '#protocol/overlay-state.t
 import { ShapesMessageSchema, type Shape } from '#protocol/overlay.ts';
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { OutgoingOverlayMessage } from '#client/connection/types.ts';
+import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 import { demo } from './demo.ts';
 import { overlaySources } from './index.ts';
 import { note } from './note.ts';

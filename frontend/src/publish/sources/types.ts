@@ -1,7 +1,7 @@
 import type { FrameId } from '#protocol/overlay.ts';
 import type { FromSourceWorker } from '#client/frame-sync/messages.ts';
 import type { KeyedMessage } from '#protocol/overlay-state.ts';
-import type { OutgoingOverlayMessage } from '#client/connection/types.ts';
+import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 
 /** One way to make overlay messages on the publish page. Each is a module of its own in sources/. */
 export interface OverlaySource {
