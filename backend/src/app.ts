@@ -15,13 +15,12 @@ import { builtPages, devPages } from './http/pages.ts';
 import { ingestApi } from './http/ingest-api.ts';
 import { secureEveryAnswer } from './http/security-headers.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
-import { chooseEgress } from './media/workers/egress.ts';
+import { chooseEgress, logEgress } from './media/workers/egress.ts';
 import { routerCapabilities } from './media/routing/room-router.ts';
 import { Traffic } from './media/watch/traffic.ts';
 import { WorkerPool } from './media/workers/pool.ts';
 import { DescriptorWatch } from './observability/descriptors.ts';
 import type { Log } from './observability/log.ts';
-import { observeEgress, logEgress } from './observability/egress-metrics.ts';
 import { Metrics } from './observability/metrics.ts';
 import { observeServer } from './observability/server-metrics.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
@@ -112,8 +111,8 @@ export async function createApp(
     ];
     const descriptors = new DescriptorWatch(processes, limits, log);
     closers.push(() => descriptors.close());
-    const readWorkers = observeServer(metrics, { registry, pool, sockets, descriptors }, limits);
-    observeEgress(metrics, egress, pool);
+    const sources = { registry, pool, egress, sockets, descriptors };
+    const readWorkers = observeServer(metrics, sources, limits);
     const metricsServer =
       config.metrics &&
       (await MetricsServer.listen(

@@ -178,7 +178,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     await statusIs(viewer.page, 'live');
     await framesAdvance(viewer.page, 20);
     const before = await shownStream(viewer.page);
-    const troubled = () => server.output.split('line in trouble').length;
+    const troubled = () => server.output.split('lossy path').length;
     const troubles = troubled();
     const peers = await peersMade(viewer.page);
     expect(await estimationNamed(viewer.page)).toEqual({ picture: false, probes: true });

@@ -8,12 +8,12 @@ import type { connect, consume, produce, produceData } from './mediasoup-calls.t
 import type { Rebuilt } from './rtp-parameters.ts';
 
 const BACKEND = join(import.meta.dirname, '..');
-const DOOR = 'media/mediasoup-calls.ts';
-/** Hands on what mediasoup itself says of a producer, from one router to another. */
+const CALLS = 'media/mediasoup-calls.ts';
+/** Passes on what mediasoup itself reports about a producer, from one router to another. */
 const PIPE = 'media/routing/pipe.ts';
 const MEDIA = 'media/';
 
-/** Methods of mediasoup that take what a client may have had a hand in: the door alone calls them. */
+/** mediasoup's methods with parameters that may depend on client input: only CALLS may call them. */
 const CLIENT_DATA = [
   'connect',
   'produce',
@@ -33,7 +33,7 @@ const CLIENT_DATA = [
   'setMaxOutgoingBitrate',
   'setMinOutgoingBitrate',
 ];
-/** Methods that take our own configuration: called below media/ only. */
+/** Methods whose parameters come from our own configuration: only files in media/ may call them. */
 const CONFIGURATION = [
   'createWorker',
   'createWebRtcServer',
@@ -48,14 +48,15 @@ const CONFIGURATION = [
   'updateSettings',
 ];
 
-/** Where `source` names such a method of some object, or takes values from mediasoup itself. */
-function faultsOf(file: string, source: string): string[] {
-  const faults: string[] = [];
+/** The places where `source` uses such a method of any object, or imports mediasoup. */
+function violationsOf(file: string, source: string): string[] {
+  const violations: string[] = [];
   const check = (name: unknown) => {
     if (typeof name !== 'string') return;
-    if (CLIENT_DATA.includes(name) && file !== DOOR && file !== PIPE)
-      faults.push(`${file}: ${name}`);
-    if (CONFIGURATION.includes(name) && !file.startsWith(MEDIA)) faults.push(`${file}: ${name}`);
+    if (CLIENT_DATA.includes(name) && file !== CALLS && file !== PIPE)
+      violations.push(`${file}: ${name}`);
+    if (CONFIGURATION.includes(name) && !file.startsWith(MEDIA))
+      violations.push(`${file}: ${name}`);
   };
   walk(parseSync(file, source).program, (node) => {
     if (node.type === 'MemberExpression' && node.property?.type !== 'PrivateIdentifier') {
@@ -66,13 +67,13 @@ function faultsOf(file: string, source: string): string[] {
       for (const { key } of node.properties ?? []) check(key?.name ?? key?.value);
     }
     if (node.type === 'ImportDeclaration' && node.source?.value === 'mediasoup') {
-      if (node.importKind !== 'type' && !file.startsWith(MEDIA)) faults.push(`${file}: import`);
+      if (node.importKind !== 'type' && !file.startsWith(MEDIA)) violations.push(`${file}: import`);
     }
   });
-  return faults;
+  return violations;
 }
 
-/** What is read of a syntax tree's nodes. */
+/** The fields of a syntax tree node that this test reads. */
 interface Node {
   readonly type?: unknown;
   readonly property?: Name;
@@ -92,42 +93,42 @@ function walk(value: unknown, visit: (node: Node) => void): void {
   for (const inner of Object.values(value)) walk(inner, visit);
 }
 
-describe('SEC-1 SEC-2 one door to mediasoup', () => {
-  it('no other file of the server calls what takes a client’s data', () => {
+describe('SEC-1 SEC-2 one module calls mediasoup with client input', () => {
+  it('no other file of the server calls these methods', () => {
     const files = readdirSync(BACKEND, { recursive: true, encoding: 'utf8' }).filter(
       (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
     );
-    expect(files).toContain(DOOR);
-    const faults = files.flatMap((file) =>
-      faultsOf(file, readFileSync(join(BACKEND, file), 'utf8')),
+    expect(files).toContain(CALLS);
+    const violations = files.flatMap((file) =>
+      violationsOf(file, readFileSync(join(BACKEND, file), 'utf8')),
     );
-    expect(faults).toEqual([]);
+    expect(violations).toEqual([]);
   });
 
   test.each([
     ['a call', 'await transport.produce({})'],
     ['a call by a name in brackets', "transport['consume']({})"],
     ['a call on what may be absent', 'session.openTransport?.connect({})'],
-    ['a method taken out', 'const { setPreferredLayers } = consumer'],
-    ['a method taken out under another name', 'const { consumeData: f } = transport'],
-    ['a method handed on', 'const f = transport.produceData.bind(transport)'],
+    ['a destructured method', 'const { setPreferredLayers } = consumer'],
+    ['a destructured method under another name', 'const { consumeData: f } = transport'],
+    ['a method passed on', 'const f = transport.produceData.bind(transport)'],
     ['a router', 'await worker.createRouter({})'],
     ['mediasoup itself', "import { createWorker } from 'mediasoup'"],
-  ])('the rule sees %s', (_what, source) => {
-    expect(faultsOf('rooms/made-up.ts', source)).toHaveLength(1);
+  ])('the rule finds %s', (_case, source) => {
+    expect(violationsOf('rooms/made-up.ts', source)).toHaveLength(1);
   });
 
-  it('the rule lets types, names of our own and the door itself be', () => {
+  it('the rule allows types, our own names and the module itself', () => {
     const source = `
       import type { types } from 'mediasoup';
       const handlers = { produce: async () => publisher.addProducer(request) };
       class Viewer { #consume() { return this.#consume(); } }
     `;
-    expect(faultsOf('rooms/made-up.ts', source)).toEqual([]);
-    expect(faultsOf(DOOR, 'await transport.produce({})')).toEqual([]);
+    expect(violationsOf('rooms/made-up.ts', source)).toEqual([]);
+    expect(violationsOf(CALLS, 'await transport.produce({})')).toEqual([]);
   });
 
-  it('takes what was parsed or rebuilt, and nothing else', () => {
+  it('accepts only parsed or rebuilt values', () => {
     type Given<F extends (...args: never[]) => unknown> = Parameters<F>[1];
     expectTypeOf<types.DtlsParameters>().not.toExtend<Given<typeof connect>>();
     expectTypeOf<types.SctpStreamParameters>().not.toExtend<Given<typeof produceData>>();

@@ -1,7 +1,7 @@
 /**
- * The one door to mediasoup for whatever comes of a client. It takes what was parsed and rebuilt
- * (rtp-parameters.ts) and objects of our own, and is the only file that calls these methods of
- * mediasoup: door.test.ts holds that. A value that mediasoup does not check can stop a whole worker.
+ * The only file that passes client input to mediasoup. Its functions accept parsed and rebuilt values
+ * (rtp-parameters.ts) and objects of our own. No other file calls these methods of mediasoup:
+ * mediasoup-calls.test.ts checks that. A value that mediasoup does not check can stop a whole worker.
  */
 import { errors, type types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
@@ -16,7 +16,7 @@ import {
   sctpStreamParametersOf,
 } from './rtp-parameters.ts';
 
-/** Fixed here: a label of the client's own would be carried to every viewer. */
+/** Fixed: mediasoup would forward a label chosen by the client to every viewer. */
 const OVERLAY_LABEL = 'overlay';
 
 export async function connect(
@@ -26,7 +26,7 @@ export async function connect(
   await transport.connect({ dtlsParameters: dtlsParametersOf(dtlsParameters) });
 }
 
-/** A hint to the browser: see BitrateGuard. */
+/** A hint to the browser; BitrateGuard enforces the limit. */
 export async function limitIncoming(
   transport: types.WebRtcTransport,
   bitrateBps: number,
@@ -38,14 +38,14 @@ export async function restartIce(transport: types.WebRtcTransport): Promise<type
   return transport.restartIce();
 }
 
-/** @throws OnecastError `bad-request` where the codecs are not of this kind, or not the router's */
+/** @throws OnecastError `bad-request` if the codecs do not fit this kind, or the router */
 export async function produce(
   transport: types.WebRtcTransport,
   { kind, rtpParameters }: Pick<RequestOf<'produce'>, 'kind' | 'rtpParameters'>,
   limits: Limits,
 ): Promise<types.Producer> {
   if (rtpParameters.codecs.some(({ mimeType }) => !mimeType.startsWith(`${kind}/`))) {
-    throw new OnecastError('bad-request', 'The codecs are not of this kind.');
+    throw new OnecastError('bad-request', 'The codecs do not match the kind of media.');
   }
   try {
     return await transport.produce({
@@ -54,9 +54,11 @@ export async function produce(
       keyFrameRequestDelay: limits.keyFrameRequestDelayMs,
     });
   } catch (error) {
-    // The two kinds of error by which mediasoup says that the parameters are at fault.
+    // mediasoup throws these two kinds of error for wrong parameters.
     if (!(error instanceof TypeError || error instanceof errors.UnsupportedError)) throw error;
-    throw new OnecastError('bad-request', 'The router does not take these.', { cause: error });
+    throw new OnecastError('bad-request', 'The router does not accept these parameters.', {
+      cause: error,
+    });
   }
 }
 
@@ -71,8 +73,9 @@ export async function produceData(
 }
 
 /**
- * `paused` until the page has its side: no black first second, and one key frame for many. Where DTLS
- * waits for the page it need not be.
+ * Create the consumer `paused` if the page is not ready to receive: it then shows no black first
+ * second, and one key frame serves many viewers. While DTLS still waits for the page, nothing is sent
+ * and the consumer need not be paused.
  * @throws OnecastError `codec-unsupported`
  */
 export async function consume(
@@ -89,12 +92,15 @@ export async function consume(
   }
 }
 
-/** How a channel of the server's own goes to a viewer. Without it: as its producer sends. */
+/** How a channel of the server is delivered to a viewer. By default: as its producer sends. */
 export type Delivery =
   | { readonly ordered: true }
   | { readonly ordered: false; readonly maxPacketLifeTime: number };
 
-/** `delivery` is never a client's. All else is mediasoup's own default: `subchannels` can stop a worker. */
+/**
+ * `delivery` never comes from a client. All other options are mediasoup's defaults: a wrong
+ * `subchannels` can stop a worker.
+ */
 export async function consumeData(
   transport: types.WebRtcTransport | types.DirectTransport,
   dataProducer: Pick<types.DataProducer, 'id'>,
@@ -103,7 +109,7 @@ export async function consumeData(
   return transport.consumeData({ dataProducerId: dataProducer.id, ...delivery });
 }
 
-/** A channel of the server's own. */
+/** Opens a data channel of the server. */
 export async function openChannel(
   transport: types.DirectTransport,
   label: string,
@@ -111,15 +117,15 @@ export async function openChannel(
   return transport.produceData({ label });
 }
 
-/** The most that a transport's estimate may say; 0: no such bound. A number of config/limits.ts. */
-export async function boundEstimate(
+/** Upper limit of the transport's bandwidth estimate; 0 removes it. `bps` comes from config/limits.ts. */
+export async function limitOutgoing(
   transport: Pick<types.WebRtcTransport, 'setMaxOutgoingBitrate'>,
   bps: number,
 ): Promise<void> {
   await transport.setMaxOutgoingBitrate(bps);
 }
 
-/** `spatialLayer` is reckoned from what the consumer has, never taken from a client. */
+/** `spatialLayer` is computed from the consumer's own layers, never from client input. */
 export async function preferSpatialLayer(
   consumer: Pick<types.Consumer, 'setPreferredLayers'>,
   spatialLayer: number,

@@ -1,14 +1,14 @@
 /**
- * From what the schemas of protocol/media-schemas.ts have parsed to what mediasoup takes, field by
- * field. No object that a client sent is ever handed to mediasoup itself: the door (door.ts) takes
- * what is made here and nothing else.
+ * Converts what protocol/media-schemas.ts has parsed into mediasoup's types, field by field. No
+ * object that a client sent ever reaches mediasoup: mediasoup-calls.ts accepts only objects that were
+ * built here.
  */
 import { getSupportedRtpCapabilities, type types } from 'mediasoup';
 import type { types as client } from 'mediasoup-client';
 import type { RequestOf } from '#protocol/signalling.ts';
 
 declare const rebuilt: unique symbol;
-/** Made of parsed fields, by this file alone. */
+/** Built from parsed fields. Only this file can create one. */
 export type Rebuilt<T> = T & { readonly [rebuilt]: true };
 
 export type ParsedRtpParameters = RequestOf<'produce'>['rtpParameters'];
@@ -20,7 +20,7 @@ const KNOWN_EXTENSIONS = new Set<string>(
   getSupportedRtpCapabilities().headerExtensions?.map(({ uri }) => uri),
 );
 
-/** Header extensions that mediasoup does not know would only be ignored by it. */
+/** mediasoup ignores header extensions that it does not know. */
 function isKnown<E extends { uri: string }>(
   extension: E,
 ): extension is E & { uri: types.RtpHeaderExtensionUri } {
@@ -44,14 +44,14 @@ export function rtpCapabilitiesOf(parsed: ParsedRtpCapabilities): Rebuilt<types.
   });
 }
 
-/** By these an endpoint tells the sender what its line carries. */
+/** With these a receiver reports to the sender how much its path can carry. */
 const ESTIMATION_FEEDBACK: readonly string[] = ['transport-cc', 'goog-remb'];
 const ESTIMATION_EXTENSIONS: readonly string[] = [
   'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
   'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time',
 ];
 
-/** The same as if the client knew of no bandwidth estimation. Retransmission stays. */
+/** The same capabilities without bandwidth estimation. Retransmission stays. */
 export function withoutEstimation(
   capabilities: Rebuilt<types.RtpCapabilities>,
 ): Rebuilt<types.RtpCapabilities> {
@@ -80,7 +80,7 @@ export function sctpStreamParametersOf(
   });
 }
 
-/** The two packages describe one JSON with types of their own. */
+/** mediasoup and mediasoup-client each have their own types for the same JSON. */
 export function forClient(parameters: types.RtpParameters): client.RtpParameters {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same JSON on both sides
   return parameters as client.RtpParameters;
@@ -91,14 +91,14 @@ export function forClientCapabilities(capabilities: types.RtpCapabilities): clie
   return capabilities as client.RtpCapabilities;
 }
 
-/** What `T` is where keys that may be absent may also be undefined. */
+/** `T` with every optional key also allowed to be undefined. */
 type Loose<T> = T extends readonly (infer E)[]
   ? readonly Loose<E>[]
   : T extends object
     ? { readonly [K in keyof T]: Loose<T[K]> | ({} extends Pick<T, K> ? undefined : never) }
     : T;
 
-/** Keys set to undefined become absent ones, as mediasoup's types have them; -0 becomes 0. */
+/** Drops keys that are undefined, as mediasoup's types require; -0 becomes 0. */
 function rebuild<T extends object>(fields: Loose<T>): Rebuilt<T> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JSON drops undefined; all here is JSON
   return JSON.parse(JSON.stringify(fields)) as Rebuilt<T>;

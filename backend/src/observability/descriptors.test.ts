@@ -13,7 +13,7 @@ describe('SRV-8 file descriptors', () => {
     vi.useRealTimers();
   });
 
-  it('at 70 % it is said once, and again after it was well below', async () => {
+  it('warns once at 70 %, and again after the share was well below', async () => {
     const log = pino({ level: 'silent' });
     const warn = vi.spyOn(log, 'warn');
     const opens = [100, 690, 700, 900, 680, 700, 100, 701];
@@ -23,22 +23,22 @@ describe('SRV-8 file descriptors', () => {
       log,
       async (): Promise<Descriptors> => ({ open: opens.shift() ?? 0, max: 1_000 }),
     );
-    const said: number[] = [];
+    const warnings: number[] = [];
     for (let i = 0; opens.length > 0; i += 1) {
       await vi.advanceTimersByTimeAsync(i === 0 ? 0 : 10_000);
-      said.push(warn.mock.calls.length);
+      warnings.push(warn.mock.calls.length);
     }
-    expect(said).toEqual([0, 0, 1, 1, 1, 1, 1, 2]);
+    expect(warnings).toEqual([0, 0, 1, 1, 1, 1, 1, 2]);
     expect(watch.latest.get('worker-0')).toEqual({ open: 701, max: 1_000 });
     watch.close();
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('where nothing can be read nothing is said', async () => {
+  it('returns undefined if nothing can be read', async () => {
     expect(await readDescriptors(2 ** 30)).toBeUndefined();
   });
 
-  it.runIf(existsSync('/proc/self/fd'))('on Linux they are read', async () => {
+  it.runIf(existsSync('/proc/self/fd'))('reads them on Linux', async () => {
     const own = await readDescriptors(process.pid);
     expect(own?.open).toBeGreaterThan(3);
     expect(own?.max).toBeGreaterThan(own?.open ?? Infinity);

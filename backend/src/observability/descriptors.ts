@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Limits } from '#config/limits.ts';
 import { type Log, runInBackground } from './log.ts';
 
-/** A process to watch, by its name in metrics and logs: `server`, `worker-0` … */
+/** A process to watch. `name` identifies it in metrics and logs: `server`, `worker-0` … */
 export interface WatchedProcess {
   readonly name: string;
   readonly pid: number;
@@ -14,9 +14,9 @@ export interface Descriptors {
 }
 
 /**
- * Watches the file descriptors of the server and its workers. A worker has no cap of its own on ICE
- * over TCP, and who opens connections and never speaks takes one each: here that is told before
- * they run out. Linux only; elsewhere nothing is read.
+ * Watches the number of open file descriptors of the server and its workers, and logs a warning before
+ * they run out. A worker does not limit ICE connections over TCP, and each silent connection uses one
+ * descriptor. Linux only; on other systems nothing is read.
  */
 export class DescriptorWatch {
   readonly #processes: () => readonly WatchedProcess[];
@@ -24,7 +24,7 @@ export class DescriptorWatch {
   readonly #log: Log;
   readonly #read: typeof readDescriptors;
   readonly #interval: NodeJS.Timeout;
-  readonly #alarmed = new Set<string>();
+  readonly #warned = new Set<string>();
   #latest: ReadonlyMap<string, Descriptors> = new Map();
 
   constructor(
@@ -37,13 +37,13 @@ export class DescriptorWatch {
     this.#limits = limits;
     this.#log = log;
     this.#read = read;
-    const look = () => runInBackground(log, 'descriptors', this.#look());
-    this.#interval = setInterval(look, limits.descriptorCheckMs);
+    const check = () => runInBackground(log, 'descriptors', this.#check());
+    this.#interval = setInterval(check, limits.descriptorCheckMs);
     this.#interval.unref();
-    look();
+    check();
   }
 
-  /** As they were at the last look, by process. */
+  /** The result of the last check, by process name. */
   get latest(): ReadonlyMap<string, Descriptors> {
     return this.#latest;
   }
@@ -52,29 +52,29 @@ export class DescriptorWatch {
     clearInterval(this.#interval);
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const latest = new Map<string, Descriptors>();
     for (const { name, pid } of this.#processes()) {
       const descriptors = await this.#read(pid);
       if (!descriptors) continue;
       latest.set(name, descriptors);
-      this.#judge(name, descriptors);
+      this.#warnIfHigh(name, descriptors);
     }
     this.#latest = latest;
   }
 
-  /** Said once, and again after it has been well below. */
-  #judge(name: string, { open, max }: Descriptors): void {
+  /** Warns once, and again after the share has been well below the threshold. */
+  #warnIfHigh(name: string, { open, max }: Descriptors): void {
     const share = open / max;
-    const { descriptorAlarmShare: alarm } = this.#limits;
-    if (share >= alarm && !this.#alarmed.has(name)) {
-      this.#alarmed.add(name);
+    const { descriptorAlarmShare: threshold } = this.#limits;
+    if (share >= threshold && !this.#warned.has(name)) {
+      this.#warned.add(name);
       this.#log.warn({ process: name, open, max }, 'file descriptors run out');
-    } else if (share < alarm * 0.9) this.#alarmed.delete(name);
+    } else if (share < threshold * 0.9) this.#warned.delete(name);
   }
 }
 
-/** Undefined where it can't be read: another system, or the process is gone. */
+/** Returns undefined if the numbers can't be read: another system, or the process has ended. */
 export async function readDescriptors(pid: number): Promise<Descriptors | undefined> {
   try {
     const [open, limits] = await Promise.all([

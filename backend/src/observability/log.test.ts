@@ -7,10 +7,10 @@ function lines(write: (log: ReturnType<typeof createLog>) => void): string[] {
   return out;
 }
 
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
+// oxlint-disable-next-line no-control-regex -- the pattern must match control characters
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/;
 
-/** In a field that a client can fill, or in the message of an error that quotes one. */
+/** Texts for a field that a client can fill, or for an error message that quotes such a field. */
 const HOSTILE = [
   'a\n{"level":60,"msg":"forged"}',
   'a\r\nb',
@@ -22,14 +22,14 @@ const HOSTILE = [
   'x'.repeat(100_000),
 ];
 
-/** Every text in it, as whoever decodes the line reads it. */
+/** Every text in the decoded record, keys included. */
 function textsOf(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => [key, ...textsOf(inner)]);
 }
 
-describe('OBS-2 one line of the log stays one line', () => {
+describe('OBS-2 one log record is one safe line', () => {
   it.each(HOSTILE)('%j in a field, a child’s binding, an error or a key', (text) => {
     const error = new Error(text, { cause: new TypeError(text) });
     Object.assign(error, { code: text });
@@ -43,13 +43,13 @@ describe('OBS-2 one line of the log stays one line', () => {
     for (const line of out) {
       expect(line).toMatch(/^[^\n\r]*\n$/);
       expect(line.slice(0, -1)).not.toMatch(CONTROL);
-      // Not hidden behind JSON's own escapes, either: a terminal's log reader undoes those.
+      // JSON escapes are not enough: a log viewer on a terminal decodes them.
       expect(textsOf(JSON.parse(line)).join('')).not.toMatch(CONTROL);
       expect(line.length).toBeLessThan(12_000);
     }
   });
 
-  it('SEC-6 no secret is in it, wherever it stands', () => {
+  it('SEC-6 no secret is logged, at any depth', () => {
     const secret = 'S3CRET';
     const out = lines((log) => {
       log.info({ resumeSecret: secret, publisherSecret: secret, token: secret }, 'm');
@@ -62,7 +62,7 @@ describe('OBS-2 one line of the log stays one line', () => {
     expect(out.join('').match(/\[hidden\]/g)).toHaveLength(9);
   });
 
-  it('what can’t be read does not end the process', () => {
+  it('a value that can’t be read does not end the process', () => {
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
     const bad = {
@@ -74,7 +74,7 @@ describe('OBS-2 one line of the log stays one line', () => {
     expect(JSON.parse(out[0] ?? '')).toMatchObject({ bad: '[unreadable]', big: '1', msg: 'm' });
   });
 
-  it('an error keeps what mends it: type, message, code, where, and its cause', () => {
+  it('an error keeps its type, message, code, stack and cause', () => {
     const out = lines((log) => {
       log.warn({ err: new RangeError('too far', { cause: new Error('why') }) }, 'failed');
     });

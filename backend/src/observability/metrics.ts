@@ -1,10 +1,10 @@
-/** The one place that knows prom-client: what is counted, under which names. */
+/** Defines all counters and histograms. The only file that uses prom-client. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { ERRORS, type ErrorCode } from '#protocol/errors.ts';
 import { JOIN_STEPS, JOIN_WAYS, type JoinTrace } from '#protocol/join-trace.ts';
 import { REQUESTS, type RequestName } from '#protocol/signalling.ts';
 
-/** How a broadcast or a page was brought back, as far as the server sees it. */
+/** The ways in which a broadcast or a page recovers, as far as the server can see. */
 export const RECOVERIES = [
   'session-resumed',
   'ice-restarted',
@@ -22,16 +22,16 @@ export type WorkerLoss = (typeof WORKER_LOSSES)[number];
 export const OVERLAY_FATES = ['taken', 'dropped'] as const;
 export type OverlayFate = (typeof OVERLAY_FATES)[number];
 
-/** A request that does not wait for media takes about a millisecond; a join on an idle worker three. */
+/** A request that does not wait for media takes about 1 ms, a join on an idle worker 3 ms. */
 const REQUEST_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-/** From a page's first byte to its answer: round trips to other continents count. */
+/** From the first byte of a page's handshake to its answer, including intercontinental round trips. */
 const JOIN_BUCKETS_S = [0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30];
-/** Steps of a join by the page's clock: a few round trips each. */
+/** Steps of a join, measured by the page's clock: a few round trips each. */
 const JOIN_STEP_BUCKETS_S = [0.025, 0.05, 0.1, 0.15, 0.25, 0.4, 0.6, 0.9, 1.5, 3, 10];
 
 /**
- * Counters of one server in a registry of its own. A label is always one of a closed list: no room
- * name, no address and nothing else that a client chooses.
+ * The metrics of one server, in their own registry. Label values always come from a closed list: no
+ * room name, no address and nothing else that a client chooses.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -56,28 +56,28 @@ export class Metrics {
     });
     this.#requests = new Histogram({
       name: 'onecast_request_seconds',
-      help: 'Time from a request to its answer, refusals included.',
+      help: 'Time from a request to its answer, including refusals.',
       labelNames: ['request'],
       buckets: REQUEST_BUCKETS_S,
       registers,
     });
     this.#joins = new Histogram({
       name: 'onecast_join_seconds',
-      help: 'Time from the handshake of a socket to the answer that lets its page in.',
+      help: 'Time from the handshake of a socket to the answer that admits its page.',
       labelNames: ['role'],
       buckets: JOIN_BUCKETS_S,
       registers,
     });
     this.#joinSteps = new Histogram({
       name: 'onecast_join_step_seconds',
-      help: 'Time from the start of the script of a viewer’s page to each step of its join, as the page tells.',
+      help: 'Time from the start of the script of a viewer’s page to each step of its join, as reported by the page.',
       labelNames: ['step', 'way'],
       buckets: JOIN_STEP_BUCKETS_S,
       registers,
     });
     this.#recoveries = new Counter({
       name: 'onecast_recoveries_total',
-      help: 'What brought a page or a broadcast back, by kind.',
+      help: 'Recoveries of a page or a broadcast, by kind.',
       labelNames: ['kind'],
       registers,
     });
@@ -89,7 +89,7 @@ export class Metrics {
     });
     this.#overlay = new Counter({
       name: 'onecast_overlay_messages_total',
-      help: 'Overlay messages of publishers and their programs: taken, or dropped by the schema.',
+      help: 'Overlay messages of publishers and their programs: accepted (taken), or dropped by the schema.',
       labelNames: ['fate'],
       registers,
     });
@@ -100,16 +100,16 @@ export class Metrics {
     });
     this.#mediaBytes = new Counter({
       name: 'onecast_media_bytes_total',
-      help: 'Bytes on the transports of publishers (in) and viewers (out). Transports are asked in turn, so what flows after one was last asked and before it closes is missing.',
+      help: 'Bytes on the transports of publishers (in) and viewers (out). Transports are polled in turn: bytes between the last poll of a transport and its end are not counted.',
       labelNames: ['direction'],
       registers,
     });
     this.#packetsLost = new Counter({
       name: 'onecast_publisher_packets_lost_total',
-      help: 'RTP packets of publishers that did not arrive and were not sent again.',
+      help: 'RTP packets of publishers that were lost and not retransmitted.',
       registers,
     });
-    // A series that is there from the start shows its first event as a rise.
+    // A series that exists from the start shows its first event as an increase.
     for (const code of Object.keys(ERRORS)) this.#refused.inc({ code }, 0);
     for (const request of Object.keys(REQUESTS)) this.#requests.zero({ request });
     for (const role of ['publisher', 'viewer']) this.#joins.zero({ role });
@@ -122,7 +122,7 @@ export class Metrics {
     for (const direction of ['in', 'out']) this.#mediaBytes.inc({ direction }, 0);
   }
 
-  /** The process itself. Node can't take these observers off again: once per process. */
+  /** Adds metrics of the process itself. Call once per process: Node can't remove these observers. */
   watchProcess(): void {
     collectDefaultMetrics({ register: this.registry });
   }
@@ -167,15 +167,18 @@ export class Metrics {
     this.#packetsLost.inc(packets);
   }
 
-  /** Values that are read when somebody asks. A counter's may begin anew, as Prometheus expects. */
+  /**
+   * Adds a series whose samples are read at each scrape. A counter may restart from 0, as Prometheus
+   * allows.
+   */
   series(
     type: 'gauge' | 'counter',
     name: string,
     help: string,
-    read: () => Iterable<Reading>,
+    read: () => Iterable<Sample>,
   ): void {
     const registers = [this.registry];
-    const labelNames = ['worker', 'mode', 'status', 'role', 'process', 'state', 'way', 'method'];
+    const labelNames = [...SERIES_LABELS];
     if (type === 'gauge') {
       const gauge: Gauge = new Gauge({
         name,
@@ -202,15 +205,19 @@ export class Metrics {
   }
 }
 
-/** A value and what it belongs to. */
-export type Reading = readonly [
+const SERIES_LABELS = [
+  'worker',
+  'mode',
+  'status',
+  'role',
+  'process',
+  'state',
+  'way',
+  'method',
+] as const;
+
+/** One value of a series, with its labels. */
+export type Sample = readonly [
   value: number,
-  labels?: Readonly<
-    Partial<
-      Record<
-        'worker' | 'mode' | 'status' | 'role' | 'process' | 'state' | 'way' | 'method',
-        string | number
-      >
-    >
-  >,
+  labels?: Readonly<Partial<Record<(typeof SERIES_LABELS)[number], string | number>>>,
 ];

@@ -1,40 +1,56 @@
-/** What is read of the server when the metrics are asked for. */
+/** The series that are read from the server and its media workers at each scrape. */
 import { readFile } from 'node:fs/promises';
 import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
+import type { EgressCounters } from '../media/workers/egress-stats.ts';
+import type { Egress } from '../media/workers/egress.ts';
 import type { WorkerPool } from '../media/workers/pool.ts';
 import { MATCH_METHODS } from '#protocol/overlay.ts';
 import type { RoomRegistry } from '../rooms/registry.ts';
 import type { DescriptorWatch } from './descriptors.ts';
-import type { Metrics, Reading } from './metrics.ts';
+import type { Metrics, Sample } from './metrics.ts';
 
-export interface Observed {
+export interface MetricsSources {
   readonly registry: RoomRegistry;
   readonly pool: WorkerPool;
-  /** Open signalling sockets. */
+  readonly egress: Egress;
+  /** Returns the number of open signalling sockets. */
   readonly sockets: () => number;
   readonly descriptors: Pick<DescriptorWatch, 'latest'>;
 }
 
 const ROOM_STATUSES = ['open', 'live', 'interrupted', 'ended'] as const;
+const EGRESS_STATES: readonly Egress['state'][] = ['on', 'off', 'unsupported'];
+const EGRESS_WAYS = ['segmented', 'single', 'direct'] as const;
 
-/** Adds the series of `server`. The function it returns reads the workers; call it before each scrape. */
+/** Adds the series. The function it returns reads the workers; call it before each scrape. */
 export function observeServer(
   metrics: Metrics,
-  { registry, pool, sockets, descriptors }: Observed,
+  { registry, pool, egress, sockets, descriptors }: MetricsSources,
   limits: Pick<Limits, 'scrapeDeadlineMs'>,
 ): () => Promise<void> {
+  observeRooms(metrics, registry);
+  metrics.series('gauge', 'onecast_sockets', 'Open signalling sockets.', () => [[sockets()]]);
+  metrics.series('gauge', 'onecast_transports', 'Open WebRTC transports.', () =>
+    pool.workers.map(({ index, transports }): Sample => [transports, { worker: index }]),
+  );
+  observeDescriptors(metrics, descriptors);
+  observeEgress(metrics, egress, pool);
+  return observeWorkers(metrics, pool, limits);
+}
+
+function observeRooms(metrics: Metrics, registry: RoomRegistry): void {
   metrics.series('gauge', 'onecast_rooms', 'Rooms by status.', () => {
     const counts = new Map<string, number>(ROOM_STATUSES.map((status) => [status, 0]));
     for (const { state } of registry.rooms()) {
       counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
     }
-    return [...counts].map(([status, count]): Reading => [count, { status }]);
+    return [...counts].map(([status, count]): Sample => [count, { status }]);
   });
   metrics.series('gauge', 'onecast_sessions', 'Sessions by role, absent ones included.', () => {
     const counts = { publisher: 0, viewer: 0 };
     for (const { role } of registry.members()) counts[role] += 1;
-    return Object.entries(counts).map(([role, count]): Reading => [count, { role }]);
+    return Object.entries(counts).map(([role, count]): Sample => [count, { role }]);
   });
   metrics.series('gauge', 'onecast_viewers', 'Viewers with a socket or media.', () => {
     let count = 0;
@@ -46,7 +62,7 @@ export function observeServer(
   metrics.series(
     'gauge',
     'onecast_viewers_overlay_match',
-    'Viewers with a socket or media, by how their messages find their frames.',
+    'Viewers with a socket or media, by the method that matches overlay messages to frames.',
     () => {
       const counts = new Map<string, number>([...MATCH_METHODS, 'none'].map((name) => [name, 0]));
       for (const member of registry.members()) {
@@ -54,47 +70,81 @@ export function observeServer(
         const method = member.matchMethod ?? 'none';
         counts.set(method, (counts.get(method) ?? 0) + 1);
       }
-      return [...counts].map(([method, count]): Reading => [count, { method }]);
+      return [...counts].map(([method, count]): Sample => [count, { method }]);
     },
   );
-  metrics.series('gauge', 'onecast_sockets', 'Open signalling sockets.', () => [[sockets()]]);
-  metrics.series('gauge', 'onecast_transports', 'Open WebRTC transports.', () =>
-    pool.workers.map(({ index, transports }): Reading => [transports, { worker: index }]),
-  );
+}
 
-  const ofProcesses = (of: 'open' | 'max') => () =>
-    [...descriptors.latest].map(
-      ([process, count]): Reading => [of === 'open' ? count.open : count.max, { process }],
-    );
+function observeDescriptors(metrics: Metrics, descriptors: MetricsSources['descriptors']): void {
+  const samples = (field: 'open' | 'max') => () =>
+    [...descriptors.latest].map(([process, counts]): Sample => [counts[field], { process }]);
   metrics.series(
     'gauge',
     'onecast_open_fds',
-    'File descriptors that a process has open (Linux).',
-    ofProcesses('open'),
+    'Open file descriptors of a process (Linux).',
+    samples('open'),
   );
   metrics.series(
     'gauge',
     'onecast_max_fds',
-    'File descriptors that a process may have open (Linux).',
-    ofProcesses('max'),
+    'Limit of open file descriptors of a process (Linux).',
+    samples('max'),
   );
+}
 
-  const workers = new Map<number, WorkerReading>();
-  const ofWorkers = (of: (reading: WorkerReading) => Reading[]) => () =>
-    [...workers].flatMap(([worker, reading]) =>
-      of(reading).map(([value, labels]): Reading => [value, { worker, ...labels }]),
+function observeEgress(metrics: Metrics, egress: Egress, pool: WorkerPool): void {
+  metrics.series('gauge', 'onecast_egress_batching', 'Batched sending: 1 for its state.', () => {
+    const missing = egress.state === 'on' && pool.workers.some((worker) => !worker.egress);
+    const current = missing ? 'unsupported' : egress.state;
+    return EGRESS_STATES.map((state): Sample => [state === current ? 1 : 0, { state }]);
+  });
+  const samples = (of: (counters: EgressCounters) => Sample[]) => () =>
+    pool.workers.flatMap(({ index, egress: stats }) =>
+      stats
+        ? of(stats.read()).map(([value, labels]): Sample => [value, { worker: index, ...labels }])
+        : [],
+    );
+  metrics.series(
+    'counter',
+    'onecast_egress_datagrams_total',
+    'Datagrams that a worker sent: after queueing (segmented or single), or directly.',
+    samples((counters) => EGRESS_WAYS.map((way): Sample => [counters[way], { way }])),
+  );
+  metrics.series(
+    'counter',
+    'onecast_egress_refused_total',
+    'Segmented messages that the kernel refused, and that were sent again one datagram at a time.',
+    samples(({ refused }) => [[refused]]),
+  );
+  metrics.series(
+    'counter',
+    'onecast_egress_lost_total',
+    'Queued datagrams that could not be sent.',
+    samples(({ lost }) => [[lost]]),
+  );
+}
+
+function observeWorkers(
+  metrics: Metrics,
+  pool: WorkerPool,
+  limits: Pick<Limits, 'scrapeDeadlineMs'>,
+): () => Promise<void> {
+  const workers = new Map<number, WorkerUsage>();
+  const samples = (of: (usage: WorkerUsage) => Sample[]) => () =>
+    [...workers].flatMap(([worker, usage]) =>
+      of(usage).map(([value, labels]): Sample => [value, { worker, ...labels }]),
     );
   metrics.series(
     'gauge',
     'onecast_worker_up',
-    'Whether a media worker answered in time.',
-    ofWorkers(({ usage }) => [[usage ? 1 : 0]]),
+    '1 if the media worker answered in time, else 0.',
+    samples(({ usage }) => [[usage ? 1 : 0]]),
   );
   metrics.series(
     'counter',
     'onecast_worker_cpu_seconds_total',
-    'Processor time of a media worker since it was started.',
-    ofWorkers(({ usage }) =>
+    'CPU time of a media worker since it started.',
+    samples(({ usage }) =>
       usage
         ? [
             [usage.ru_utime / 1_000, { mode: 'user' }],
@@ -106,36 +156,36 @@ export function observeServer(
   metrics.series(
     'gauge',
     'onecast_worker_memory_peak_bytes',
-    'The most memory that a media worker has held since it was started.',
-    ofWorkers(({ usage }) => (usage ? [[usage.ru_maxrss * 1_024]] : [])),
+    'Largest resident memory of a media worker since it started.',
+    samples(({ usage }) => (usage ? [[usage.ru_maxrss * 1_024]] : [])),
   );
   metrics.series(
     'gauge',
     'onecast_worker_memory_bytes',
-    'Memory that a media worker holds (Linux).',
-    ofWorkers(({ residentBytes }) => (residentBytes === undefined ? [] : [[residentBytes]])),
+    'Resident memory of a media worker (Linux).',
+    samples(({ residentBytes }) => (residentBytes === undefined ? [] : [[residentBytes]])),
   );
 
   return async () => {
-    const seats = pool.workers;
-    const readings = await Promise.all(
-      seats.map(({ worker }) => readWorker(worker, limits.scrapeDeadlineMs)),
+    const running = pool.workers;
+    const usages = await Promise.all(
+      running.map(({ worker }) => readWorker(worker, limits.scrapeDeadlineMs)),
     );
-    // A seat that is empty just now has no worker that is up.
+    // A slot without a worker counts as a worker that did not answer.
     for (let index = 0; index < pool.size; index += 1) workers.set(index, NO_ANSWER);
-    for (const [i, { index }] of seats.entries()) workers.set(index, readings[i] ?? NO_ANSWER);
+    for (const [i, { index }] of running.entries()) workers.set(index, usages[i] ?? NO_ANSWER);
   };
 }
 
-interface WorkerReading {
-  /** undefined where it did not answer in time. */
+interface WorkerUsage {
+  /** undefined if the worker did not answer in time. */
   readonly usage: types.WorkerResourceUsage | undefined;
   readonly residentBytes: number | undefined;
 }
 
-const NO_ANSWER: WorkerReading = { usage: undefined, residentBytes: undefined };
+const NO_ANSWER: WorkerUsage = { usage: undefined, residentBytes: undefined };
 
-async function readWorker(worker: types.Worker, deadlineMs: number): Promise<WorkerReading> {
+async function readWorker(worker: types.Worker, deadlineMs: number): Promise<WorkerUsage> {
   const [usage, residentBytes] = await Promise.all([
     answerWithin(deadlineMs, worker.getResourceUsage()),
     residentBytesOf(worker.pid),
@@ -143,14 +193,14 @@ async function readWorker(worker: types.Worker, deadlineMs: number): Promise<Wor
   return { usage, residentBytes };
 }
 
-/** A worker that hangs never answers, and one that is closed rejects: neither may hold up a scrape. */
-async function answerWithin<T>(deadlineMs: number, asked: Promise<T>): Promise<T | undefined> {
+/** Undefined on failure too: a hung worker never answers and a closed one rejects, but a scrape must go on. */
+async function answerWithin<T>(deadlineMs: number, answer: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), deadlineMs);
   });
   try {
-    return await Promise.race([asked.catch(() => undefined), late]);
+    return await Promise.race([answer.catch(() => undefined), late]);
   } finally {
     clearTimeout(timer);
   }

@@ -78,12 +78,12 @@ export class Publisher {
     this.session.expectDtls(transport);
     const guard = new BitrateGuard(this.#limits);
     this.#liveness = new PublisherLiveness(transport, this.#limits, {
-      alive: (beats) => {
-        if (beats) this.room.publisherReady(this);
+      aliveChanged: (alive) => {
+        if (alive) this.room.publisherReady(this);
         else this.room.publisherLost(this);
       },
-      received: (stats) => {
-        if (guard.saw(stats, performance.now())) this.#violates('bitrate-exceeded');
+      statsReceived: (stats) => {
+        if (guard.exceeds(stats, performance.now())) this.#violates('bitrate-exceeded');
       },
     });
     await limitIncoming(transport, this.#limits.publisherBitrateMaxBps);

@@ -1,8 +1,7 @@
 import type { types } from 'mediasoup';
 import { startBelowTopLayer } from '../media/adaptation/first-layer.ts';
 import { connect, consume, consumeData, type Delivery } from '../media/mediasoup-calls.ts';
-import { BandwidthEstimation } from '../media/adaptation/bandwidth-estimation.ts';
-import { hasLayers } from '../media/adaptation/loss-watch.ts';
+import { BandwidthEstimation, hasLayers } from '../media/adaptation/bandwidth-estimation.ts';
 import type { RoomRouter } from '../media/routing/room-router.ts';
 import { forClient, type ParsedDtlsParameters, type Rebuilt } from '../media/rtp-parameters.ts';
 import { describeTransport } from '../media/routing/transports.ts';
@@ -68,7 +67,7 @@ export class Viewer {
     this.#consumers.clear();
     this.#data.clear();
     this.session.setTransport(transport);
-    this.#estimation.transportMade(transport);
+    this.#estimation.transportCreated(transport);
     this.#awaitsPage = dtlsParameters === undefined;
     if (dtlsParameters) {
       this.session.expectDtls(transport);
@@ -139,14 +138,18 @@ export class Viewer {
     if (this.session.ended !== undefined) return;
     const layered = [...this.#consumers].filter(([, consumer]) => hasLayers(consumer));
     if (layered.length === 0) return;
-    this.room.log.info({ sessionId: this.session.id }, 'line in trouble: estimated from now on');
+    this.room.log.info({ sessionId: this.session.id }, 'lossy path: bandwidth estimation started');
     for (const [, consumer] of layered) {
-      runInBackground(this.room.log, 'lowest layer', BandwidthEstimation.lowest(consumer));
+      runInBackground(
+        this.room.log,
+        'lowest layer',
+        BandwidthEstimation.preferLowestLayer(consumer),
+      );
     }
     const renewed = this.session.exclusive(async () => {
       const transport = this.session.openTransport;
       if (!transport) return;
-      this.#estimation.beginLow(transport);
+      this.#estimation.startLow(transport);
       for (const [producerId, consumer] of layered) {
         if (this.#consumers.get(producerId) !== consumer) continue;
         this.#consumers.delete(producerId);
@@ -196,7 +199,7 @@ export class Viewer {
     // Until now there was nothing to receive, and the page rightly left its side unconnected.
     this.session.expectDtls(transport);
     startBelowTopLayer(consumer, this.room.limits, this.room.log);
-    this.#estimation.consumerMade(consumer);
+    this.#estimation.consumerCreated(consumer);
     consumer.observer.once('close', () => {
       if (this.#consumers.get(producer.id) === consumer) this.#consumers.delete(producer.id);
     });

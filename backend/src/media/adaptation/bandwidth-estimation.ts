@@ -1,8 +1,7 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
 import { type Log, runInBackground } from '../../observability/log.ts';
-import { boundEstimate, preferSpatialLayer } from '../mediasoup-calls.ts';
-import { hasLayers, watchLoss } from './loss-watch.ts';
+import { limitOutgoing, preferSpatialLayer } from '../mediasoup-calls.ts';
 import { type Rebuilt, withoutEstimation } from '../rtp-parameters.ts';
 import { closeQuietly } from '../routing/transports.ts';
 
@@ -13,86 +12,89 @@ type EstimationLimits = Pick<
 >;
 
 /**
- * Whether the worker estimates what one viewer's line carries (transport-cc), so that it can choose
- * layers. It costs a third of what a viewer costs, and gains nothing while every layer fits: so it
- * begins when the line is in trouble.
+ * Decides whether the worker estimates the bandwidth of the path to one viewer (transport-cc), which
+ * it needs to choose simulcast layers. Estimation costs a third of what a viewer costs, and gains
+ * nothing while every layer fits. So it is off until the path turns out to be lossy.
  */
 export class BandwidthEstimation {
   readonly #limits: EstimationLimits;
   readonly #log: Log;
-  readonly #full: Capabilities;
-  readonly #lean: Capabilities;
+  readonly #withEstimation: Capabilities;
+  readonly #withoutEstimation: Capabilities;
   readonly #always: boolean;
-  readonly #onTrouble: () => void;
-  /** Replaced, and still flowing until those that replace them do. */
+  readonly #onLossyPath: () => void;
+  /** Consumers that were replaced, and still send until their replacements do. */
   readonly #retiring = new Set<types.Consumer>();
-  #on: boolean;
+  #enabled: boolean;
 
+  /**
+   * @param always estimate from the start (BANDWIDTH_ESTIMATION=always)
+   * @param onLossyPath called once, when estimation begins because the path is lossy
+   */
   constructor(
     capabilities: Capabilities,
     always: boolean,
     limits: EstimationLimits,
     log: Log,
-    onTrouble: () => void,
+    onLossyPath: () => void,
   ) {
-    this.#full = capabilities;
-    this.#lean = withoutEstimation(capabilities);
+    this.#withEstimation = capabilities;
+    this.#withoutEstimation = withoutEstimation(capabilities);
     this.#always = always;
     this.#limits = limits;
     this.#log = log;
-    this.#onTrouble = onTrouble;
-    this.#on = always;
+    this.#onLossyPath = onLossyPath;
+    this.#enabled = always;
   }
 
-  /** What consumers are to be made with now. */
+  /** The RTP capabilities to create the next consumer with. */
   get capabilities(): Capabilities {
-    return this.#on ? this.#full : this.#lean;
+    return this.#enabled ? this.#withEstimation : this.#withoutEstimation;
   }
 
-  transportMade(transport: types.WebRtcTransport): void {
-    // TCP loses nothing: what it can't carry piles up, and no score tells of it.
+  transportCreated(transport: types.WebRtcTransport): void {
+    // TCP loses no packets: what the path can't carry queues up, and no score shows that.
     transport.observer.on('iceselectedtuplechange', ({ protocol }) => {
-      if (protocol === 'tcp') this.#trouble();
+      if (protocol === 'tcp') this.#pathIsLossy();
     });
-    if (this.#on) this.beginLow(transport);
+    if (this.#enabled) this.startLow(transport);
   }
 
-  /** Before it flows. */
-  consumerMade(consumer: types.Consumer): void {
-    if (!this.#on) watchLoss(consumer, this.#limits, () => this.#trouble());
-    this.#replaces(consumer);
+  /** Call this before the consumer sends. */
+  consumerCreated(consumer: types.Consumer): void {
+    if (!this.#enabled) watchLoss(consumer, this.#limits, () => this.#pathIsLossy());
+    this.#closeRetiringOnFirstLayer(consumer);
   }
 
-  #trouble(): void {
-    if (this.#on) return;
-    this.#on = true;
-    this.#onTrouble();
+  #pathIsLossy(): void {
+    if (this.#enabled) return;
+    this.#enabled = true;
+    this.#onLossyPath();
   }
 
-  /** What made the trouble is still on its way; the estimate is not to add to it. */
-  beginLow(transport: types.WebRtcTransport): void {
+  /** The packets that filled the path are still queued: the estimate starts low, not to add to them. */
+  startLow(transport: types.WebRtcTransport): void {
     if (this.#always) return;
-    const bound = (bps: number) => {
+    const limit = (bps: number) => {
       if (transport.closed) return;
-      const done = boundEstimate(transport, bps).catch((error: unknown) => {
+      const done = limitOutgoing(transport, bps).catch((error: unknown) => {
         if (!transport.closed) throw error;
       });
-      runInBackground(this.#log, 'bound of the estimate', done);
+      runInBackground(this.#log, 'limit of the outgoing bitrate', done);
     };
-    bound(this.#limits.initialLossyEstimateBps);
-    const timer = setTimeout(() => bound(0), this.#limits.initialLossyEstimateMs);
+    limit(this.#limits.initialLossyEstimateBps);
+    const timer = setTimeout(() => limit(0), this.#limits.initialLossyEstimateMs);
     timer.unref();
     transport.observer.once('close', () => clearTimeout(timer));
   }
 
-  /** The least that there is, from now on. */
-  static async lowest(consumer: types.Consumer): Promise<void> {
+  static async preferLowestLayer(consumer: types.Consumer): Promise<void> {
     await preferSpatialLayer(consumer, 0).catch((error: unknown) => {
       if (!consumer.closed) throw error;
     });
   }
 
-  /** Goes on until one that replaces it flows, or for a while. */
+  /** Closes the consumer when its replacement sends, or after `retiringTransportMs`. */
   retire(consumer: types.Consumer): void {
     this.#retiring.add(consumer);
     const timer = setTimeout(() => closeQuietly(consumer), this.#limits.retiringTransportMs);
@@ -103,11 +105,39 @@ export class BandwidthEstimation {
     });
   }
 
-  /** With its first layer the retiring ones are of no use. */
-  #replaces(consumer: types.Consumer): void {
+  #closeRetiringOnFirstLayer(consumer: types.Consumer): void {
     if (this.#retiring.size === 0 || !hasLayers(consumer)) return;
     consumer.observer.on('layerschange', (layers) => {
       if (layers) for (const old of this.#retiring) closeQuietly(old);
     });
   }
+}
+
+/** The part of a mediasoup Consumer that `watchLoss` uses. */
+interface ScoredConsumer extends Pick<types.Consumer, 'kind' | 'type'> {
+  readonly observer: {
+    on(event: 'score', listener: (score: types.ConsumerScore) => void): unknown;
+  };
+}
+
+/**
+ * Calls `onLoss` when packets are lost between the worker and a viewer without estimation. The worker
+ * scores each stream from the viewer's receiver reports: by the packets that were lost and not
+ * repaired. It emits a score only when the score changes, so a good path costs nothing. Packets lost
+ * between the publisher and the worker lower the producer's score too, and don't count.
+ */
+export function watchLoss(
+  consumer: ScoredConsumer,
+  { lossyScore }: Pick<Limits, 'lossyScore'>,
+  onLoss: () => void,
+): void {
+  if (!hasLayers(consumer)) return;
+  consumer.observer.on('score', ({ score, producerScore }) => {
+    if (score <= lossyScore && score < producerScore) onLoss();
+  });
+}
+
+/** Without layers there is nothing to choose: every viewer gets the one stream. */
+export function hasLayers({ kind, type }: Pick<types.Consumer, 'kind' | 'type'>): boolean {
+  return kind === 'video' && (type === 'simulcast' || type === 'svc');
 }

@@ -24,7 +24,7 @@ class FakeConsumer {
     if (this.closed) throw new Error('gone');
   }
 
-  shows(layers: types.ConsumerLayers | undefined): void {
+  switchesTo(layers: types.ConsumerLayers | undefined): void {
     this.observer.emit('layerschange', layers);
   }
 
@@ -34,7 +34,7 @@ class FakeConsumer {
   }
 }
 
-describe('MEDIA-2 the first picture comes from below the top layer', () => {
+describe('MEDIA-2 the first frame comes from below the top layer', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -42,15 +42,15 @@ describe('MEDIA-2 the first picture comes from below the top layer', () => {
     vi.useRealTimers();
   });
 
-  test('and the top one is let in a while after it', () => {
+  test('the top layer is allowed a while after the first frame', () => {
     const consumer = new FakeConsumer('simulcast', 'L3T3');
     startBelowTopLayer(consumer, LIMITS, log);
     expect(consumer.preferred).toEqual([1]);
     vi.advanceTimersByTime(60_000);
-    expect(consumer.preferred, 'without a picture nothing rises').toEqual([1]);
-    consumer.shows(undefined);
-    consumer.shows({ spatialLayer: 0, temporalLayer: 0 });
-    consumer.shows({ spatialLayer: 1, temporalLayer: 2 });
+    expect(consumer.preferred, 'no layer is raised before the first frame').toEqual([1]);
+    consumer.switchesTo(undefined);
+    consumer.switchesTo({ spatialLayer: 0, temporalLayer: 0 });
+    consumer.switchesTo({ spatialLayer: 1, temporalLayer: 2 });
     vi.advanceTimersByTime(1_999);
     expect(consumer.preferred).toEqual([1]);
     vi.advanceTimersByTime(60_000);
@@ -64,15 +64,15 @@ describe('MEDIA-2 the first picture comes from below the top layer', () => {
   ] as const)('a %s stream of %s is left alone', (type, mode) => {
     const consumer = new FakeConsumer(type, mode);
     startBelowTopLayer(consumer, LIMITS, log);
-    consumer.shows({ spatialLayer: 0 });
+    consumer.switchesTo({ spatialLayer: 0 });
     vi.advanceTimersByTime(60_000);
     expect(consumer.preferred).toEqual([]);
   });
 
-  test('a consumer that closes leaves no timer and asks for nothing', () => {
+  test('a consumer that closes leaves no timer and sends no request', () => {
     const consumer = new FakeConsumer('simulcast', 'L2T3');
     startBelowTopLayer(consumer, LIMITS, log);
-    consumer.shows({ spatialLayer: 0 });
+    consumer.switchesTo({ spatialLayer: 0 });
     consumer.close();
     expect(vi.getTimerCount()).toBe(0);
     expect(consumer.preferred).toEqual([0]);

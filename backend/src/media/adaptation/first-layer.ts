@@ -3,7 +3,7 @@ import type { Limits } from '#config/limits.ts';
 import { type Log, runInBackground } from '../../observability/log.ts';
 import { preferSpatialLayer } from '../mediasoup-calls.ts';
 
-/** What this needs of a mediasoup Consumer. */
+/** The part of a mediasoup Consumer that this file uses. */
 interface LayeredConsumer
   extends Pick<types.Consumer, 'type' | 'rtpParameters' | 'closed' | 'setPreferredLayers'> {
   readonly observer: {
@@ -13,9 +13,9 @@ interface LayeredConsumer
 }
 
 /**
- * Takes a viewer's first picture from below the top simulcast layer and lets it rise later. The top
- * one is what a publisher's browser drops when its processor or its line is short, and who waits for
- * a key frame of a layer that has just gone waits until the worker notices: 1.5 to 3 s.
+ * Starts a viewer one layer below the top simulcast layer, and allows the top layer later. A
+ * publisher's browser drops the top layer when it is short of CPU or bandwidth. A viewer that waits
+ * for a key frame of a dropped layer waits until the worker notices: 1.5 to 3 s.
  */
 export function startBelowTopLayer(
   consumer: LayeredConsumer,
@@ -31,7 +31,7 @@ export function startBelowTopLayer(
     });
     runInBackground(log, 'preferred layers', preferred);
   };
-  // The worker takes requests in order: this one is there before the one that resumes.
+  // The worker handles requests in order, so this one takes effect before the resume.
   prefer(top - 1);
   let timer: NodeJS.Timeout | undefined;
   consumer.observer.on('layerschange', (layers) => {

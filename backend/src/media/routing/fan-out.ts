@@ -1,22 +1,23 @@
 import type { Limits } from '#config/limits.ts';
 import type { Log } from '../../observability/log.ts';
 import { OnecastError } from '#protocol/errors.ts';
-import { placeRoom, placeViewer } from './placement.ts';
+import { placeRoom, placeViewer, type WorkerCandidate } from './placement.ts';
 import { RoomRouter } from './room-router.ts';
 import type { MediaWorker, WorkerPool } from '../workers/pool.ts';
 
 /**
- * One room's routers: its home, where the publisher sends to, and one on each further worker that the
- * room has spread to, fed once each by a pipe. Of these, one that nobody is on is closed after a while.
+ * One room's routers. The publisher sends to the home router. When the room spreads to more workers,
+ * each of them gets one router, which receives the broadcast once through a pipe. A router without
+ * transports, other than the home router, is closed after `emptyRouterMs`.
  */
 export class FanOut {
   readonly #pool: WorkerPool;
   readonly #limits: Limits;
   readonly #log: Log;
-  /** In the order in which they were opened. */
+  /** By worker, in the order in which they were created. */
   readonly #routers = new Map<MediaWorker, Promise<RoomRouter>>();
   readonly #open = new Set<RoomRouter>();
-  readonly #emptied = new Map<RoomRouter, NodeJS.Timeout>();
+  readonly #emptyTimers = new Map<RoomRouter, NodeJS.Timeout>();
   #home: RoomRouter | undefined;
   #closed = false;
 
@@ -26,19 +27,18 @@ export class FanOut {
     this.#log = log;
   }
 
-  /** Routers that are open now. */
   get routers(): readonly RoomRouter[] {
     return [...this.#open].filter(({ closed }) => !closed);
   }
 
-  /** Where publishers send to and what the room keeps is kept; made when first needed. */
+  /** The router that publishers send to, and that holds the room's own channels. Created on demand. */
   async home(): Promise<RoomRouter> {
     const home = this.openHome;
     if (home) return home;
-    return this.#at(await this.#somewhere(placeRoom));
+    return this.#routerOn(await this.#chooseWorker(placeRoom));
   }
 
-  /** The same, if it is there. Where it was lost, the fullest of the others takes its place. */
+  /** The home router, if the room has one. If it was lost, the router with the most transports replaces it. */
   get openHome(): RoomRouter | undefined {
     if (this.#home?.closed !== false) {
       this.#home = this.routers.toSorted((a, b) => b.transports - a.transports)[0];
@@ -47,32 +47,34 @@ export class FanOut {
     return this.#home;
   }
 
-  /** Where the next viewer receives from. */
+  /** The router that the next viewer receives from. */
   async forViewer(): Promise<RoomRouter> {
-    return this.#at(await this.#somewhere((places) => placeViewer(places, this.#limits)));
+    return this.#routerOn(
+      await this.#chooseWorker((candidates) => placeViewer(candidates, this.#limits)),
+    );
   }
 
-  /** Its transports and pipes are gone. True where the room had a router there. */
+  /** The worker's transports and pipes are gone. True if the room had a router on that worker. */
   workerLost(worker: MediaWorker): boolean {
     const had = this.#routers.delete(worker);
-    for (const router of this.#open) if (router.mediaWorker === worker) this.#forget(router);
+    for (const router of this.#open) if (router.mediaWorker === worker) this.#remove(router);
     return had;
   }
 
   close(): void {
     this.#closed = true;
     for (const router of this.#open) {
-      this.#forget(router);
+      this.#remove(router);
       router.close();
     }
     this.#routers.clear();
   }
 
-  async #somewhere(
-    choose: (places: Parameters<typeof placeRoom<MediaWorker>>[0]) => MediaWorker | undefined,
+  async #chooseWorker(
+    choose: (candidates: readonly WorkerCandidate<MediaWorker>[]) => MediaWorker | undefined,
   ): Promise<MediaWorker> {
-    // While all are being replaced, the first that is ready in time.
-    await this.#pool.someReady();
+    // If all workers are being replaced, use the first that is ready in time.
+    await this.#pool.waitForWorker();
     const own = [...this.#routers.keys()];
     const others = this.#pool.workers.filter((worker) => !this.#routers.has(worker));
     const worker = choose(
@@ -87,11 +89,11 @@ export class FanOut {
     return worker;
   }
 
-  /** The room's router on this worker, made when first needed. @throws OnecastError `media-unavailable` */
-  #at(worker: MediaWorker): Promise<RoomRouter> {
-    const known = this.#routers.get(worker);
-    if (known) return known;
-    const opening = this.#create(worker);
+  /** The room's router on this worker, created on demand. @throws OnecastError `media-unavailable` */
+  #routerOn(worker: MediaWorker): Promise<RoomRouter> {
+    const existing = this.#routers.get(worker);
+    if (existing) return existing;
+    const opening = this.#createRouter(worker);
     this.#routers.set(worker, opening);
     opening.catch(() => {
       if (this.#routers.get(worker) === opening) this.#routers.delete(worker);
@@ -99,7 +101,7 @@ export class FanOut {
     return opening;
   }
 
-  async #create(worker: MediaWorker): Promise<RoomRouter> {
+  async #createRouter(worker: MediaWorker): Promise<RoomRouter> {
     const router = await RoomRouter.create(worker, this.#limits, this.#log);
     if (this.#closed) {
       router.close();
@@ -109,31 +111,34 @@ export class FanOut {
     this.#open.add(router);
     router.onTransportsChanged(() => this.#updateEmptyTimer(router));
     if (this.#open.size > 1) {
-      this.#log.info({ worker: worker.index, routers: this.#open.size }, 'room spread');
+      this.#log.info(
+        { worker: worker.index, routers: this.#open.size },
+        'room spread to another worker',
+      );
     }
     return router;
   }
 
   #updateEmptyTimer(router: RoomRouter): void {
     if (router.transports > 0 || router === this.openHome || this.#closed) {
-      clearTimeout(this.#emptied.get(router));
-      this.#emptied.delete(router);
+      clearTimeout(this.#emptyTimers.get(router));
+      this.#emptyTimers.delete(router);
       return;
     }
-    if (this.#emptied.has(router)) return;
+    if (this.#emptyTimers.has(router)) return;
     const timer = setTimeout(() => {
-      this.#forget(router);
+      this.#remove(router);
       this.#routers.delete(router.mediaWorker);
       router.close();
-      this.#log.info({ worker: router.mediaWorker.index }, 'room drew together');
+      this.#log.info({ worker: router.mediaWorker.index }, 'empty router closed');
     }, this.#limits.emptyRouterMs);
     timer.unref();
-    this.#emptied.set(router, timer);
+    this.#emptyTimers.set(router, timer);
   }
 
-  #forget(router: RoomRouter): void {
+  #remove(router: RoomRouter): void {
     this.#open.delete(router);
-    clearTimeout(this.#emptied.get(router));
-    this.#emptied.delete(router);
+    clearTimeout(this.#emptyTimers.get(router));
+    this.#emptyTimers.delete(router);
   }
 }

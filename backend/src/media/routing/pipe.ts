@@ -1,26 +1,30 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
+import { closeQuietly } from './transports.ts';
 
 /**
- * One broadcast's way from one router to another on this machine: a pair of PipeTransports over
- * loopback, made once, through which each producer goes once however many viewers are at the end.
- * mediasoup's own pipeToRouter can't merge key-frame requests on the far side, hence our own.
+ * Forwards one broadcast from one router to another on this machine, through a pair of
+ * PipeTransports over loopback. Each producer is sent once, however many viewers the far router has.
+ * mediasoup's own pipeToRouter can't merge key-frame requests on the far side, so it is not used.
  */
 export class Pipe {
   readonly #near: types.PipeTransport;
   readonly #far: types.PipeTransport;
   readonly #limits: Limits;
-  /** By the id of the producer, which is the same at both ends. */
-  readonly #carried = new Map<string, Promise<void>>();
+  /** By producer id, which is the same at both ends. */
+  readonly #forwarded = new Map<string, Promise<void>>();
 
   static async open(from: types.Router, to: types.Router, limits: Limits): Promise<Pipe> {
-    const [near, far] = await both(end(from, limits), end(to, limits));
+    const [near, far] = await allOrNone(
+      createPipeTransport(from, limits),
+      createPipeTransport(to, limits),
+    );
     try {
       await Promise.all([connect(near, far), connect(far, near)]);
       return new Pipe(near, far, limits);
     } catch (error) {
-      close(near);
-      close(far);
+      closeQuietly(near);
+      closeQuietly(far);
       throw error;
     }
   }
@@ -29,69 +33,62 @@ export class Pipe {
     this.#near = near;
     this.#far = far;
     this.#limits = limits;
-    // One end's router or worker is gone: the other end is of no use.
-    near.observer.once('close', () => close(far));
-    far.observer.once('close', () => close(near));
+    // If the router or worker of one end is gone, the other end is useless.
+    near.observer.once('close', () => closeQuietly(far));
+    far.observer.once('close', () => closeQuietly(near));
   }
 
   get closed(): boolean {
     return this.#near.closed || this.#far.closed;
   }
 
-  /** Resolves once viewers of the far router can consume `source`. @throws where an end has closed */
-  carry(source: types.Producer | types.DataProducer): Promise<void> {
-    const known = this.#carried.get(source.id);
-    if (known) return known;
-    const forget = () => this.#carried.delete(source.id);
-    const made = 'kind' in source ? this.#carryMedia(source) : this.#carryData(source);
-    this.#carried.set(source.id, made);
-    made.catch(forget);
+  /** Resolves once viewers of the far router can consume `source`. @throws if an end has closed */
+  forward(source: types.Producer | types.DataProducer): Promise<void> {
+    const existing = this.#forwarded.get(source.id);
+    if (existing) return existing;
+    const forget = () => this.#forwarded.delete(source.id);
+    const forwarding = 'kind' in source ? this.#forwardMedia(source) : this.#forwardData(source);
+    this.#forwarded.set(source.id, forwarding);
+    forwarding.catch(forget);
     whenClosed(source, forget);
-    return made;
+    return forwarding;
   }
 
   close(): void {
-    close(this.#near);
-    close(this.#far);
+    closeQuietly(this.#near);
+    closeQuietly(this.#far);
   }
 
-  async #carryMedia({ id }: types.Producer): Promise<void> {
+  async #forwardMedia({ id }: types.Producer): Promise<void> {
     const consumer = await this.#near.consume({ producerId: id });
     const { kind, rtpParameters, producerPaused: paused } = consumer;
     const { keyFrameRequestDelayMs: keyFrameRequestDelay } = this.#limits;
     const copy = this.#far.produce({ id, kind, rtpParameters, paused, keyFrameRequestDelay });
-    follow(consumer, await orElse(copy, consumer));
+    closeTogether(consumer, await closeOnFailure(consumer, copy));
   }
 
-  async #carryData({ id }: types.DataProducer): Promise<void> {
+  async #forwardData({ id }: types.DataProducer): Promise<void> {
     const consumer = await this.#near.consumeData({ dataProducerId: id });
     const { sctpStreamParameters, label, protocol } = consumer;
     if (!sctpStreamParameters) throw new Error('a pipe without SCTP');
     const copy = this.#far.produceData({ id, sctpStreamParameters, label, protocol });
-    follow(consumer, await orElse(copy, consumer));
+    closeTogether(consumer, await closeOnFailure(consumer, copy));
   }
 }
 
-/** What can't be made at the far end leaves nothing at the near one. */
-async function orElse<T>(made: Promise<T>, near: { close(): void }): Promise<T> {
+/** If the copy can't be created at the far end, the near end's consumer is closed. */
+async function closeOnFailure<T>(near: { close(): void }, copy: Promise<T>): Promise<T> {
   try {
-    return await made;
+    return await copy;
   } catch (error) {
-    near.close();
+    closeQuietly(near);
     throw error;
   }
 }
 
-/** The copy ends with what it is a copy of. */
-function follow(consumer: Closing, copy: { readonly closed: boolean; close(): void }): void {
-  const end = () => {
-    try {
-      copy.close();
-    } catch {
-      // Its worker's channel is broken; the watchdog replaces such a worker.
-    }
-  };
-  whenClosed(consumer, end);
+/** The copy ends when the consumer that feeds it ends. */
+function closeTogether(consumer: Closing, copy: { close(): void }): void {
+  whenClosed(consumer, () => closeQuietly(copy));
 }
 
 function whenClosed(source: Closing, listener: () => void): void {
@@ -104,12 +101,12 @@ interface Closing {
   readonly observer: { once(event: 'close', listener: () => void): unknown };
 }
 
-function end(router: types.Router, limits: Limits): Promise<types.PipeTransport> {
+function createPipeTransport(router: types.Router, limits: Limits): Promise<types.PipeTransport> {
   return router.createPipeTransport({
     listenInfo: {
       protocol: 'udp',
       ip: '127.0.0.1',
-      // Apart from the ports of the WebRtcServers, which a worker that is replaced must find free.
+      // Separate from the ports of the WebRtcServers, which must be free when a worker is replaced.
       portRange: { min: limits.pipePortMin, max: limits.pipePortMax },
       recvBufferSize: limits.socketBufferBytes,
       sendBufferSize: limits.socketBufferBytes,
@@ -125,22 +122,17 @@ function connect(here: types.PipeTransport, there: types.PipeTransport): Promise
   return here.connect({ ip: localAddress, port: localPort });
 }
 
-/** Both, or neither: what was made beside a failure is closed. */
-async function both<T extends { close(): void }>(a: Promise<T>, b: Promise<T>): Promise<[T, T]> {
+/** Both transports, or neither: if one fails, the other is closed. */
+async function allOrNone<T extends { close(): void }>(
+  a: Promise<T>,
+  b: Promise<T>,
+): Promise<[T, T]> {
   try {
     return await Promise.all([a, b]);
   } catch (error) {
-    for (const made of await Promise.allSettled([a, b])) {
-      if (made.status === 'fulfilled') made.value.close();
+    for (const result of await Promise.allSettled([a, b])) {
+      if (result.status === 'fulfilled') closeQuietly(result.value);
     }
     throw error;
-  }
-}
-
-function close(transport: types.PipeTransport): void {
-  try {
-    transport.close();
-  } catch {
-    // As for the copies.
   }
 }

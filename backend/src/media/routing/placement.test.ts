@@ -2,7 +2,7 @@ import { describe, expect, it, test } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
 import { type WorkerCandidate, placeRoom, placeViewer } from './placement.ts';
 
-const place = (
+const candidate = (
   worker: string,
   load: number,
   more: Partial<WorkerCandidate<string>> = {},
@@ -15,54 +15,65 @@ const place = (
 });
 const BUSY = LIMITS.workerBusyShare;
 
-describe('FAN-1 where a room begins', () => {
-  it('on the least busy worker', () => {
-    expect(placeRoom([place('a', 0.5), place('b', 0.2), place('c', 0.9)])).toBe('b');
+describe('FAN-1 the worker for a new room', () => {
+  it('is the least busy one', () => {
+    expect(placeRoom([candidate('a', 0.5), candidate('b', 0.2), candidate('c', 0.9)])).toBe('b');
   });
 
-  it('among those about equally busy, on the one with the fewest transports', () => {
-    const places = [place('a', 0.001, { transports: 2 }), place('b', 0.004, { transports: 1 })];
-    expect(placeRoom(places)).toBe('b');
+  it('is the one with the fewest transports among those that are about equally busy', () => {
+    const candidates = [
+      candidate('a', 0.001, { transports: 2 }),
+      candidate('b', 0.004, { transports: 1 }),
+    ];
+    expect(placeRoom(candidates)).toBe('b');
   });
 
-  it('nowhere without a worker', () => {
+  it('is undefined if there is no worker', () => {
     expect(placeRoom([])).toBeUndefined();
   });
 });
 
-describe('FAN-1 where a room’s next viewer goes', () => {
+describe('FAN-1 the worker for a room’s next viewer', () => {
   test.each<[string, WorkerCandidate<string>[], string]>([
     [
-      'with the others, idle as another worker may be',
-      [place('a', BUSY - 0.01, { inRoom: true }), place('b', 0)],
+      'is the one the room is on, even if another worker is idle',
+      [candidate('a', BUSY - 0.01, { inRoom: true }), candidate('b', 0)],
       'a',
     ],
     [
-      'to the first of the room’s own that has room, so that the later ones empty again',
-      [place('a', 0.3, { inRoom: true }), place('b', 0.1, { inRoom: true })],
+      'is the first of the room’s own that is not busy, so that the later ones become empty again',
+      [candidate('a', 0.3, { inRoom: true }), candidate('b', 0.1, { inRoom: true })],
       'a',
     ],
     [
-      'to a further worker once the room’s own are busy',
-      [place('a', BUSY, { inRoom: true }), place('b', 0.1)],
+      'is a further worker once the room’s own are busy',
+      [candidate('a', BUSY, { inRoom: true }), candidate('b', 0.1)],
       'b',
     ],
     [
-      'not to one that is as busy itself: a pipe would only cost',
-      [place('a', BUSY, { inRoom: true }), place('b', BUSY - 0.05)],
+      'is not a further worker that is almost as busy: its pipe would cost more than it gains',
+      [candidate('a', BUSY, { inRoom: true }), candidate('b', BUSY - 0.05)],
       'a',
     ],
     [
-      'to the least busy of the room’s own when all are at their end',
-      [place('a', 1.4, { inRoom: true }), place('b', 1.2, { inRoom: true }), place('c', 1.3)],
+      'is the least busy of the room’s own when all workers are overloaded',
+      [
+        candidate('a', 1.4, { inRoom: true }),
+        candidate('b', 1.2, { inRoom: true }),
+        candidate('c', 1.3),
+      ],
       'b',
     ],
-    ['anywhere, as the room’s first', [place('a', 0.4), place('b', 0.3)], 'b'],
-  ])('%s', (_what, places, expected) => {
-    expect(placeViewer(places, LIMITS)).toBe(expected);
+    [
+      'is the least busy of all for the first viewer of a room',
+      [candidate('a', 0.4), candidate('b', 0.3)],
+      'b',
+    ],
+  ])('%s', (_case, candidates, expected) => {
+    expect(placeViewer(candidates, LIMITS)).toBe(expected);
   });
 
-  it('nowhere without a worker', () => {
+  it('is undefined if there is no worker', () => {
     expect(placeViewer([], LIMITS)).toBeUndefined();
   });
 });

@@ -7,10 +7,10 @@ import { OnecastError } from '#protocol/errors.ts';
 import { consumeData, openChannel } from '../mediasoup-calls.ts';
 import { forClientCapabilities } from '../rtp-parameters.ts';
 import { Pipe } from './pipe.ts';
-import { createTransport } from './transports.ts';
+import { closeQuietly, createTransport } from './transports.ts';
 import type { MediaWorker, WorkerPool } from '../workers/pool.ts';
 
-/** A router of one room on one worker, with a DirectTransport for the server's own part in the overlay. */
+/** A room's router on one worker, with a DirectTransport for the data channels of the server. */
 export class RoomRouter {
   readonly mediaWorker: MediaWorker;
   readonly router: types.Router;
@@ -26,7 +26,7 @@ export class RoomRouter {
       const router = await mediaWorker.worker.createRouter({ mediaCodecs: ROUTER_CODECS });
       return new RoomRouter(mediaWorker, router, limits);
     } catch (error) {
-      log.warn({ err: error }, 'no router on this worker');
+      log.warn({ err: error }, 'router could not be created');
       throw new OnecastError('media-unavailable', undefined, { cause: error });
     }
   }
@@ -41,7 +41,7 @@ export class RoomRouter {
     return this.router.closed;
   }
 
-  /** Those of publishers and viewers, open or on their way. */
+  /** Number of transports of publishers and viewers that are open or being created. */
   get transports(): number {
     return this.#transports;
   }
@@ -66,12 +66,12 @@ export class RoomRouter {
     }
   }
 
-  /** Lets viewers of `to` consume what is produced here. False where it, or either end, has gone. */
+  /** Lets viewers of `to` consume `source`. False if the source or either router has closed. */
   async pipeTo(to: RoomRouter, source: types.Producer | types.DataProducer): Promise<boolean> {
     if (to === this) return true;
     try {
       const pipe = await this.#pipe(to);
-      await pipe.carry(source);
+      await pipe.forward(source);
       return true;
     } catch (error) {
       if (source.closed || this.closed || to.closed) return false;
@@ -80,11 +80,11 @@ export class RoomRouter {
   }
 
   async #pipe(to: RoomRouter): Promise<Pipe> {
-    const known = this.#pipes.get(to);
-    if (known) {
-      const pipe = await known.catch(() => undefined);
+    const existing = this.#pipes.get(to);
+    if (existing) {
+      const pipe = await existing.catch(() => undefined);
       if (pipe && !pipe.closed) return pipe;
-      if (this.#pipes.get(to) !== known) return this.#pipe(to);
+      if (this.#pipes.get(to) !== existing) return this.#pipe(to);
     }
     const opening = Pipe.open(this.router, to.router, this.#limits);
     this.#pipes.set(to, opening);
@@ -96,14 +96,17 @@ export class RoomRouter {
     return opening;
   }
 
-  /** Before anything is awaited, so that those who come at once are seen by each other's placing. */
+  /**
+   * Called before any await: sessions that join at the same moment then count each other when they
+   * choose a worker.
+   */
   #count(change: 1 | -1): void {
     this.#transports += change;
     this.mediaWorker.transports += change;
     this.#transportsChanged();
   }
 
-  /** Hands every message of `dataProducer` to `onMessage` until the producer closes. */
+  /** Passes every message of `dataProducer` to `onMessage` until the producer closes. */
   async tap(dataProducer: types.DataProducer, onMessage: (message: Buffer) => void): Promise<void> {
     const transport = await this.#directTransport();
     if (dataProducer.closed) return;
@@ -111,7 +114,7 @@ export class RoomRouter {
     consumer.on('message', (message) => onMessage(message));
   }
 
-  /** A channel of the server's own; viewers consume it like the publisher's. */
+  /** Opens a data channel of the server. Viewers consume it like the publisher's channel. */
   async openChannel(label: string): Promise<types.DataProducer> {
     return openChannel(await this.#directTransport(), label);
   }
@@ -121,17 +124,15 @@ export class RoomRouter {
     return this.#direct;
   }
 
-  /** Never throws, not even on a worker whose channel is broken. */
   close(): void {
-    try {
-      this.router.close();
-    } catch {
-      // The watchdog replaces such a worker.
-    }
+    closeQuietly(this.router);
   }
 }
 
-/** What every router of this server speaks, read from one made for the purpose. @throws without a worker */
+/**
+ * The RTP capabilities of every router of this server, read from a router that is created for this
+ * and closed again. @throws if there is no worker
+ */
 export async function routerCapabilities(
   pool: Pick<WorkerPool, 'workers'>,
 ): Promise<client.RtpCapabilities> {

@@ -11,7 +11,7 @@ export function createTransport(
   return router.createWebRtcTransport({ webRtcServer, ...webRtcTransportOptions(limits) });
 }
 
-/** What the page needs to build its side. */
+/** What the page needs to create its side of the transport. */
 export function describeTransport(transport: types.WebRtcTransport): TransportDescription {
   if (transport.sctpParameters === undefined) throw new Error('the transport has no SCTP');
   return {
@@ -23,7 +23,7 @@ export function describeTransport(transport: types.WebRtcTransport): TransportDe
   };
 }
 
-/** Media can flow: DTLS is up and ICE has not given up. */
+/** True while media can flow: DTLS is connected and ICE has not failed. */
 export function isUp(transport: types.WebRtcTransport): boolean {
   return (
     !transport.closed &&
@@ -33,13 +33,14 @@ export function isUp(transport: types.WebRtcTransport): boolean {
 }
 
 /**
- * Never throws: on a worker whose channel is poisoned mediasoup's close() does, and many closes run
- * in timers, where that would end the process. The watchdog replaces such a worker.
+ * Closes a mediasoup object and never throws. mediasoup's own `close()` throws if the channel to the
+ * worker is broken, and many closes run in timers, where an exception would end the process. The
+ * watchdog replaces such a worker.
  */
-export function closeQuietly(made: { close(): void }): void {
+export function closeQuietly(closable: { close(): void }): void {
   try {
-    made.close();
+    closable.close();
   } catch {
-    // Closed on this side; the worker takes the rest with it when it is killed.
+    // The object is closed in this process; the worker's side ends when the worker is killed.
   }
 }

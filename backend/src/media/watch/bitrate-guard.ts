@@ -17,50 +17,50 @@ type GuardLimits = Pick<
 >;
 
 /**
- * Judges what a publisher sends against what was agreed. The hint that its browser gets
- * (`setMaxIncomingBitrate`) binds only a browser that heeds it. The picture and the sound are judged
- * by their RTP packets, the overlay by the rest.
+ * Compares what a publisher sends with the allowed bitrate. The hint that its browser gets
+ * (`setMaxIncomingBitrate`) limits only a browser that obeys it. Video and audio are measured by
+ * their RTP packets, the overlay by all other bytes.
  */
 export class BitrateGuard {
-  readonly #media: Excess;
-  readonly #overlay: Excess;
+  readonly #media: RateCheck;
+  readonly #overlay: RateCheck;
 
   constructor(limits: GuardLimits) {
     const { publisherBitrateMaxBps, bitrateCheckMs, overlayBitrateCheckMs } = limits;
     const overlayBps = OVERLAY_MAX_BYTES * OVERLAY_MAX_PER_S * 8;
-    this.#media = new Excess(publisherBitrateMaxBps, bitrateCheckMs, limits);
-    this.#overlay = new Excess(overlayBps, overlayBitrateCheckMs, limits);
+    this.#media = new RateCheck(publisherBitrateMaxBps, bitrateCheckMs, limits);
+    this.#overlay = new RateCheck(overlayBps, overlayBitrateCheckMs, limits);
   }
 
-  /** Takes the transport's counters as they are at `now` (ms). True where it has gone too far. */
-  saw(received: Received, now: number): boolean {
+  /** `received`: the transport's counters at `now` (ms). True if the publisher must be closed. */
+  exceeds(received: Received, now: number): boolean {
     const media = received.rtpBytesReceived + received.rtxBytesReceived;
-    const tooMuchMedia = this.#media.saw(media, now);
-    return this.#overlay.saw(received.bytesReceived - media, now) || tooMuchMedia;
+    const mediaExceeds = this.#media.exceeds(media, now);
+    return this.#overlay.exceeds(received.bytesReceived - media, now) || mediaExceeds;
   }
 }
 
-/** One kind of bytes against its agreed rate. */
-class Excess {
-  readonly #agreedBps: number;
+/** Compares one counter of bytes with its allowed rate. */
+class RateCheck {
+  readonly #allowedBps: number;
   readonly #checkMs: number;
   readonly #limits: GuardLimits;
   #last: { readonly at: number; readonly bytes: number } | undefined;
   #strikes = 0;
 
-  constructor(agreedBps: number, checkMs: number, limits: GuardLimits) {
-    this.#agreedBps = agreedBps;
+  constructor(allowedBps: number, checkMs: number, limits: GuardLimits) {
+    this.#allowedBps = allowedBps;
     this.#checkMs = checkMs;
     this.#limits = limits;
   }
 
-  saw(bytes: number, now: number): boolean {
+  exceeds(bytes: number, now: number): boolean {
     const last = this.#last;
     if (last && now - last.at < this.#checkMs) return false;
     this.#last = { at: now, bytes };
     if (!last) return false;
     const { bitrateTolerance, bitrateStrikesMax, bitrateGrossFactor } = this.#limits;
-    const factor = ((bytes - last.bytes) * 8_000) / (now - last.at) / this.#agreedBps;
+    const factor = ((bytes - last.bytes) * 8_000) / (now - last.at) / this.#allowedBps;
     this.#strikes = factor > bitrateTolerance ? this.#strikes + 1 : 0;
     return this.#strikes >= bitrateStrikesMax || factor > bitrateGrossFactor;
   }

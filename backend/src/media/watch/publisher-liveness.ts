@@ -2,15 +2,15 @@ import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
 
 export interface PublisherLivenessEvents {
-  alive(beats: boolean): void;
-  /** What its transport has received up to now. */
-  received(stats: types.WebRtcTransportStat): void;
+  aliveChanged(alive: boolean): void;
+  /** What the transport has received since it was created; emitted at every poll. */
+  statsReceived(stats: types.WebRtcTransportStat): void;
 }
 
 /**
- * Tells whether anything at all arrives on a publisher's transport. Consent checks and RTCP count,
- * so a shared screen that does not change still has a pulse; a line that is cut has none. Much
- * sooner than ICE, whose consent takes `iceConsentTimeoutS`.
+ * Detects whether anything at all arrives on a publisher's transport. Consent checks and RTCP count,
+ * so a shared screen that does not change is alive, and a path that is cut is not. This is much
+ * faster than ICE, which notices only after `iceConsentTimeoutS`.
  */
 export class PublisherLiveness {
   readonly #transport: types.WebRtcTransport;
@@ -20,14 +20,14 @@ export class PublisherLiveness {
   #bytes = -1;
   #silentSince = 0;
   #alive = true;
-  #asking = false;
+  #polling = false;
 
   constructor(transport: types.WebRtcTransport, limits: Limits, events: PublisherLivenessEvents) {
     this.#transport = transport;
     this.#limits = limits;
     this.#events = events;
     this.#silentSince = performance.now();
-    this.#interval = setInterval(() => this.#ask(), limits.livenessIntervalMs);
+    this.#interval = setInterval(() => this.#poll(), limits.livenessIntervalMs);
     this.#interval.unref();
     transport.observer.once('close', () => this.close());
   }
@@ -36,32 +36,32 @@ export class PublisherLiveness {
     clearInterval(this.#interval);
   }
 
-  #ask(): void {
-    // A worker that hangs never answers; its watchdog deals with that.
-    if (this.#asking || this.#transport.closed) return;
-    this.#asking = true;
+  #poll(): void {
+    // A hung worker never answers; its watchdog handles that.
+    if (this.#polling || this.#transport.closed) return;
+    this.#polling = true;
     this.#transport.getStats().then(
       ([stats]) => {
-        this.#asking = false;
+        this.#polling = false;
         if (!stats || this.#transport.closed) return;
-        this.#saw(stats.bytesReceived);
-        this.#events.received(stats);
+        this.#update(stats.bytesReceived);
+        this.#events.statsReceived(stats);
       },
       () => {
-        this.#asking = false;
+        this.#polling = false;
       },
     );
   }
 
-  #saw(bytes: number): void {
+  #update(bytes: number): void {
     const now = performance.now();
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
       this.#silentSince = now;
     }
-    const beats = now - this.#silentSince < this.#limits.publisherSilentMs;
-    if (beats === this.#alive) return;
-    this.#alive = beats;
-    this.#events.alive(beats);
+    const alive = now - this.#silentSince < this.#limits.publisherSilentMs;
+    if (alive === this.#alive) return;
+    this.#alive = alive;
+    this.#events.aliveChanged(alive);
   }
 }

@@ -10,9 +10,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function viewer(sent: () => number | Promise<never>, asked: () => void): TrafficSource {
+function viewer(sent: () => number | Promise<never>, polled: () => void): TrafficSource {
   const getStats = async () => {
-    asked();
+    polled();
     return [{ bytesSent: await sent() }];
   };
   return { role: 'viewer', session: { openTransport: { getStats } } } as unknown as TrafficSource;
@@ -31,42 +31,42 @@ function counted() {
   };
 }
 
-describe('OBS-1 what flows is counted at a cost that does not grow with the number of viewers', () => {
-  it('asks so many at a time, everybody in turn, and counts each byte once', async () => {
-    let asked = 0;
+describe('OBS-1 traffic is counted at a cost that does not grow with the number of viewers', () => {
+  it('polls a few transports at a time, all in turn, and counts each byte once', async () => {
+    let polled = 0;
     const viewers = Array.from({ length: 7 }, () =>
       viewer(
         () => 100,
-        () => (asked += 1),
+        () => (polled += 1),
       ),
     );
     const metrics = counted();
     const traffic = new Traffic(() => viewers.values(), LIMITS, metrics);
-    const looks: number[] = [];
+    const polls: number[] = [];
     for (let i = 0; i < 6; i += 1) {
-      asked = 0;
+      polled = 0;
       await vi.advanceTimersByTimeAsync(1_000);
-      looks.push(asked);
+      polls.push(polled);
     }
-    expect(looks).toEqual([3, 3, 1, 3, 3, 1]);
+    expect(polls).toEqual([3, 3, 1, 3, 3, 1]);
     expect(metrics.sum.out).toBe(700);
     traffic.close();
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('a worker that hangs is not asked again and again', async () => {
-    let asked = 0;
+  it('does not poll a hung worker again and again', async () => {
+    let polled = 0;
     const hung = viewer(
       () => new Promise<never>(() => undefined),
-      () => (asked += 1),
+      () => (polled += 1),
     );
     const traffic = new Traffic(() => [hung].values(), LIMITS, counted());
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(asked).toBe(1);
+    expect(polled).toBe(1);
     traffic.close();
   });
 
-  it('a number that falls does not count backwards', async () => {
+  it('never counts backwards when a value falls', async () => {
     const lost = [5, 3, 9];
     const source = {
       role: 'publisher',

@@ -2,27 +2,28 @@ import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 
-/** What this needs of a publisher or viewer. */
+/** The part of a publisher or viewer that this file uses. */
 export interface TrafficSource {
   readonly role: 'publisher' | 'viewer';
   readonly session: { readonly openTransport: types.WebRtcTransport | undefined };
-  /** Of a publisher. */
+  /** Of a publisher only. */
   readonly broadcast?: { readonly producers: readonly types.Producer[] } | undefined;
 }
 
 /**
- * Counts what flows. A worker has no sum of its own, so its transports are asked, a few at a time in
- * turn: the cost does not grow with the number of viewers, only the time between two looks at one.
+ * Counts media bytes and lost packets. A worker has no totals, so this polls its transports in turn,
+ * a few at a time. The cost does not grow with the number of viewers; the time between two polls of
+ * one transport does.
  */
 export class Traffic {
   readonly #sources: () => Iterator<TrafficSource>;
   readonly #limits: Pick<Limits, 'trafficIntervalMs' | 'trafficAskedMax'>;
   readonly #metrics: Pick<Metrics, 'mediaBytes' | 'packetsLost'>;
-  /** What each transport or producer said last. */
-  readonly #seen = new WeakMap<object, number>();
+  /** The last value of each transport's or producer's counter. */
+  readonly #lastValues = new WeakMap<object, number>();
   readonly #interval: NodeJS.Timeout;
   #round: Iterator<TrafficSource> | undefined;
-  #asking = false;
+  #polling = false;
 
   constructor(
     sources: () => Iterator<TrafficSource>,
@@ -32,7 +33,7 @@ export class Traffic {
     this.#sources = sources;
     this.#limits = limits;
     this.#metrics = metrics;
-    this.#interval = setInterval(() => void this.#look(), limits.trafficIntervalMs);
+    this.#interval = setInterval(() => void this.#poll(), limits.trafficIntervalMs);
     this.#interval.unref();
   }
 
@@ -40,16 +41,16 @@ export class Traffic {
     clearInterval(this.#interval);
   }
 
-  /** Never rejects. Nobody is asked anew while a worker that hangs has not answered. */
-  async #look(): Promise<void> {
-    if (this.#asking) return;
-    this.#asking = true;
-    await Promise.allSettled(this.#next().map((source) => this.#ask(source)));
-    this.#asking = false;
+  /** Never rejects. If a hung worker does not answer, no other transport is polled meanwhile. */
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
+    await Promise.allSettled(this.#nextSources().map((source) => this.#countSource(source)));
+    this.#polling = false;
   }
 
-  /** The next few of the round; it ends with the last one and begins anew at the next look. */
-  #next(): TrafficSource[] {
+  /** The next sources of the current round. The poll after the last source starts a new round. */
+  #nextSources(): TrafficSource[] {
     const next: TrafficSource[] = [];
     this.#round ??= this.#sources();
     while (next.length < this.#limits.trafficAskedMax) {
@@ -63,28 +64,28 @@ export class Traffic {
     return next;
   }
 
-  async #ask({ role, session, broadcast }: TrafficSource): Promise<void> {
+  async #countSource({ role, session, broadcast }: TrafficSource): Promise<void> {
     const transport = session.openTransport;
     if (!transport) return;
     const [stats] = await transport.getStats();
     if (!stats) return;
     if (role === 'viewer') {
-      this.#metrics.mediaBytes('out', this.#rise(transport, stats.bytesSent));
+      this.#metrics.mediaBytes('out', this.#increase(transport, stats.bytesSent));
       return;
     }
-    this.#metrics.mediaBytes('in', this.#rise(transport, stats.bytesReceived));
+    this.#metrics.mediaBytes('in', this.#increase(transport, stats.bytesReceived));
     for (const producer of broadcast?.producers ?? []) {
       if (producer.closed) continue;
       const streams = await producer.getStats();
       const lost = streams.reduce((sum, { packetsLost }) => sum + packetsLost, 0);
-      this.#metrics.packetsLost(this.#rise(producer, lost));
+      this.#metrics.packetsLost(this.#increase(producer, lost));
     }
   }
 
-  /** Packets that come late make the number fall; a counter only rises. */
-  #rise(of: object, now: number): number {
-    const before = this.#seen.get(of) ?? 0;
-    this.#seen.set(of, Math.max(before, now));
+  /** The loss counter of mediasoup falls when late packets arrive; a metric's counter must not. */
+  #increase(of: object, now: number): number {
+    const before = this.#lastValues.get(of) ?? 0;
+    this.#lastValues.set(of, Math.max(before, now));
     return Math.max(0, now - before);
   }
 }

@@ -1,23 +1,23 @@
-/** What batched sending tells of itself in one media worker. */
+/** Reads the counters of batched sending in one media worker. */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
 /** Since the worker was started. */
 export interface EgressCounters {
-  /** Datagrams by the way they went: part of a segmented message, alone, not gathered at all. */
+  /** Datagrams sent as part of a segmented message, alone, or without being queued at all. */
   readonly segmented: number;
   readonly single: number;
   readonly direct: number;
-  /** Segmented messages that were refused, and sent again one by one. */
+  /** Segmented messages that the kernel refused, and that were sent again one datagram at a time. */
   readonly refused: number;
-  /** Datagrams gathered that could not be sent. */
+  /** Queued datagrams that could not be sent. */
   readonly lost: number;
 }
 
-/** `Stats` of native/egress/stats.h: 64 bits each. */
+/** The fields of `Stats` in native/egress/stats.h, 64 bits each. */
 const FIELDS = [
   'magicAndVersion',
   'on',
-  'taken',
+  'queued',
   'direct',
   'segmented',
   'single',
@@ -30,12 +30,12 @@ const FIELDS = [
 ] as const;
 const MAGIC_AND_VERSION = (0x4f43_4547n << 32n) | 1n;
 
-/** A page of memory that the worker shares; it stays readable when the worker is gone. */
+/** A page of memory that the worker shares. It stays readable after the worker has ended. */
 export class EgressStats {
   readonly #buffer = Buffer.alloc(FIELDS.length * 8);
   #descriptor: number | undefined;
 
-  /** undefined where the process has no such page. */
+  /** Returns undefined if the process has no such page. */
   static of(pid: number): EgressStats | undefined {
     try {
       const folder = `/proc/${pid}/fd`;
@@ -47,7 +47,7 @@ export class EgressStats {
       if (stats.#field('magicAndVersion') === MAGIC_AND_VERSION) return stats;
       stats.close();
     } catch {
-      // The process is gone, or is not ours to look into.
+      // The process has ended, or we may not read its descriptors.
     }
     return undefined;
   }
@@ -81,9 +81,11 @@ export class EgressStats {
   }
 
   #field(name: (typeof FIELDS)[number]): bigint {
-    const at = FIELDS.indexOf(name) * 8;
-    // The kernel's and V8's byte order are the machine's own.
-    return LITTLE_ENDIAN ? this.#buffer.readBigUInt64LE(at) : this.#buffer.readBigUInt64BE(at);
+    const offset = FIELDS.indexOf(name) * 8;
+    // The C library writes in the machine's byte order.
+    return LITTLE_ENDIAN
+      ? this.#buffer.readBigUInt64LE(offset)
+      : this.#buffer.readBigUInt64BE(offset);
   }
 }
 

@@ -1,20 +1,21 @@
-/** Batched sending: whether media workers run with native/egress preloaded, and if not why. */
+/** Batched sending: decides whether media workers run with native/egress preloaded. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
+import type { Log } from '../../observability/log.ts';
 
 export type Egress =
   | { readonly state: 'off' }
   | { readonly state: 'unsupported'; readonly reason: string }
-  /** `workerBin` starts the media worker with the library in it. */
+  /** `workerBin` starts the media worker with the library preloaded. */
   | { readonly state: 'on'; readonly workerBin: string };
 
 const LAUNCHER = join(import.meta.dirname, '../../../../native/egress/launch.sh');
 
 /**
- * Tries what mediasoup would do, a start by the launcher in this process's environment, but with the
- * question to the library whether it works here.
+ * Starts the launcher as mediasoup would, in this process's environment, and makes the library
+ * report whether it works here instead of starting the worker.
  */
 export async function chooseEgress(
   config: Pick<Config, 'egressBatching' | 'egressLibrary'>,
@@ -23,26 +24,40 @@ export async function chooseEgress(
   if (config.egressBatching === 'off') return { state: 'off' };
   if (process.platform !== 'linux') return unsupported('it needs Linux');
   if (config.egressLibrary === undefined) return unsupported('the set-up has not built it');
-  const { said, complaint } = await probe(limits.egressProbeMs);
-  if (said === 'egress on') return { state: 'on', workerBin: LAUNCHER };
-  if (said === 'egress unsupported') return unsupported('the kernel cannot segment UDP');
-  return unsupported(complaint);
+  const { output, failure } = await probe(limits.egressProbeMs);
+  if (output === 'egress on') return { state: 'on', workerBin: LAUNCHER };
+  if (output === 'egress unsupported') return unsupported('the kernel cannot segment UDP');
+  return unsupported(failure);
+}
+
+export function logEgress(egress: Egress, log: Log): void {
+  switch (egress.state) {
+    case 'on':
+      log.info('batched sending on');
+      break;
+    case 'off':
+      log.info('batched sending off, as configured');
+      break;
+    case 'unsupported':
+      log.warn({ reason: egress.reason }, 'batched sending off: it does not work here');
+      break;
+  }
 }
 
 function unsupported(reason: string): Egress {
   return { state: 'unsupported', reason };
 }
 
-function probe(timeoutMs: number): Promise<{ said: string; complaint: string }> {
+function probe(timeoutMs: number): Promise<{ output: string; failure: string }> {
   const env = { ...process.env, EGRESS_PROBE: '1' };
   return new Promise((resolve) => {
     execFile(LAUNCHER, { env, timeout: timeoutMs }, (error, stdout, stderr) => {
-      // Of the loader or of the launcher. A worker that starts without the library, being linked
-      // statically, ends by itself with a complaint that says nothing here.
-      const told = stderr.split('\n').find((line) => /LD_PRELOAD|is not set/.test(line));
+      // An error of the loader or of the launcher. A worker that is linked statically starts without
+      // the library and exits with an error message that does not help here.
+      const reported = stderr.split('\n').find((line) => /LD_PRELOAD|is not set/.test(line));
       const failed =
         typeof error?.code === 'string' ? error.message : 'the worker does not load it';
-      resolve({ said: stdout.trim(), complaint: told?.trim() ?? failed });
+      resolve({ output: stdout.trim(), failure: reported?.trim() ?? failed });
     });
   });
 }

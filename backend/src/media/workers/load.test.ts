@@ -5,58 +5,58 @@ import { WorkerLoad } from './load.ts';
 const GUESS = LIMITS.transportCostGuess;
 const cpu = (ms: number) => ({ ru_utime: ms * 0.75, ru_stime: ms * 0.25 });
 
-/** Measured once a second, by the CPU time used in each. */
+/** A load that was measured once a second; `seconds` is the CPU time (ms) used in each. */
 function measured(seconds: readonly number[], transports = 0, answeredInMs = 1): WorkerLoad {
   const load = new WorkerLoad(LIMITS);
   let total = 5_000;
-  load.measured(cpu(total), answeredInMs, transports, 0);
+  load.record(cpu(total), answeredInMs, transports, 0);
   seconds.forEach((usedMs, index) => {
     total += usedMs;
-    load.measured(cpu(total), answeredInMs, transports, (index + 1) * 1_000);
+    load.record(cpu(total), answeredInMs, transports, (index + 1) * 1_000);
   });
   return load;
 }
 
 describe('FAN-1 how busy a worker is', () => {
-  it('is the CPU time of the last measure as a share of a core', () => {
+  it('is the CPU time of the last measurement as a share of a core', () => {
     expect(measured([900, 250]).estimate(0)).toBeCloseTo(0.25);
     expect(measured([100], 100).share).toBeCloseTo(0.1);
   });
 
-  it('is not what it used before the first measure', () => {
+  it('does not include CPU time from before the first measurement', () => {
     expect(measured([]).estimate(0)).toBe(0);
   });
 
-  it('counts those who came since by what the others cost', () => {
+  it('adds the average cost for each transport created since the last measurement', () => {
     const load = measured([400], 100);
     expect(load.estimate(100)).toBeCloseTo(0.4);
     expect(load.estimate(150)).toBeCloseTo(0.4 + 50 * 0.004);
   });
 
-  it('counts them by a guess where nothing is known', () => {
+  it('uses a default cost while nothing has been measured', () => {
     expect(new WorkerLoad(LIMITS).estimate(1_000)).toBeCloseTo(1_000 * GUESS);
   });
 
-  it('takes no absurd cost from a worker that does something else, or nothing', () => {
+  it('keeps the cost within bounds if the worker is busy with something else, or idle', () => {
     expect(measured([900], 2).estimate(3)).toBeCloseTo(0.9 + LIMITS.transportCostMax);
     expect(measured([0], 500).estimate(600)).toBeCloseTo(100 * LIMITS.transportCostMin);
   });
 
-  it('does not fall below what was measured when some have left', () => {
+  it('does not fall below the measurement when transports have closed', () => {
     expect(measured([400], 100).estimate(0)).toBeCloseTo(0.4);
   });
 
-  it('is more when several answers in a row were slow, and not for one', () => {
+  it('rises when several answers in a row were slow, but not for a single slow answer', () => {
     const slow = LIMITS.slowAnswerMs + 1;
     expect(measured([300, 300], 0, slow).estimate(0)).toBeCloseTo(0.3 + LIMITS.slowAnswerShare);
-    const hiccup = measured([300, 300]);
-    hiccup.measured(cpu(5_900), slow, 0, 3_000);
-    expect(hiccup.estimate(0)).toBeCloseTo(0.3);
+    const oneSlow = measured([300, 300]);
+    oneSlow.record(cpu(5_900), slow, 0, 3_000);
+    expect(oneSlow.estimate(0)).toBeCloseTo(0.3);
   });
 
-  it('survives a clock and a counter that stand still', () => {
+  it('accepts a clock and a counter that do not advance', () => {
     const load = measured([500]);
-    load.measured(cpu(5_500), 1, 0, 1_000);
+    load.record(cpu(5_500), 1, 0, 1_000);
     expect(load.estimate(0)).toBeCloseTo(0.5);
   });
 });

@@ -9,26 +9,27 @@ type LoadLimits = Pick<
   | 'slowAnswerShare'
 >;
 
-/** What a worker says of itself: CPU time since it started, ms (mediasoup's getResourceUsage). */
+/** CPU time of a worker since it started, ms (mediasoup's getResourceUsage). */
 export interface CpuTime {
   readonly ru_utime: number;
   readonly ru_stime: number;
 }
 
-/** A hiccup of our own process delays one answer, a worker at its end delays them all. */
-const ANSWERS_REMEMBERED = 3;
+/** A short pause of our own process delays one answer; an overloaded worker delays all of them. */
+const ANSWERS_KEPT = 3;
 
 /**
- * How busy one worker is, as a share of one core: measured from its CPU time, with a guess for the
- * transports that came after the last measure, and more where its answers are slow.
+ * How busy one worker is, as a share of one core. It is measured from the worker's CPU time. The
+ * estimate adds the expected cost of transports created after the last measurement, and a fixed share
+ * if the worker's answers are slow.
  */
 export class WorkerLoad {
   readonly #limits: LoadLimits;
   readonly #answersMs: number[] = [];
   #last: { readonly cpuMs: number; readonly transports: number; readonly at: number } | undefined;
   #share = 0;
-  /** Those whose cost is in `#share`. */
-  #transportsSeen = 0;
+  /** Number of transports whose cost is included in `#share`. */
+  #transportsMeasured = 0;
   #costPerTransport: number;
 
   constructor(limits: LoadLimits) {
@@ -36,18 +37,18 @@ export class WorkerLoad {
     this.#costPerTransport = limits.transportCostGuess;
   }
 
-  /** `now` and `answeredInMs` by the monotonic clock; `transports` open at the time. */
-  measured(usage: CpuTime, answeredInMs: number, transports: number, now: number): void {
+  /** `transports`: number open now. `now` and `answeredInMs` are ms of the monotonic clock. */
+  record(usage: CpuTime, answeredInMs: number, transports: number, now: number): void {
     this.#answersMs.push(answeredInMs);
-    if (this.#answersMs.length > ANSWERS_REMEMBERED) this.#answersMs.shift();
+    if (this.#answersMs.length > ANSWERS_KEPT) this.#answersMs.shift();
     const cpuMs = usage.ru_utime + usage.ru_stime;
     const last = this.#last;
     this.#last = { cpuMs, transports, at: now };
     if (!last || now <= last.at) return;
     this.#share = Math.max(0, cpuMs - last.cpuMs) / (now - last.at);
-    // Those that came during the measure have not shown their cost: the mean of both ends.
+    // Transports created during the measurement show only part of their cost, hence the mean.
     const mean = (last.transports + transports) / 2;
-    this.#transportsSeen = transports;
+    this.#transportsMeasured = transports;
     const { transportCostMin, transportCostMax } = this.#limits;
     if (mean >= 1) {
       this.#costPerTransport = Math.min(
@@ -57,16 +58,16 @@ export class WorkerLoad {
     }
   }
 
-  /** Share of a core, above 1 where more has come than it can carry. */
+  /** Estimated share of a core with this number of transports; above 1 if that is too many. */
   estimate(transports: number): number {
-    const unseen = Math.max(0, transports - this.#transportsSeen);
+    const unseen = Math.max(0, transports - this.#transportsMeasured);
     const { slowAnswerMs, slowAnswerShare } = this.#limits;
-    const full = this.#answersMs.length === ANSWERS_REMEMBERED;
+    const full = this.#answersMs.length === ANSWERS_KEPT;
     const slow = full && Math.min(...this.#answersMs) > slowAnswerMs;
     return this.#share + unseen * this.#costPerTransport + (slow ? slowAnswerShare : 0);
   }
 
-  /** The measured share of a core alone. */
+  /** The measured share of a core, without any estimate. */
   get share(): number {
     return this.#share;
   }

@@ -10,29 +10,29 @@ import { EgressStats } from './egress-stats.ts';
 import { Watchdog } from './watchdog.ts';
 import { WorkerLoad } from './load.ts';
 
-/** One living worker process with its WebRtcServer. */
+/** One running worker process with its WebRtcServer. */
 export interface MediaWorker {
-  /** Its seat: 0 … workers-1; decides its ports. */
+  /** Slot in the pool, 0 … workers-1. It decides the worker's ports. */
   readonly index: number;
   readonly worker: types.Worker;
   readonly webRtcServer: types.WebRtcServer;
-  /** Figures of batched sending, where that is on. */
+  /** Counters of batched sending, if that is on in this worker. */
   readonly egress: EgressStats | undefined;
-  /** Transports of publishers and viewers, open or on their way. */
+  /** Number of transports of publishers and viewers that are open or being created. */
   transports: number;
   readonly load: WorkerLoad;
 }
 
 interface WorkerPoolEvents {
-  /** The process is gone, and with it every router on it. */
+  /** The process has died, and with it every router on it. */
   workerLost: [MediaWorker];
-  /** A seat is taken again. */
+  /** A worker has started, at the beginning or as a replacement. */
   workerReady: [MediaWorker];
 }
 
 /**
- * Spawns the media workers, watches each, measures how busy it is and replaces the dead on the same
- * ports.
+ * Starts the media workers, watches them, measures how busy each is, and replaces a dead one on the
+ * same ports.
  */
 export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   readonly #config: Config;
@@ -40,13 +40,13 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #egress: Egress;
-  readonly #seats: (MediaWorker | undefined)[];
+  readonly #slots: (MediaWorker | undefined)[];
   readonly #watchdogs = new Map<types.Worker, Watchdog>();
   readonly #respawns = new Set<NodeJS.Timeout>();
   #draining = false;
   #closed = false;
 
-  /** Resolves when every worker is up. @throws where one can't be started. */
+  /** Resolves when every worker is ready. @throws if one can't be started */
   static async create(
     config: Config,
     limits: Limits,
@@ -56,7 +56,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   ): Promise<WorkerPool> {
     const pool = new WorkerPool(config, limits, log, metrics, egress);
     try {
-      await Promise.all(pool.#seats.map((_, index) => pool.#spawn(index)));
+      await Promise.all(pool.#slots.map((_, index) => pool.#spawn(index)));
     } catch (error) {
       pool.close();
       throw error;
@@ -66,38 +66,38 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
 
   private constructor(config: Config, limits: Limits, log: Log, metrics: Metrics, egress: Egress) {
     super();
-    // Every room listens.
+    // Every room adds a listener.
     this.setMaxListeners(0);
     this.#config = config;
     this.#limits = limits;
     this.#log = log;
     this.#metrics = metrics;
     this.#egress = egress;
-    this.#seats = Array.from({ length: config.workers }, () => undefined);
+    this.#slots = Array.from({ length: config.workers }, () => undefined);
   }
 
-  /** True while every seat is taken. */
+  /** True while every worker is running. */
   get ready(): boolean {
-    return !this.#closed && this.#seats.every((seat) => seat !== undefined);
+    return !this.#closed && this.#slots.every((slot) => slot !== undefined);
   }
 
-  /** How many workers there should be. */
+  /** Number of workers as configured, including those that are being replaced. */
   get size(): number {
-    return this.#seats.length;
+    return this.#slots.length;
   }
 
   get workers(): readonly MediaWorker[] {
-    return this.#seats.filter((seat) => seat !== undefined);
+    return this.#slots.filter((slot) => slot !== undefined);
   }
 
-  /** While all are being replaced: until the first is ready, or `workerWaitMs` have passed. */
-  async someReady(): Promise<void> {
+  /** If no worker is running, waits for the first that is ready, at most `workerWaitMs`. */
+  async waitForWorker(): Promise<void> {
     if (this.workers.length > 0 || this.#closed) return;
     const signal = AbortSignal.timeout(this.#limits.workerWaitMs);
     await once(this, 'workerReady', { signal }).catch(() => undefined);
   }
 
-  /** The process is stopping: a terminal's Ctrl+C ends the workers too, and none is replaced. */
+  /** Call this when the process is stopping. Ctrl+C in a terminal ends the workers too; none is replaced then. */
   drain(): void {
     this.#draining = true;
   }
@@ -115,13 +115,13 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   }
 
   async #spawn(index: number): Promise<void> {
-    // mediasoup's own where undefined.
+    // If undefined, mediasoup uses its own binary.
     const { workerBin } = this.#egress.state === 'on' ? this.#egress : this.#config;
     const worker = await createWorker({
       logLevel: 'warn',
       ...(workerBin !== undefined && { workerBin }),
     });
-    keepSignalsToTheApp(worker);
+    removeSignalHandlers(worker);
     const log = this.#log.child({ worker: index, pid: worker.pid });
     const webRtcServer = await worker
       .createWebRtcServer({ listenInfos: listenInfos(this.#config, this.#limits, index) })
@@ -129,26 +129,27 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
         closeWorker(worker, log);
         throw error;
       });
-    // After the awaits the pool may be closing, or the process may be dead already.
+    // During the awaits the pool may have closed, or the process may have died.
     if (this.#closed || worker.closed) {
       closeWorker(worker, log);
       if (!this.#closed) throw new Error('the media worker died while it started');
       return;
     }
     const egress = EgressStats.of(worker.pid);
-    if (this.#egress.state === 'on' && !egress) log.warn('batched sending is not in this worker');
+    if (this.#egress.state === 'on' && !egress)
+      log.warn('batched sending is not active in this worker');
     const load = new WorkerLoad(this.#limits);
-    const seat: MediaWorker = { index, worker, webRtcServer, egress, transports: 0, load };
-    this.#seats[index] = seat;
+    const mediaWorker: MediaWorker = { index, worker, webRtcServer, egress, transports: 0, load };
+    this.#slots[index] = mediaWorker;
     let hung = false;
-    worker.once('died', (error) => this.#lost(seat, error, hung ? 'hung' : 'died'));
+    worker.once('died', (error) => this.#workerDied(mediaWorker, error, hung ? 'hung' : 'died'));
     this.#watchdogs.set(
       worker,
       new Watchdog(worker, this.#limits, {
         answered: (usage, tookMs) => {
-          seat.load.measured(usage, tookMs, seat.transports, performance.now());
+          load.record(usage, tookMs, mediaWorker.transports, performance.now());
         },
-        hangs: (reason) => {
+        hung: (reason) => {
           log.error({ reason }, 'media worker hangs: killed');
           hung = true;
           kill(worker);
@@ -156,21 +157,22 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
       }),
     );
     log.info('media worker ready');
-    this.emit('workerReady', seat);
+    this.emit('workerReady', mediaWorker);
   }
 
-  #lost(seat: MediaWorker, error: Error, reason: WorkerLoss): void {
-    this.#watchdogs.get(seat.worker)?.close();
-    this.#watchdogs.delete(seat.worker);
-    this.#seats[seat.index] = undefined;
-    seat.egress?.close();
+  #workerDied(mediaWorker: MediaWorker, error: Error, reason: WorkerLoss): void {
+    const { index, worker } = mediaWorker;
+    this.#watchdogs.get(worker)?.close();
+    this.#watchdogs.delete(worker);
+    this.#slots[index] = undefined;
+    mediaWorker.egress?.close();
     if (this.#closed || this.#draining) return;
     this.#metrics.workerLost(reason);
-    this.#log.error({ worker: seat.index, pid: seat.worker.pid, err: error }, 'media worker died');
-    // The seat is filled before the rooms are told, where that works at once; sessions that come
-    // earlier wait for nothing: they are placed on another worker or told to try later.
-    this.#respawn(seat.index, this.#limits.respawnMinMs, true);
-    this.emit('workerLost', seat);
+    this.#log.error({ worker: index, pid: worker.pid, err: error }, 'media worker died');
+    // A replacement is started at once. Sessions that arrive before it is ready do not wait for it:
+    // they use another worker or are refused with `media-unavailable`.
+    this.#respawn(index, this.#limits.respawnMinMs, true);
+    this.emit('workerLost', mediaWorker);
   }
 
   #respawn(index: number, delayMs: number, atOnce: boolean): void {
@@ -192,10 +194,11 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
 }
 
 /**
- * mediasoup closes a worker on SIGTERM and SIGINT before the application's own handler runs, which
- * makes a drain impossible. `onSignal` is no public field, hence the guard; a test holds it.
+ * Removes mediasoup's signal handlers. mediasoup closes a worker on SIGTERM and SIGINT before the
+ * application's own handler runs, which makes a drain impossible. `onSignal` is not a public field,
+ * so its type is checked here; a test fails if mediasoup renames it.
  */
-function keepSignalsToTheApp(worker: types.Worker): void {
+function removeSignalHandlers(worker: types.Worker): void {
   const onSignal: unknown = Reflect.get(worker, 'onSignal');
   if (!isListener(onSignal)) return;
   process.off('SIGTERM', onSignal);
@@ -206,7 +209,7 @@ function isListener(value: unknown): value is () => void {
   return typeof value === 'function';
 }
 
-/** A worker whose channel is poisoned throws on close(); SIGKILL works on every one. */
+/** `close()` throws if the channel to the worker is broken; SIGKILL always works. */
 function closeWorker(worker: types.Worker, log: Log): void {
   try {
     worker.close();
@@ -220,6 +223,6 @@ function kill(worker: types.Worker): void {
   try {
     process.kill(worker.pid, 'SIGKILL');
   } catch {
-    // It is gone already.
+    // The process has ended already.
   }
 }

@@ -4,7 +4,7 @@ import { LIMITS } from '#config/limits.ts';
 import { Watchdog } from './watchdog.ts';
 
 const { watchdogIntervalMs: INTERVAL, watchdogDeadlineMs: DEADLINE } = LIMITS;
-/** Two missed deadlines, each a whole check after the one before, and a check just missed. */
+/** The worker hangs just after a check; then two deadlines are missed, one check interval apart. */
 const NOTICED_WITHIN_MS = LIMITS.watchdogMisses * INTERVAL + DEADLINE;
 
 function watched() {
@@ -21,7 +21,7 @@ function watched() {
   };
   const watchdog = new Watchdog(worker, LIMITS, {
     answered: () => undefined,
-    hangs: (reason) => hangs.push(reason),
+    hung: (reason) => hangs.push(reason),
   });
   return {
     hangs,
@@ -46,14 +46,14 @@ afterEach(() => {
 });
 
 describe('SRV-6 Watchdog', () => {
-  it('leaves a worker that answers alone', async () => {
+  it('does not report a worker that answers', async () => {
     const { hangs, asked } = watched();
     await vi.advanceTimersByTimeAsync(100 * INTERVAL);
     expect(asked()).toBe(100);
     expect(hangs).toEqual([]);
   });
 
-  it('notices a worker that hangs within two missed deadlines', async () => {
+  it('reports a worker that hangs within two missed deadlines', async () => {
     const { hangs, answer } = watched();
     await vi.advanceTimersByTimeAsync(10 * INTERVAL);
     answer(silent);
@@ -63,7 +63,7 @@ describe('SRV-6 Watchdog', () => {
     expect(hangs).toEqual(['no answer']);
   });
 
-  it('forgives one missed deadline', async () => {
+  it('does not report a single missed deadline', async () => {
     const { hangs, answer } = watched();
     for (let i = 0; i < 10; i += 1) {
       answer(silent);
@@ -74,16 +74,16 @@ describe('SRV-6 Watchdog', () => {
     expect(hangs).toEqual([]);
   });
 
-  it('notices a poisoned channel at the first check, and says so once', async () => {
+  it('reports a broken channel at the first check, and only once', async () => {
     const { hangs, answer } = watched();
     answer(() => Promise.reject(new Error('object serialization must not be nested')));
     await vi.advanceTimersByTimeAsync(INTERVAL);
-    expect(hangs).toEqual(['poisoned channel']);
+    expect(hangs).toEqual(['broken channel']);
     await vi.advanceTimersByTimeAsync(10 * INTERVAL);
     expect(hangs).toHaveLength(1);
   });
 
-  it('is silent once closed, and about a worker that has closed', async () => {
+  it('reports nothing once it is closed, or when the worker has closed', async () => {
     const first = watched();
     first.answer(silent);
     await vi.advanceTimersByTimeAsync(INTERVAL);

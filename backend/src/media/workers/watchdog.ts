@@ -2,15 +2,15 @@ import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
 
 export interface WatchdogEvents {
-  /** CPU time since the worker's start and how long it took to say so, ms. */
+  /** CPU time since the worker's start, and how long the answer took, ms. */
   answered(usage: types.WorkerResourceUsage, tookMs: number): void;
   /** Called at most once. */
-  hangs(reason: string): void;
+  hung(reason: string): void;
 }
 
 /**
- * Notices a worker that hangs (SIGSTOP, an endless loop, a poisoned channel): mediasoup's requests
- * to it then wait for ever and no event comes.
+ * Detects a worker that hangs (SIGSTOP, an endless loop, a broken channel). mediasoup's requests to
+ * such a worker never resolve, and mediasoup emits no event.
  */
 export class Watchdog {
   readonly #worker: Pick<types.Worker, 'getResourceUsage' | 'closed'>;
@@ -44,7 +44,7 @@ export class Watchdog {
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => {
       this.#misses += 1;
-      if (this.#misses >= this.#limits.watchdogMisses) this.#hangs('no answer');
+      if (this.#misses >= this.#limits.watchdogMisses) this.#reportHung('no answer');
     }, this.#limits.watchdogDeadlineMs);
     const deadline = this.#deadline;
     deadline.unref();
@@ -57,15 +57,15 @@ export class Watchdog {
       },
       (error: unknown) => {
         clearTimeout(deadline);
-        // FlatBuffers' shared builder is stuck: no request will ever work again.
-        if (String(error).includes('must not be nested')) this.#hangs('poisoned channel');
+        // FlatBuffers' shared builder is left in an invalid state: every later request fails too.
+        if (String(error).includes('must not be nested')) this.#reportHung('broken channel');
       },
     );
   }
 
-  #hangs(reason: string): void {
+  #reportHung(reason: string): void {
     if (this.#closed) return;
     this.close();
-    this.#events.hangs(reason);
+    this.#events.hung(reason);
   }
 }
