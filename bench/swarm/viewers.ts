@@ -9,8 +9,8 @@ import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import * as v from 'valibot';
 import { SignalClient } from '#client/connection/signal-client.ts';
 import { loadDevice } from '#client/media/device.ts';
-import { flowSampleOf } from '#client/media/flow.ts';
 import { Receiver } from '#client/media/receive.ts';
+import { flowSampleOf } from '#client/media/stats.ts';
 import type { SwarmOrder, ViewerSteps } from '../swarm.ts';
 
 /** Reading the figures of 200 peer connections is work too. */
@@ -31,14 +31,14 @@ class SwarmViewer {
         if (state === 'connected') this.steps.connected = this.#now();
         if (state === 'failed') this.#fail('ICE or DTLS failed');
       },
-      ready: (consumers) => {
+      consumersReady: (consumers) => {
         const consumerIds = consumers.map(({ id }) => id);
         this.#ask(this.#signalling.request('resumeConsumers', { consumerIds }));
       },
       data: () => undefined,
       tracksChanged: () => undefined,
       mayReceive: () => Promise.resolve(),
-      receiverMade: () => undefined,
+      receiverCreated: () => undefined,
     });
     this.#signalling = new SignalClient({
       up: () => {
@@ -82,7 +82,7 @@ class SwarmViewer {
     this.steps.joined = this.#now();
     if (answer.media.consumers.length === 0) this.#fail('nothing is broadcast');
     this.#receiver.open(answer.transport);
-    await this.#receiver.match(answer.media);
+    await this.#receiver.reconcile(answer.media);
   }
 
   #ask(request: Promise<unknown>): void {

@@ -119,7 +119,7 @@ class ActiveBroadcast {
             })
           ).producerId,
         maySend: async () => options.frames?.started,
-        videoSender: (sender, codec) => options.frames?.attach(sender, codec),
+        videoSenderCreated: (sender, codec) => options.frames?.attach(sender, codec),
         closeProducer: (producerId) => {
           this.link.signalling
             .request('closeProducer', { producerId })

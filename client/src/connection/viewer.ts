@@ -6,9 +6,8 @@ import { OnecastError } from '#protocol/errors.ts';
 import type { AnswerOf, SessionGrant, ViewerMedia } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
-import { flowSampleOf } from '../media/flow.ts';
-import { watchFirstSteps } from '../media/first-steps.ts';
-import { Receiver } from '../media/receive.ts';
+import { Receiver, watchFirstMedia } from '../media/receive.ts';
+import { flowSampleOf } from '../media/stats.ts';
 import { OverlayReceiver } from '../overlay/overlay-receiver.ts';
 import { joinAhead, makeOwnSide } from '../joining/join-ahead.ts';
 import { followJoin } from '../joining/join-report.ts';
@@ -73,17 +72,17 @@ class Viewer implements ViewerConnection {
           if (state === 'connected') this.#tracer.reached('dtls');
           this.#link.transportState(state);
         },
-        ready: (consumers) => {
+        consumersReady: (consumers) => {
           this.#tracer.reached('set-up');
           for (const consumer of consumers) {
             if (consumer.kind !== 'video') continue;
-            watchFirstSteps(consumer, (step) => this.#tracer.reached(step));
+            watchFirstMedia(consumer, (step) => this.#tracer.reached(step));
           }
           this.#resume(consumers.map(({ id }) => id));
         },
         data: (channel, text) => this.#overlay.receive(channel, text),
         mayReceive: async () => this.#frames?.started,
-        receiverMade: (receiver, kind) => {
+        receiverCreated: (receiver, kind) => {
           this.#frames?.attach(receiver, kind);
         },
         tracksChanged: () => {
@@ -306,13 +305,14 @@ class Viewer implements ViewerConnection {
     const receiver = this.#open;
     if (!receiver || media.epoch < this.#epoch) return;
     if (media.epoch > this.#epoch) this.#newEpoch(media.epoch);
-    receiver.match(media).then(
+    receiver.reconcile(media).then(
       () => {
         // With nothing to receive the transport has nothing to connect for.
         const { state } = receiver;
         const idle = state === 'new' && !receiver.expectsMedia;
         if (idle || state === 'connected') this.#link.send({ type: 'MEDIA_READY' });
-        if (receiver.swaps >= SWAPS_BEFORE_RENEWAL) this.#link.send({ type: 'TRANSPORT_GONE' });
+        if (receiver.replacedConsumers >= SWAPS_BEFORE_RENEWAL)
+          this.#link.send({ type: 'TRANSPORT_GONE' });
       },
       (error: unknown) => {
         console.warn('onecast:', error);

@@ -5,14 +5,14 @@ import { LinkToken } from './link-token.ts';
 
 const room = v.parse(RoomIdSchema, 'demo');
 
-function page(hash: string, kept: Record<string, string> = {}) {
+function page(hash: string, stored: Record<string, string> = {}) {
   const location = { pathname: '/join/demo', search: '?debug', hash };
-  const storage = new Map(Object.entries(kept));
+  const storage = new Map(Object.entries(stored));
   const shown: string[] = [];
   return {
     location,
     storage,
-    /** What the address bar has been made to show. */
+    /** The addresses that were written to the address bar. */
     shown,
     places: {
       location,
@@ -32,7 +32,7 @@ function page(hash: string, kept: Record<string, string> = {}) {
 }
 
 describe('TOKEN-5 the token of a link', () => {
-  it('is taken out of the address and kept by the tab, for its room alone', () => {
+  it('is moved from the address to the storage of the tab, for its room only', () => {
     const { places, shown, storage } = page('#token=a.b-c.d_e');
     expect(new LinkToken(room, places).value).toBe('a.b-c.d_e');
     expect(shown).toEqual(['/join/demo?debug']);
@@ -42,24 +42,24 @@ describe('TOKEN-5 the token of a link', () => {
     expect([...storage.keys()]).toEqual(['onecast.token.demo']);
   });
 
-  it('leaves the rest of the fragment', () => {
+  it('leaves the rest of the fragment in the address', () => {
     const { places, shown } = page('#publisher=x&token=a.b.c&y=1');
     expect(new LinkToken(room, places).value).toBe('a.b.c');
     expect(shown).toEqual(['/join/demo?debug#publisher=x&y=1']);
   });
 
-  it('a new link takes the place of the one before', () => {
+  it('a new link replaces the token of the one before', () => {
     const { places, location } = page('', { 'onecast.token.demo': 'old' });
     const token = new LinkToken(room, places);
     expect(token.value).toBe('old');
-    expect(token.take()).toBe(false);
+    expect(token.readFromAddress()).toBe(false);
     location.hash = '#token=new';
-    expect(token.take()).toBe(true);
+    expect(token.readFromAddress()).toBe(true);
     expect(token.value).toBe('new');
   });
 
   it.each(['', '#', '#token=', '#other=1'])(
-    '%j holds none, and the address is left alone',
+    '%j contains none, and the address is not changed',
     (hash) => {
       const { places, shown } = page(hash);
       expect(new LinkToken(room, places).value).toBeUndefined();
@@ -67,19 +67,19 @@ describe('TOKEN-5 the token of a link', () => {
     },
   );
 
-  it('stays in the address where the browser keeps nothing for the page', () => {
+  it('stays in the address where the browser blocks storage', () => {
     const { places, shown } = page('#token=a.b.c');
-    const closed = {
+    const blocked = {
       ...places,
       storage: () => {
-        throw new DOMException('closed', 'SecurityError');
+        throw new DOMException('blocked', 'SecurityError');
       },
     };
-    expect(new LinkToken(room, closed).value).toBe('a.b.c');
+    expect(new LinkToken(room, blocked).value).toBe('a.b.c');
     expect(shown).toEqual([]);
   });
 
-  it('is never longer than the server reads', () => {
+  it('is never longer than the server accepts', () => {
     const { places } = page(`#token=${'x'.repeat(TOKEN_MAX_CHARS + 1)}`);
     expect(new LinkToken(room, places).value).toHaveLength(TOKEN_MAX_CHARS);
   });

@@ -2,16 +2,17 @@ import type { RoomId } from '#protocol/ids.ts';
 import { TOKEN_MAX_CHARS } from '#protocol/ids.ts';
 
 export interface TokenPlaces {
-  /** The address of the page, of which only the fragment is read. */
+  /** The page's address. Only the fragment is read. */
   readonly location: Pick<Location, 'pathname' | 'search' | 'hash'>;
   readonly history: Pick<History, 'state' | 'replaceState'>;
-  /** sessionStorage: a token is a key, and this tab's alone. */
+  /** sessionStorage, because a token is a key that only this tab may use. Throws where it is blocked. */
   storage(): Pick<Storage, 'getItem' | 'setItem'>;
 }
 
 /**
- * The token of the page's link (`#token=…`, which no server and no log sees). It is taken out of the
- * address, so that who copies that does not hand out a key, and kept so that a reload goes on.
+ * The token of the page's link (`#token=…`; browsers never send a fragment, so no server or log sees
+ * it). It is removed from the address, so that a copied address does not contain the key, and it is
+ * stored so that the page still has it after a reload.
  */
 export class LinkToken {
   readonly #key: string;
@@ -21,24 +22,24 @@ export class LinkToken {
   constructor(room: RoomId, places: TokenPlaces) {
     this.#key = `onecast.token.${room}`;
     this.#places = places;
-    this.#value = this.#kept();
-    this.take();
+    this.#value = this.#readStored();
+    this.readFromAddress();
   }
 
-  /** The one last seen in the address, or kept from before a reload. */
+  /** The token last seen in the address, or stored before a reload. */
   get value(): string | undefined {
     return this.#value;
   }
 
-  /** Takes what stands in the address now. Whether there was a token. */
-  take(): boolean {
+  /** Moves a token from the address to this tab's storage. @returns whether there was a token */
+  readFromAddress(): boolean {
     const { location, history } = this.#places;
     const fields = new URLSearchParams(location.hash.slice(1));
-    const shown = fields.get('token');
-    if (shown === null || shown === '') return false;
-    // One that is too long is no token; cut, it is refused for what it is.
-    this.#value = shown.slice(0, TOKEN_MAX_CHARS);
-    if (!this.#keep(this.#value)) return true;
+    const found = fields.get('token');
+    if (found === null || found === '') return false;
+    // A longer text is not a valid token. Cut off, it fits the schema and the server refuses it as invalid.
+    this.#value = found.slice(0, TOKEN_MAX_CHARS);
+    if (!this.#store(this.#value)) return true;
     fields.delete('token');
     const rest = fields.toString();
     const address = `${location.pathname}${location.search}${rest === '' ? '' : `#${rest}`}`;
@@ -46,7 +47,7 @@ export class LinkToken {
     return true;
   }
 
-  #kept(): string | undefined {
+  #readStored(): string | undefined {
     try {
       return this.#places.storage().getItem(this.#key) ?? undefined;
     } catch {
@@ -54,8 +55,8 @@ export class LinkToken {
     }
   }
 
-  /** False where storage is closed to this page: then the address is all that a reload has. */
-  #keep(token: string): boolean {
+  /** @returns false where storage is blocked: then the token stays in the address, for a reload */
+  #store(token: string): boolean {
     try {
       this.#places.storage().setItem(this.#key, token);
       return true;
@@ -66,13 +67,13 @@ export class LinkToken {
 }
 
 /**
- * The token of this page. `renewed` is called when the page is given another: a link that differs in
- * its fragment alone does not load the page anew.
+ * The token of this page. `renewed` is called when the address gets another token: opening a link
+ * that differs only in its fragment does not reload the page.
  */
 export function watchLinkToken(room: RoomId, renewed: () => void): LinkToken {
   const token = new LinkToken(room, { location, history, storage: () => sessionStorage });
   window.addEventListener('hashchange', () => {
-    if (token.take()) renewed();
+    if (token.readFromAddress()) renewed();
   });
   return token;
 }

@@ -22,7 +22,7 @@ describe('explainCaptureFault', () => {
     }
   });
 
-  it('blames the address before anything else', () => {
+  it('reports an insecure address before any other reason', () => {
     const fault = explainCaptureFault(new TypeError('undefined'), 'camera', {
       secureContext: false,
       supported: false,
@@ -31,7 +31,7 @@ describe('explainCaptureFault', () => {
     expect(fault.advice).toContain('https://');
   });
 
-  it('knows that phones share no screen', () => {
+  it('explains that phones cannot share their screen', () => {
     const fault = explainCaptureFault(undefined, 'screen', {
       secureContext: true,
       supported: false,
@@ -40,12 +40,12 @@ describe('explainCaptureFault', () => {
     expect(fault.advice).toContain('phones');
   });
 
-  it('says another program where the device is in use', () => {
+  it('names another program as the cause when the device is in use', () => {
     const error = new DOMException('Could not start video source', 'NotReadableError');
     expect(explainCaptureFault(error, 'camera', fine).advice).toContain('Another program');
   });
 
-  it('takes anything that can be thrown', () => {
+  it('accepts any thrown value', () => {
     for (const error of [undefined, null, 'text', 42, {}]) {
       expect(explainCaptureFault(error, 'camera', fine).code).toBe('other');
     }

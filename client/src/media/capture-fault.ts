@@ -1,7 +1,7 @@
-/** What was being opened when it went wrong. */
+/** The kind of device that the page tried to open. */
 export type CaptureKind = 'camera' | 'microphone' | 'screen';
 
-/** A fault in words: what is wrong, and what a person can do about it. */
+/** Why capture failed, for a person: what is wrong, and what the person can do about it. */
 export interface CaptureFault {
   readonly code:
     | 'insecure'
@@ -17,10 +17,11 @@ export interface CaptureFault {
   readonly advice: string;
 }
 
-/** What is known around the error; each part can be false in some browser. */
-export interface CaptureSurroundings {
+/** Conditions that explain an error better than the error itself. */
+export interface CaptureContext {
+  /** `isSecureContext`: without it browsers give no access to devices. */
   readonly secureContext: boolean;
-  /** Whether the browser has the call at all. */
+  /** Whether the browser has getUserMedia or getDisplayMedia at all. */
   readonly supported: boolean;
 }
 
@@ -30,21 +31,21 @@ const NAMES: Record<CaptureKind, string> = {
   screen: 'screen',
 };
 
-/** The fault behind what getUserMedia or getDisplayMedia threw. */
+/** Explains what getUserMedia or getDisplayMedia threw; `error` may be anything. */
 export function explainCaptureFault(
   error: unknown,
   kind: CaptureKind,
-  surroundings: CaptureSurroundings,
+  context: CaptureContext,
 ): CaptureFault {
   const name = NAMES[kind];
-  if (!surroundings.secureContext) {
+  if (!context.secureContext) {
     return {
       code: 'insecure',
       title: `The browser keeps the ${name} from this address`,
       advice: `Browsers give the ${name} only to pages opened over https://, or on the same computer as http://localhost. Open this page that way.`,
     };
   }
-  if (!surroundings.supported) {
+  if (!context.supported) {
     return {
       code: 'unsupported',
       title: `This browser cannot open the ${name}`,

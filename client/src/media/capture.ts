@@ -1,4 +1,4 @@
-/** Opens cameras, microphones and screens. Whoever opens a track stops it. */
+/** Opens cameras, microphones and screens. The caller that opens a track must stop it. */
 import { type CaptureFault, type CaptureKind, explainCaptureFault } from './capture-fault.ts';
 
 export interface Device {
@@ -11,34 +11,35 @@ export interface Devices {
   readonly microphones: readonly Device[];
 }
 
-export type Captured =
+export type CaptureResult =
   | { readonly ok: true; readonly track: MediaStreamTrack }
   | { readonly ok: false; readonly fault: CaptureFault };
 
-const PICTURE = {
+const VIDEO = {
   width: { ideal: 1280 },
   height: { ideal: 720 },
   frameRate: { ideal: 30 },
 } as const satisfies MediaTrackConstraints;
 
-/** The camera with this id, or the one the browser or the person picks. */
-export function openCamera(deviceId: string | undefined): Promise<Captured> {
-  const video = { ...PICTURE, ...exactly(deviceId) };
+/** The camera with this id; without an id, the one that the browser or the person chooses. */
+export function openCamera(deviceId: string | undefined): Promise<CaptureResult> {
+  const video = { ...VIDEO, ...exactDevice(deviceId) };
   return capture('camera', (devices) => devices.getUserMedia({ video }));
 }
 
-export function openMicrophone(deviceId: string | undefined): Promise<Captured> {
+/** The microphone with this id; without an id, the one that the browser or the person chooses. */
+export function openMicrophone(deviceId: string | undefined): Promise<CaptureResult> {
   const audio = {
     echoCancellation: true,
     noiseSuppression: true,
     autoGainControl: true,
-    ...exactly(deviceId),
+    ...exactDevice(deviceId),
   };
   return capture('microphone', (devices) => devices.getUserMedia({ audio }));
 }
 
-/** Must be called within a person's click: the browser asks which window or screen. */
-export function openScreen(): Promise<Captured> {
+/** Must be called while handling a click. The browser lets the person choose a window or screen. */
+export function openScreen(): Promise<CaptureResult> {
   return capture('screen', (devices) =>
     devices.getDisplayMedia({ video: { frameRate: { ideal: 30 } }, audio: false }),
   );
@@ -48,7 +49,10 @@ export function canShareScreen(): boolean {
   return typeof mediaDevices()?.getDisplayMedia === 'function';
 }
 
-/** Cameras and microphones with a name. Before the first permission there are none. */
+/**
+ * Cameras and microphones, each with a label. Before the first permission the browser gives no ids,
+ * and the lists are empty.
+ */
 export async function listDevices(): Promise<Devices> {
   const all = (await mediaDevices()?.enumerateDevices()) ?? [];
   const named = (kind: MediaDeviceKind, name: string) =>
@@ -68,13 +72,13 @@ export function onDevicesChanged(listener: () => void): void {
   mediaDevices()?.addEventListener('devicechange', listener);
 }
 
-/** Whether a camera can be opened without a question to the person. */
-export async function cameraIsGranted(): Promise<boolean> {
+/** Whether a camera can be opened without a permission prompt. */
+export async function hasCameraPermission(): Promise<boolean> {
   try {
     const permission = await navigator.permissions.query({ name: 'camera' });
     return permission.state === 'granted';
   } catch {
-    // Some browsers keep no permission of that name: then the person is asked by a button.
+    // Some browsers do not know this permission name: then the page shows a button first.
     return false;
   }
 }
@@ -86,26 +90,26 @@ export function deviceIdOf(track: MediaStreamTrack): string | undefined {
 async function capture(
   kind: CaptureKind,
   open: (devices: MediaDevices) => Promise<MediaStream>,
-): Promise<Captured> {
+): Promise<CaptureResult> {
   const devices = mediaDevices();
   const supported =
     devices !== undefined && (kind !== 'screen' || typeof devices.getDisplayMedia === 'function');
-  const surroundings = { secureContext: window.isSecureContext, supported };
-  if (!supported) return { ok: false, fault: explainCaptureFault(undefined, kind, surroundings) };
+  const context = { secureContext: window.isSecureContext, supported };
+  if (!supported) return { ok: false, fault: explainCaptureFault(undefined, kind, context) };
   try {
     const track = (await open(devices)).getTracks()[0];
     if (track === undefined) throw new DOMException('the stream is empty', 'NotFoundError');
     return { ok: true, track };
   } catch (error) {
-    return { ok: false, fault: explainCaptureFault(error, kind, surroundings) };
+    return { ok: false, fault: explainCaptureFault(error, kind, context) };
   }
 }
 
-/** Absent in insecure contexts, whatever the types say. */
+/** `undefined` in insecure contexts, although the types say otherwise. */
 function mediaDevices(): MediaDevices | undefined {
   return navigator.mediaDevices;
 }
 
-function exactly(deviceId: string | undefined): MediaTrackConstraints {
+function exactDevice(deviceId: string | undefined): MediaTrackConstraints {
   return deviceId === undefined ? {} : { deviceId: { exact: deviceId } };
 }

@@ -1,43 +1,45 @@
 import type { Device, types } from 'mediasoup-client';
 import type { DataChannelName, TransportDescription, ViewerMedia } from '#protocol/signalling.ts';
-import { pathProven } from './path-proof.ts';
-import { readyForProbes } from './probes.ts';
+import { waitUntilPathWorks } from './path-proof.ts';
+import { declareTransportCc } from './device.ts';
 
 export interface ReceiverEvents {
-  /** The page's DTLS parameters; the server's answer is not waited for. */
+  /** The page's DTLS parameters must reach the server. The receiver does not wait for an answer. */
   connect(transportId: string, dtlsParameters: types.DtlsParameters): void;
   stateChanged(state: types.ConnectionState): void;
-  /** These consumers have their page side: the server may send. */
-  ready(consumers: readonly types.Consumer[]): void;
+  /** The page's side of these consumers is set up: the server may start to send. */
+  consumersReady(consumers: readonly types.Consumer[]): void;
+  /** A text message arrived; binary messages are dropped. */
   data(channel: DataChannelName, text: string): void;
+  /** A track was added to or removed from the stream. */
   tracksChanged(): void;
-  /** Nothing is received before this resolves. */
+  /** No consumer is created before this promise resolves. */
   mayReceive(): Promise<void>;
-  /** A receiver, before its first packet. */
-  receiverMade(receiver: RTCRtpReceiver, kind: types.MediaKind): void;
+  /** Called before the receiver gets its first packet. */
+  receiverCreated(receiver: RTCRtpReceiver, kind: types.MediaKind): void;
 }
 
-/** One receiving transport and what was made on it. */
-interface Side {
+/** A receiving transport and what was created on it. */
+interface ActiveTransport {
   readonly transport: types.Transport;
   readonly consumers: Map<string, types.Consumer>;
   readonly data: Map<DataChannelName, types.DataConsumer>;
 }
 
-/** How long a new track may wait for its first packet before it takes the old one's place. */
-const SWAP_DEADLINE_MS = 1_500;
+/** How long the old track is kept while the new one waits for its first packet. */
+const FIRST_PACKET_DEADLINE_MS = 1_500;
 
-/** The viewer's media: makes what it receives match what the server says it should. */
+/** The viewer's media: makes what the page receives match the server's list (`ViewerMedia`). */
 export class Receiver {
   readonly device: Device;
-  /** One stream for the page's life; tracks are swapped inside it. */
+  /** The same stream for the whole life of the page; its tracks are replaced. */
   readonly stream: MediaStream;
   readonly #events: ReceiverEvents;
-  #side: Side | undefined;
-  /** The transport before, kept until the new one brings a picture. */
-  #previous: Side | undefined;
+  #active: ActiveTransport | undefined;
+  /** The transport before this one, kept until video arrives on the new one. */
+  #previous: ActiveTransport | undefined;
   #queue: Promise<unknown> = Promise.resolve();
-  #swaps = 0;
+  #replacedConsumers = 0;
 
   constructor(device: Device, stream: MediaStream, events: ReceiverEvents) {
     this.device = device;
@@ -46,84 +48,88 @@ export class Receiver {
   }
 
   get transportId(): string | undefined {
-    return this.#side && !this.#side.transport.closed ? this.#side.transport.id : undefined;
+    return this.#active && !this.#active.transport.closed ? this.#active.transport.id : undefined;
   }
 
   get state(): types.ConnectionState {
-    return this.#side?.transport.connectionState ?? 'new';
+    return this.#active?.transport.connectionState ?? 'new';
   }
 
-  /** True while there is something to receive. */
+  /** True while there are consumers. */
   get expectsMedia(): boolean {
-    return (this.#side?.consumers.size ?? 0) > 0;
-  }
-
-  /** Consumers replaced on the present transport: closed m-lines pile up in its peer connection. */
-  get swaps(): number {
-    return this.#swaps;
+    return (this.#active?.consumers.size ?? 0) > 0;
   }
 
   /**
-   * A new transport; the one before goes on until `match` has brought a picture on this one. With a
-   * `certificate` the server knows this page's side already.
+   * How often consumers were replaced on the present transport. Each time the peer connection's SDP
+   * grows by closed m-lines, so the caller should open a new transport at some number.
+   */
+  get replacedConsumers(): number {
+    return this.#replacedConsumers;
+  }
+
+  /**
+   * Creates a new transport. The one before keeps playing until `reconcile` has brought video on the
+   * new one. With a `certificate` (the page's own, sent with `join`) the server already knows this
+   * page's DTLS parameters, so no `connect` event follows.
    */
   open(description: TransportDescription, certificate?: RTCCertificate): void {
     this.#dropPrevious();
-    this.#previous = this.#side;
-    this.#swaps = 0;
+    this.#previous = this.#active;
+    this.#replacedConsumers = 0;
     const transport = this.device.createRecvTransport({
       ...description,
       ...(certificate && { additionalSettings: { certificates: [certificate] } }),
     });
-    const side: Side = { transport, consumers: new Map(), data: new Map() };
-    this.#side = side;
+    const created: ActiveTransport = { transport, consumers: new Map(), data: new Map() };
+    this.#active = created;
     transport.observer.on('newconsumer', (consumer: types.Consumer) => {
-      readyForProbes(consumer, this.device.recvRtpCapabilities);
+      declareTransportCc(consumer, this.device.recvRtpCapabilities);
     });
     transport.on('connect', ({ dtlsParameters }, done) => {
       if (!certificate) this.#events.connect(transport.id, dtlsParameters);
       done();
     });
     transport.on('connectionstatechange', (state) => {
-      if (this.#side === side) this.#events.stateChanged(state);
+      if (this.#active === created) this.#events.stateChanged(state);
     });
   }
 
-  /** Makes the consumers those of `media`. Calls run one after another. */
-  match(media: ViewerMedia): Promise<void> {
-    const run = this.#queue.then(() => this.#match(media));
+  /** Creates and closes consumers until they are those of `media`. Calls run one after another. */
+  reconcile(media: ViewerMedia): Promise<void> {
+    const run = this.#queue.then(() => this.#reconcile(media));
     this.#queue = run.catch(() => undefined);
     return run;
   }
 
-  async #match(media: ViewerMedia): Promise<void> {
+  async #reconcile(media: ViewerMedia): Promise<void> {
     await this.#events.mayReceive();
-    const side = this.#side;
-    if (!side || side.transport.closed) return;
-    // Together, so that they are set up by one offer and answer.
+    const active = this.#active;
+    if (!active || active.transport.closed) return;
+    // All at once, so that one offer and answer sets them up.
     const fresh = await Promise.all(
       media.consumers
-        .filter(({ id }) => !side.consumers.has(id))
+        .filter(({ id }) => !active.consumers.has(id))
         .map(async ({ id, producerId, kind, rtpParameters }) => {
-          const consumer = await side.transport.consume({
+          const consumer = await active.transport.consume({
             id,
             producerId,
             kind,
             rtpParameters,
-            onRtpReceiver: (receiver) => this.#events.receiverMade(receiver, kind),
+            onRtpReceiver: (receiver) => this.#events.receiverCreated(receiver, kind),
           });
-          side.consumers.set(id, consumer);
+          active.consumers.set(id, consumer);
           return consumer;
         }),
     );
-    // ICE is under way; data channels are set up meanwhile.
-    if (fresh.length > 0) this.#events.ready(fresh);
-    const swapped = Promise.all(fresh.map((consumer) => this.#swapIn(consumer)));
+    // Data channels are set up while ICE is still running.
+    if (fresh.length > 0) this.#events.consumersReady(fresh);
+    const replaced = Promise.all(fresh.map((consumer) => this.#replaceTrack(consumer)));
     for (const { channel, id, dataProducerId, sctpStreamParameters } of media.data) {
-      const before = side.data.get(channel);
+      const before = active.data.get(channel);
       if (before?.id === id) continue;
       before?.close();
-      const consumer = await side.transport.consumeData({
+      const consumer = await active.transport.consumeData({
         id,
         dataProducerId,
         sctpStreamParameters,
@@ -131,28 +137,28 @@ export class Receiver {
       consumer.on('message', (message: unknown) => {
         if (typeof message === 'string') this.#events.data(channel, message);
       });
-      side.data.set(channel, consumer);
+      active.data.set(channel, consumer);
     }
-    await swapped;
-    // Nothing broadcast now: what was there stays as the last frame.
+    await replaced;
+    // Nothing is broadcast now: the last frame stays.
     if (media.consumers.length === 0) return;
     const listed = new Set(media.consumers.map(({ id }) => id));
-    for (const [id, consumer] of side.consumers) {
+    for (const [id, consumer] of active.consumers) {
       if (listed.has(id)) continue;
-      if (fresh.length > 0) this.#swaps += 1;
-      side.consumers.delete(id);
+      if (fresh.length > 0) this.#replacedConsumers += 1;
+      active.consumers.delete(id);
       consumer.close();
     }
-    this.#dropStaleTracks(side);
+    this.#dropStaleTracks(active);
     this.#dropPrevious();
   }
 
-  /** Waits for the first packet, so that the picture before stays until there is a new one. */
-  async #swapIn(consumer: types.Consumer): Promise<void> {
+  /** Puts the new track in the stream after its first packet, so the old video stays until then. */
+  async #replaceTrack(consumer: types.Consumer): Promise<void> {
     const { track } = consumer;
     if (this.stream.getTracks().some(({ kind }) => kind === track.kind) && track.muted) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, SWAP_DEADLINE_MS);
+        const timer = setTimeout(resolve, FIRST_PACKET_DEADLINE_MS);
         const done = () => {
           clearTimeout(timer);
           resolve();
@@ -169,9 +175,9 @@ export class Receiver {
     this.#events.tracksChanged();
   }
 
-  /** Audio that is no longer sent; a video track only ever gives way to the next one. */
-  #dropStaleTracks(side: Side): void {
-    const live = new Set([...side.consumers.values()].map(({ track }) => track.id));
+  /** Removes audio that is no longer sent. A video track stays until the next one replaces it. */
+  #dropStaleTracks(active: ActiveTransport): void {
+    const live = new Set([...active.consumers.values()].map(({ track }) => track.id));
     for (const track of this.stream.getAudioTracks()) {
       if (live.has(track.id)) continue;
       this.stream.removeTrack(track);
@@ -179,30 +185,49 @@ export class Receiver {
     }
   }
 
-  /** Restarts ICE with the server's new parameters; resolves when the path is proven. */
+  /** Restarts ICE with the server's new parameters; resolves when data arrives on the path. */
   async restartIce(iceParameters: types.IceParameters, signal: AbortSignal): Promise<void> {
-    const transport = this.#side?.transport;
+    const transport = this.#active?.transport;
     if (!transport || transport.closed) return;
     await transport.restartIce({ iceParameters });
-    // With nothing to receive it was never connected: nothing will arrive.
+    // Without consumers the transport was never connected, and nothing will arrive.
     if (transport.connectionState === 'new') return;
-    await pathProven(() => transport.getStats(), signal);
+    await waitUntilPathWorks(() => transport.getStats(), signal);
   }
 
   async getStats(): Promise<RTCStatsReport | undefined> {
-    const transport = this.#side?.transport;
+    const transport = this.#active?.transport;
     return transport && !transport.closed ? transport.getStats() : undefined;
   }
 
-  /** Closes the transports; the stream keeps its last frame. */
+  /** Closes both transports. The stream keeps its last frame. */
   close(): void {
     this.#dropPrevious();
-    this.#side?.transport.close();
-    this.#side = undefined;
+    this.#active?.transport.close();
+    this.#active = undefined;
   }
 
   #dropPrevious(): void {
     this.#previous?.transport.close();
     this.#previous = undefined;
   }
+}
+
+export type FirstMediaStep = 'ice' | 'packet';
+
+/** Calls `reached` when ICE finds a path and when the first packet arrives, where the browser shows it. */
+export function watchFirstMedia(
+  { rtpReceiver, track }: Pick<types.Consumer, 'rtpReceiver' | 'track'>,
+  reached: (step: FirstMediaStep) => void,
+): void {
+  if (!track.muted) reached('packet');
+  else track.addEventListener('unmute', () => reached('packet'), { once: true });
+  // The types promise an ICE transport, but some browsers have none.
+  const ice: RTCIceTransport | undefined = rtpReceiver?.transport?.iceTransport;
+  if (!ice) return;
+  const check = () => {
+    if (ice.state === 'connected' || ice.state === 'completed') reached('ice');
+  };
+  check();
+  ice.addEventListener('statechange', check);
 }

@@ -1,33 +1,38 @@
 import type { Device, types } from 'mediasoup-client';
 import type { TransportDescription } from '#protocol/signalling.ts';
-import { pathProven } from './path-proof.ts';
+import { waitUntilPathWorks } from './path-proof.ts';
 
 export interface SenderEvents {
+  /** The page's DTLS parameters must reach the server. The sender does not wait for an answer. */
   connect(transportId: string, dtlsParameters: types.DtlsParameters): void;
   stateChanged(state: types.ConnectionState): void;
-  /** @returns the producer's id */
+  /** @returns the id of the server's producer */
   produce(
     transportId: string,
     kind: types.MediaKind,
     rtpParameters: types.RtpParameters,
   ): Promise<string>;
+  /** @returns the id of the server's data producer */
   produceData(
     transportId: string,
     sctpStreamParameters: types.SctpStreamParameters,
   ): Promise<string>;
   closeProducer(producerId: string): void;
-  /** The video is not sent before this resolves. */
+  /** No video is sent before this promise resolves. */
   maySend(): Promise<void>;
-  /** A sender of video, before its first frame, and what it will encode to (`video/VP8`). */
-  videoSender(sender: RTCRtpSender, codec: string | undefined): void;
+  /** Called before the first video frame. `codec` is the MIME type it will be encoded to (`video/VP8`). */
+  videoSenderCreated(sender: RTCRtpSender, codec: string | undefined): void;
 }
 
-/** Data beyond this would be older than the picture by the time it leaves: it is dropped. */
+/** With more than this waiting, a new message would leave later than its video frame: it is dropped. */
 const OVERLAY_BUFFER_MAX_BYTES = 64 * 1024;
-/** Fresh beats complete: a lost message is sent again for so long, then forgotten. */
+/** For how long SCTP retransmits a lost message. Overlay data prefers fresh to complete. */
 const OVERLAY_LIFETIME_MS = 500;
 
-/** Simulcast layers by the picture's size; Chromium drops the upper ones of small pictures. */
+/**
+ * Simulcast layers for a video of this size in pixels, bitrates in bit/s. A small video has fewer
+ * layers because Chromium drops its upper ones.
+ */
 export function encodingsFor(width: number, height: number): types.RtpEncodingParameters[] {
   const pixels = width * height;
   const layers = [
@@ -45,7 +50,7 @@ export function encodingsFor(width: number, height: number): types.RtpEncodingPa
   return [{ maxBitrate: 500_000 }];
 }
 
-/** The publisher's media: one sending transport with video, perhaps audio, and the overlay. */
+/** The publisher's media: one sending transport with video, optional audio, and the overlay channel. */
 export class Sender {
   readonly #device: Device;
   readonly #events: SenderEvents;
@@ -73,7 +78,7 @@ export class Sender {
     );
   }
 
-  /** A new transport; the one before is closed. */
+  /** Closes the present transport and creates a new one. */
   open(description: TransportDescription): void {
     this.close();
     const transport = this.#device.createSendTransport(description);
@@ -93,7 +98,7 @@ export class Sender {
     });
   }
 
-  /** The overlay first: with the video the broadcast begins, and then all of it is there. */
+  /** Video last: the broadcast begins with it, and by then the rest exists. */
   async produceAll(video: MediaStreamTrack, audio: MediaStreamTrack | undefined): Promise<void> {
     const transport = this.#transport;
     if (!transport) return;
@@ -110,14 +115,14 @@ export class Sender {
       track: video,
       encodings: encodingsFor(width, height),
       codecOptions: { videoGoogleStartBitrate: 1_000 },
-      // The tracks are the page's own.
+      // The page owns the tracks.
       stopTracks: false,
       disableTrackOnPause: false,
-      onRtpSender: (sender) => this.#events.videoSender(sender, this.#videoCodec),
+      onRtpSender: (sender) => this.#events.videoSenderCreated(sender, this.#videoCodec),
     });
   }
 
-  /** Of several that both sides speak the first is taken. */
+  /** mediasoup-client uses the first codec that both sides support. */
   get #videoCodec(): string | undefined {
     const codecs = this.#device.sendRtpCapabilities.codecs ?? [];
     return codecs.find(({ kind }) => kind === 'video')?.mimeType;
@@ -127,6 +132,7 @@ export class Sender {
     if (this.#video && !this.#video.closed) await this.#video.replaceTrack({ track });
   }
 
+  /** Adds, replaces or (`undefined`) removes the audio. */
   async setAudio(track: MediaStreamTrack | undefined): Promise<void> {
     const transport = this.#transport;
     if (!transport || transport.closed) return;
@@ -147,7 +153,7 @@ export class Sender {
     }
   }
 
-  /** False where the channel is not open, or so full that the message would come too late. */
+  /** @returns false if the channel is not open, or so full that the message would arrive too late */
   sendOverlay(text: string): boolean {
     const data = this.#data;
     if (!data || data.closed || data.readyState !== 'open') return false;
@@ -156,11 +162,12 @@ export class Sender {
     return true;
   }
 
+  /** Restarts ICE with the server's new parameters; resolves when data arrives on the path. */
   async restartIce(iceParameters: types.IceParameters, signal: AbortSignal): Promise<void> {
     const transport = this.#transport;
     if (!transport || transport.closed) return;
     await transport.restartIce({ iceParameters });
-    await pathProven(() => transport.getStats(), signal);
+    await waitUntilPathWorks(() => transport.getStats(), signal);
   }
 
   async getStats(): Promise<RTCStatsReport | undefined> {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { StatsReader } from './stats.ts';
+import { flowSampleOf, StatsReader } from './stats.ts';
 
 type Made = { readonly id: string; readonly type: string } & Record<string, unknown>;
 
-/** A report is a read-only map from id to entry. */
+/** An RTCStatsReport is a read-only map from id to entry. */
 function report(timestamp: number, ...entries: Made[]): RTCStatsReport {
   return new Map(entries.map((entry) => [entry.id, { timestamp, ...entry }]));
 }
@@ -34,7 +34,7 @@ const audio = (bytes: number): Made => ({
   bytesSent: bytes,
   packetsSent: bytes / 100,
 });
-const heard = (rid: number, fractionLost: number, roundTripTime?: number): Made => ({
+const receiverReport = (rid: number, fractionLost: number, roundTripTime?: number): Made => ({
   id: `RV${rid}`,
   type: 'remote-inbound-rtp',
   kind: 'video',
@@ -60,8 +60,8 @@ const inbound = (more: Record<string, unknown> = {}): Made => ({
   ...more,
 });
 
-describe('FigureReader, sending', () => {
-  it('tells the largest layer, the sum of all bitrates, and what the server heard', () => {
+describe('StatsReader, sending', () => {
+  it('shows the largest layer, the sum of all bitrates, and what the server reported', () => {
     const reader = new StatsReader();
     const first = reader.read(
       report(1000, vp8, layer(0, 0), layer(1, 0), layer(2, 0), audio(0)),
@@ -78,8 +78,8 @@ describe('FigureReader, sending', () => {
         layer(1, 75_000),
         layer(2, 400_000),
         audio(10_000),
-        heard(0, 0, 0.03),
-        heard(2, 0.1),
+        receiverReport(0, 0, 0.03),
+        receiverReport(2, 0.1),
       ),
       'send',
     );
@@ -89,14 +89,14 @@ describe('FigureReader, sending', () => {
     expect(second.framesDropped).toBeUndefined();
   });
 
-  it('tells the layer that flows when the upper ones are off', () => {
+  it('shows the largest layer that grows when the upper ones are off', () => {
     const reader = new StatsReader();
     reader.read(report(1000, layer(0, 0), layer(1, 0), layer(2, 500)), 'send');
-    const figures = reader.read(
+    const stats = reader.read(
       report(2000, layer(0, 9000), layer(1, 20_000), layer(2, 500)),
       'send',
     );
-    expect(figures).toMatchObject({ width: 640, height: 360 });
+    expect(stats).toMatchObject({ width: 640, height: 360 });
     const inactive = new StatsReader().read(
       report(1000, layer(0, 0), layer(2, 0, { active: false })),
       'send',
@@ -104,17 +104,17 @@ describe('FigureReader, sending', () => {
     expect(inactive.width).toBe(320);
   });
 
-  it('takes the round trip from the path where the server has not reported', () => {
-    const figures = new StatsReader().read(report(1000, layer(0, 0), transport, pair), 'send');
-    expect(figures.roundTripMs).toBeCloseTo(12, 6);
+  it('uses the round trip of the path where the server has not reported one', () => {
+    const stats = new StatsReader().read(report(1000, layer(0, 0), transport, pair), 'send');
+    expect(stats.roundTripMs).toBeCloseTo(12, 6);
   });
 });
 
-describe('FigureReader, receiving', () => {
-  it('tells resolution, frames, bitrate, loss and round trip', () => {
+describe('StatsReader, receiving', () => {
+  it('shows resolution, frames, bitrate, loss and round trip', () => {
     const reader = new StatsReader();
     reader.read(report(1000, vp8, inbound(), transport, pair), 'receive');
-    const figures = reader.read(
+    const stats = reader.read(
       report(
         1500,
         vp8,
@@ -129,10 +129,10 @@ describe('FigureReader, receiving', () => {
       ),
       'receive',
     );
-    expect(figures.bitrateKbps).toBeCloseTo(1000, 6);
-    expect(figures.lossFraction).toBeCloseTo(0.05, 6);
-    expect(figures.roundTripMs).toBeCloseTo(12, 6);
-    expect(figures).toMatchObject({
+    expect(stats.bitrateKbps).toBeCloseTo(1000, 6);
+    expect(stats.lossFraction).toBeCloseTo(0.05, 6);
+    expect(stats.roundTripMs).toBeCloseTo(12, 6);
+    expect(stats).toMatchObject({
       width: 1280,
       framesPerSecond: 29,
       framesDropped: 3,
@@ -146,12 +146,12 @@ describe('FigureReader, receiving', () => {
     const other = { ...pair, id: 'G', nominated: true };
     const one = (framesDecoded: number) => inbound({ framesPerSecond: undefined, framesDecoded });
     reader.read(report(0, one(0)), 'receive');
-    const figures = reader.read(report(2000, one(50), other, marked), 'receive');
-    expect(figures.framesPerSecond).toBe(25);
-    expect(figures.roundTripMs).toBeCloseTo(20, 6);
+    const stats = reader.read(report(2000, one(50), other, marked), 'receive');
+    expect(stats.framesPerSecond).toBe(25);
+    expect(stats.roundTripMs).toBeCloseTo(20, 6);
   });
 
-  it('never tells a negative rate when counters begin anew', () => {
+  it('never shows a negative rate when counters restart', () => {
     const reader = new StatsReader();
     const at = (bytesReceived: number, more = {}) =>
       inbound({ bytesReceived, packetsReceived: bytesReceived / 1000, packetsLost: 0, ...more });
@@ -170,7 +170,7 @@ describe('FigureReader, receiving', () => {
     expect(recovered.lossFraction).toBe(0);
   });
 
-  it('prefers the stream that flows, and leaves the probator out', () => {
+  it('prefers the stream that grows, and ignores the probator', () => {
     const reader = new StatsReader();
     const old = inbound({
       id: 'OLD',
@@ -181,19 +181,40 @@ describe('FigureReader, receiving', () => {
     });
     const probator = inbound({ id: 'PRO', ssrc: 1234, mid: 'probator', bytesReceived: 1e6 });
     reader.read(report(1000, old, inbound()), 'receive');
-    const figures = reader.read(
+    const stats = reader.read(
       report(2000, old, inbound({ bytesReceived: 1000 }), probator),
       'receive',
     );
-    expect(figures.width).toBe(1280);
-    expect(figures.bitrateKbps).toBeCloseTo(8, 6);
+    expect(stats.width).toBe(1280);
+    expect(stats.bitrateKbps).toBeCloseTo(8, 6);
   });
 
-  it('tells nothing of an empty report, and survives nonsense', () => {
+  it('returns nothing for an empty report, and ignores values of a wrong type', () => {
     const reader = new StatsReader();
     const nothing = reader.read(report(0), 'receive');
     expect(Object.values(nothing).every((value) => value === undefined)).toBe(true);
     const odd = inbound({ frameWidth: 'wide', bytesReceived: Number.NaN, codecId: 4 });
     expect(reader.read(report(1000, odd), 'receive').width).toBeUndefined();
+  });
+});
+
+describe('flowSampleOf', () => {
+  it('CONN-11 sums the counters of the video and of all paths', () => {
+    const sample = flowSampleOf(
+      report(
+        0,
+        inbound({ id: '0', mid: '0', framesDecoded: 7, packetsReceived: 40 }),
+        inbound({ id: '1', mid: 'probator', packetsReceived: 900 }),
+        inbound({ id: '2', kind: 'audio', mid: '1', packetsReceived: 300 }),
+        { id: '3', type: 'candidate-pair', bytesReceived: 5_000, responsesReceived: 2 },
+        { id: '4', type: 'candidate-pair', bytesReceived: 10 },
+      ),
+      1_234,
+    );
+    expect(sample).toEqual({ now: 1_234, frames: 7, packets: 40, line: 5_012 });
+  });
+
+  it('CONN-11 without a transport nothing has arrived', () => {
+    expect(flowSampleOf(undefined, 5)).toEqual({ now: 5, frames: 0, packets: 0, line: 0 });
   });
 });

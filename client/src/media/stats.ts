@@ -1,134 +1,115 @@
-import type { MediaStats } from './stats-types.ts';
+/** What the pages do with a parsed stats report: numbers for people, and counters for the stall detector. */
+import type { FlowSample } from '../connection/stall.ts';
+import {
+  parseStatsReport,
+  type ParsedStats,
+  type ReceiverReport,
+  type RtpStream,
+} from './stats-report.ts';
 
-/** One entry of a report, of which nothing is taken on trust: browsers differ in what they tell. */
-type Entry = Readonly<Record<string, unknown>>;
+/** Stats for the panels. A field is undefined as long as the browser does not provide it. */
+export interface MediaStats {
+  /** Pixels of the video. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  readonly framesPerSecond: number | undefined;
+  /** kbit/s of video and audio together over the last interval. */
+  readonly bitrateKbps: number | undefined;
+  readonly roundTripMs: number | undefined;
+  /** Lost packets over the last interval, 0 to 1. */
+  readonly lossFraction: number | undefined;
+  /** Viewer only: frames that were received and not shown, since the start. */
+  readonly framesDropped: number | undefined;
+  /** Such as `VP8`. */
+  readonly codec: string | undefined;
+}
 
-/** The counters whose growth is looked at. */
-interface Counters {
+/** How much a stream's counters grew since the previous report. */
+interface Growth {
+  readonly seconds: number;
   readonly bytes: number;
   readonly packets: number;
-  readonly lost: number;
+  readonly packetsLost: number;
   readonly frames: number;
 }
 
-interface Reading {
-  readonly counters: Counters;
-  readonly timestamp: number;
-}
-
-/** What was counted since the reading before. */
-interface Growth extends Counters {
-  readonly seconds: number;
-}
-
 /**
- * Turns the reports of one peer connection, read every second or so, into the figures that people
- * see. Rates are those of the time since the reading before; the first reading has none. A counter
- * that begins anew (another track, a new transport) counts from its next reading on.
+ * Turns the reports of one peer connection, read about once a second, into the stats that people
+ * see. Rates cover the time since the previous report, so the first report has none. When a counter
+ * restarts (another track, a new transport), the stream has no rate until the next report.
  */
 export class StatsReader {
-  #before: ReadonlyMap<string, Reading> = new Map();
+  #previous: ReadonlyMap<string, RtpStream> = new Map();
 
   read(report: RTCStatsReport, direction: 'send' | 'receive'): MediaStats {
-    const entries = byId(report);
-    const all = [...entries.values()];
-    const streams = all.filter(
-      (entry) =>
-        entry.type === (direction === 'send' ? 'outbound-rtp' : 'inbound-rtp') &&
-        // mediasoup-client's own stream for estimating the line; nothing of it is shown.
-        entry.mid !== 'probator',
-    );
-    const growth = this.#measure(streams, direction);
-    const video = shownVideo(streams, growth);
-    const remote = all.filter((entry) => entry.type === 'remote-inbound-rtp');
-    const codec = entries.get(text(video?.codecId) ?? '');
+    const stats = parseStatsReport(report);
+    const sending = direction === 'send';
+    const streams = sending ? stats.outbound : stats.inbound;
+    const growth = this.#measureGrowth(streams);
+    const video = mainVideo(streams, growth);
     return {
-      width: number(video?.frameWidth),
-      height: number(video?.frameHeight),
-      framesPerSecond: number(video?.framesPerSecond) ?? frameRate(video && growth.get(video)),
-      bitrateKbps: bitrate([...growth.values()]),
-      roundTripMs: roundTrip(entries, direction === 'send' ? remote : []),
-      lossFraction:
-        direction === 'send' ? reportedLoss(remote, growth) : countedLoss([...growth.values()]),
-      framesDropped: direction === 'receive' ? number(video?.framesDropped) : undefined,
-      codec: text(codec?.mimeType)?.replace(/^\w+\//, ''),
+      width: video?.width,
+      height: video?.height,
+      framesPerSecond: video?.framesPerSecond ?? frameRate(video && growth.get(video)),
+      bitrateKbps: bitrateKbps([...growth.values()]),
+      roundTripMs: roundTripMs(stats, sending),
+      lossFraction: sending
+        ? reportedLoss(stats.receiverReports, growth)
+        : countedLoss([...growth.values()]),
+      framesDropped: sending ? undefined : video?.framesDropped,
+      codec: video?.codec,
     };
   }
 
-  /** The growth of each stream that was there before and went on; takes note for the next reading. */
-  #measure(streams: readonly Entry[], direction: 'send' | 'receive'): Map<Entry, Growth> {
-    const growth = new Map<Entry, Growth>();
-    const now = new Map<string, Reading>();
-    for (const entry of streams) {
-      const key = `${text(entry.id)}/${number(entry.ssrc)}`;
-      const counters = direction === 'send' ? sentCounters(entry) : receivedCounters(entry);
-      const timestamp = number(entry.timestamp) ?? 0;
-      const before = this.#before.get(key);
-      now.set(key, { counters, timestamp });
-      if (!before || timestamp <= before.timestamp) continue;
-      const bytes = counters.bytes - before.counters.bytes;
-      const packets = counters.packets - before.counters.packets;
+  /** Has an entry for each stream that was in the previous report and did not restart. */
+  #measureGrowth(streams: readonly RtpStream[]): Map<RtpStream, Growth> {
+    const growth = new Map<RtpStream, Growth>();
+    const current = new Map<string, RtpStream>();
+    for (const stream of streams) {
+      const key = `${stream.id}/${stream.ssrc}`;
+      const previous = this.#previous.get(key);
+      current.set(key, stream);
+      if (!previous || stream.timestampMs <= previous.timestampMs) continue;
+      const bytes = stream.bytes - previous.bytes;
+      const packets = stream.packets - previous.packets;
       if (bytes < 0 || packets < 0) continue;
-      growth.set(entry, {
-        seconds: (timestamp - before.timestamp) / 1000,
+      growth.set(stream, {
+        seconds: (stream.timestampMs - previous.timestampMs) / 1000,
         bytes,
         packets,
-        // A packet that was counted as lost may still come.
-        lost: Math.max(0, counters.lost - before.counters.lost),
-        frames: Math.max(0, counters.frames - before.counters.frames),
+        packetsLost: Math.max(0, stream.packetsLost - previous.packetsLost),
+        frames: Math.max(0, stream.frames - previous.frames),
       });
     }
-    this.#before = now;
+    this.#previous = current;
     return growth;
   }
 }
 
-function byId(report: RTCStatsReport): Map<string, Entry> {
-  const entries = new Map<string, Entry>();
-  report.forEach((entry: unknown, id) => {
-    if (typeof entry === 'object' && entry !== null) entries.set(id, { ...entry });
-  });
-  return entries;
-}
-
-function number(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
-}
-
-function sentCounters(entry: Entry): Counters {
+/** The counters that show whether a viewer's video advances; zeros where there is no report. */
+export function flowSampleOf(report: RTCStatsReport | undefined, now: number): FlowSample {
+  const { inbound, candidatePairs } = parseStatsReport(report);
+  const videos = inbound.filter(({ kind }) => kind === 'video');
   return {
-    bytes: (number(entry.bytesSent) ?? 0) + (number(entry.headerBytesSent) ?? 0),
-    packets: number(entry.packetsSent) ?? 0,
-    lost: 0,
-    frames: number(entry.framesEncoded) ?? 0,
-  };
-}
-
-function receivedCounters(entry: Entry): Counters {
-  return {
-    bytes: (number(entry.bytesReceived) ?? 0) + (number(entry.headerBytesReceived) ?? 0),
-    packets: number(entry.packetsReceived) ?? 0,
-    lost: number(entry.packetsLost) ?? 0,
-    frames: number(entry.framesDecoded) ?? 0,
+    now,
+    frames: sum(videos.map(({ frames }) => frames)),
+    packets: sum(videos.map(({ packets }) => packets)),
+    line: sum(candidatePairs.map((pair) => pair.bytesReceived + pair.responsesReceived)),
   };
 }
 
 /**
- * Sending simulcast: the largest layer that is active and flowing. Receiving: of several (a track
- * that was replaced may linger), the one that flows.
+ * When sending simulcast, the largest layer that is active and growing. When receiving several
+ * streams (a replaced track may stay in the report), the stream that is growing.
  */
-function shownVideo(
-  streams: readonly Entry[],
-  growth: ReadonlyMap<Entry, Growth>,
-): Entry | undefined {
-  const videos = streams.filter((entry) => entry.kind === 'video' && entry.active !== false);
-  const flowing = videos.filter((entry) => (growth.get(entry)?.bytes ?? 0) > 0);
-  const candidates = flowing.length > 0 ? flowing : videos;
-  const area = (entry: Entry) => (number(entry.frameWidth) ?? 0) * (number(entry.frameHeight) ?? 0);
+function mainVideo(
+  streams: readonly RtpStream[],
+  growth: ReadonlyMap<RtpStream, Growth>,
+): RtpStream | undefined {
+  const videos = streams.filter(({ kind, active }) => kind === 'video' && active);
+  const growing = videos.filter((stream) => (growth.get(stream)?.bytes ?? 0) > 0);
+  const candidates = growing.length > 0 ? growing : videos;
+  const area = ({ width = 0, height = 0 }: RtpStream) => width * height;
   return candidates.toSorted((a, b) => area(b) - area(a))[0];
 }
 
@@ -136,63 +117,49 @@ function frameRate(growth: Growth | undefined): number | undefined {
   return growth && Math.round(growth.frames / growth.seconds);
 }
 
-function bitrate(growth: readonly Growth[]): number | undefined {
+function bitrateKbps(growth: readonly Growth[]): number | undefined {
   if (growth.length === 0) return undefined;
-  const bitsPerSecond = growth.reduce((sum, { bytes, seconds }) => sum + (bytes * 8) / seconds, 0);
-  return bitsPerSecond / 1000;
+  return sum(growth.map(({ bytes, seconds }) => (bytes * 8) / seconds)) / 1000;
 }
 
-/** What the other side told of its reception, else what the connectivity checks of the path took. */
-function roundTrip(
-  entries: ReadonlyMap<string, Entry>,
-  remote: readonly Entry[],
-): number | undefined {
-  const reported = remote
+/** From the receiver's reports, video first; otherwise from the connectivity checks of the path. */
+function roundTripMs(stats: ParsedStats, sending: boolean): number | undefined {
+  const reported = (sending ? stats.receiverReports : [])
     .toSorted((a, b) => Number(b.kind === 'video') - Number(a.kind === 'video'))
-    .map((entry) => number(entry.roundTripTime))
-    .find((seconds) => seconds !== undefined);
-  const seconds = reported ?? number(selectedPair(entries)?.currentRoundTripTime);
-  return seconds === undefined ? undefined : seconds * 1000;
+    .find((report) => report.roundTripMs !== undefined);
+  const pair = stats.selectedPair ?? stats.candidatePairs.find(({ nominated }) => nominated);
+  return reported?.roundTripMs ?? pair?.roundTripMs;
 }
 
-function selectedPair(entries: ReadonlyMap<string, Entry>): Entry | undefined {
-  const all = [...entries.values()];
-  const transport = all.find((entry) => entry.type === 'transport');
-  const told = entries.get(text(transport?.selectedCandidatePairId) ?? '');
-  if (told) return told;
-  const pairs = all.filter((entry) => entry.type === 'candidate-pair');
-  return (
-    // Firefox has no transport entry and marks the pair.
-    pairs.find((pair) => pair.selected === true) ??
-    pairs.find((pair) => pair.nominated === true && pair.state === 'succeeded')
-  );
-}
-
-/** Sending: each stream's last reported loss, weighed by what the stream sent since. */
+/** Sending: each stream's last reported loss, weighted by the packets it sent since then. */
 function reportedLoss(
-  remote: readonly Entry[],
-  growth: ReadonlyMap<Entry, Growth>,
+  reports: readonly ReceiverReport[],
+  growth: ReadonlyMap<RtpStream, Growth>,
 ): number | undefined {
   let [lost, sent] = [0, 0];
   for (const [stream, { packets }] of growth) {
-    const report = remote.find(
-      (entry) =>
-        entry.localId === stream.id || (entry.ssrc === stream.ssrc && entry.ssrc !== undefined),
+    const report = reports.find(
+      ({ streamId, ssrc }) =>
+        streamId === stream.id || (ssrc === stream.ssrc && ssrc !== undefined),
     );
-    const fraction = number(report?.fractionLost);
-    if (fraction === undefined) continue;
-    lost += fraction * packets;
+    if (report?.fractionLost === undefined) continue;
+    lost += report.fractionLost * packets;
     sent += packets;
   }
   return sent === 0 ? undefined : clampFraction(lost / sent);
 }
 
+/** Receiving: lost packets as a share of the packets that were expected. */
 function countedLoss(growth: readonly Growth[]): number | undefined {
-  const lost = growth.reduce((sum, stream) => sum + stream.lost, 0);
-  const expected = growth.reduce((sum, stream) => sum + stream.packets, lost);
+  const lost = sum(growth.map(({ packetsLost }) => packetsLost));
+  const expected = lost + sum(growth.map(({ packets }) => packets));
   return expected === 0 ? undefined : clampFraction(lost / expected);
 }
 
 function clampFraction(value: number): number {
   return Math.max(0, Math.min(1, value));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

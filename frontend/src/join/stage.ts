@@ -2,7 +2,7 @@ import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
 import type { ViewerConnection } from '#client/connection/types.ts';
 import { ViewerFrames } from '#client/frame-sync/viewer-frames.ts';
-import { JitterBufferDelay } from '#client/media/playout-delay.ts';
+import { JitterBufferDelay } from '#client/media/jitter-buffer.ts';
 import { PlayoutDelay } from '#client/overlay/playout-delay.ts';
 import { LatestData } from '#client/overlay/latest.ts';
 import { OverlayLayer } from '#client/overlay/layer.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Captured } from '#client/media/capture.ts';
+import type { CaptureResult } from '#client/media/capture.ts';
 import { CameraControl } from './camera-control.ts';
 
 class FakeTrack extends EventTarget {
@@ -20,19 +20,19 @@ class FakeTrack extends EventTarget {
   }
 }
 
-const found = (track: FakeTrack): Captured => ({
+const found = (track: FakeTrack): CaptureResult => ({
   ok: true,
   track: track as unknown as MediaStreamTrack,
 });
-const refused = (code: 'in-use' | 'missing'): Captured => ({
+const refused = (code: 'in-use' | 'missing'): CaptureResult => ({
   ok: false,
   fault: { code, title: code, advice: '' },
 });
 
 /** A control whose openings are answered by the test, in any order. */
 function makeControl() {
-  const pending: ((captured: Captured) => void)[] = [];
-  const open = () => new Promise<Captured>((resolve) => pending.push(resolve));
+  const pending: ((captured: CaptureResult) => void)[] = [];
+  const open = () => new Promise<CaptureResult>((resolve) => pending.push(resolve));
   const control = new CameraControl({ camera: open, screen: open });
   return { control, pending };
 }

@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
-import type { Captured, Device } from '#client/media/capture.ts';
+import type { CaptureResult, Device } from '#client/media/capture.ts';
 import type { CaptureFault } from '#client/media/capture-fault.ts';
 
 export type PictureFrom = 'camera' | 'screen';
@@ -26,8 +26,8 @@ export type Picture =
     };
 
 export interface CameraOpeners {
-  camera(deviceId: string | undefined): Promise<Captured>;
-  screen(): Promise<Captured>;
+  camera(deviceId: string | undefined): Promise<CaptureResult>;
+  screen(): Promise<CaptureResult>;
 }
 
 /**
@@ -107,7 +107,7 @@ export class CameraControl {
     return this.#wish;
   }
 
-  #finish(wish: number, from: PictureFrom, captured: Captured): boolean {
+  #finish(wish: number, from: PictureFrom, captured: CaptureResult): boolean {
     if (wish !== this.#wish) {
       if (captured.ok) captured.track.stop();
       return false;

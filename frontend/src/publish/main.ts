@@ -5,7 +5,7 @@ import { createPublisher } from '#client/connection/publisher.ts';
 import type { PublisherStatus } from '#client/connection/types.ts';
 import {
   type Devices,
-  cameraIsGranted,
+  hasCameraPermission,
   listDevices,
   onDevicesChanged,
   openCamera,
@@ -101,7 +101,8 @@ function isOnAir(status: PublisherStatus): boolean {
 }
 
 async function openIfGranted(camera: CameraControl): Promise<void> {
-  if ((await cameraIsGranted()) && camera.picture.value.kind === 'off') await camera.useCamera();
+  if ((await hasCameraPermission()) && camera.picture.value.kind === 'off')
+    await camera.useCamera();
 }
 
 /** Devices come and go; and their names are only told once one of them was opened. */

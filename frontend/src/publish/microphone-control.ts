@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
-import type { Captured } from '#client/media/capture.ts';
+import type { CaptureResult } from '#client/media/capture.ts';
 import type { CaptureFault } from '#client/media/capture-fault.ts';
 
 export type Sound =
@@ -19,13 +19,13 @@ const LOST: CaptureFault = {
 
 /** The microphone: off until a person turns it on, and off again when it is lost. */
 export class MicrophoneControl {
-  readonly #open: (deviceId: string | undefined) => Promise<Captured>;
+  readonly #open: (deviceId: string | undefined) => Promise<CaptureResult>;
   readonly #sound = signal<Sound>({ kind: 'off' });
   readonly #fault = signal<CaptureFault | undefined>(undefined);
   #track: MediaStreamTrack | undefined;
   #wish = 0;
 
-  constructor(open: (deviceId: string | undefined) => Promise<Captured>) {
+  constructor(open: (deviceId: string | undefined) => Promise<CaptureResult>) {
     this.#open = open;
   }
 

@@ -1,5 +1,4 @@
-import { StatsReader } from '#client/media/stats.ts';
-import type { MediaStats } from '#client/media/stats-types.ts';
+import { type MediaStats, StatsReader } from '#client/media/stats.ts';
 import { run } from './run.ts';
 
 const EVERY_MS = 1000;

@@ -1,4 +1,4 @@
-import type { MediaStats } from '#client/media/stats-types.ts';
+import type { MediaStats } from '#client/media/stats.ts';
 import { make, setText } from './elements.ts';
 import {
   formatBitrate,

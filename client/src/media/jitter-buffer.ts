@@ -1,11 +1,12 @@
 /**
- * Holds picture and sound back by the same time, in the browser's own jitter buffers: what waits
- * there is encoded and small, and the two stay in step with each other.
+ * Delays video and audio by the same time in the browser's own jitter buffers. What waits there is
+ * still encoded, so it is small, and the two stay synchronised.
  */
 export class JitterBufferDelay {
   #receivers = new Set<RTCRtpReceiver>();
   #delayMs = 0;
 
+  /** Applies the delay to one more receiver; receivers whose track has ended are forgotten. */
   add(receiver: RTCRtpReceiver): void {
     for (const old of this.#receivers) {
       if (old.track.readyState === 'ended') this.#receivers.delete(old);
@@ -14,7 +15,7 @@ export class JitterBufferDelay {
     if (this.#delayMs > 0) this.#apply(receiver);
   }
 
-  /** 0 leaves it to the browser. */
+  /** 0 lets the browser choose. */
   set delayMs(delayMs: number) {
     if (delayMs === this.#delayMs) return;
     this.#delayMs = delayMs;
