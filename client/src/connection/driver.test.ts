@@ -2,6 +2,7 @@ import { OnecastError } from '#protocol/errors.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Afterwards, Driver, type Effects } from './driver.ts';
 import { TIMING } from './machine.ts';
+import { ConnectionTrace } from './trace.ts';
 
 const idle: Afterwards = () => undefined;
 
@@ -45,7 +46,7 @@ function fakeEffects() {
 
 function started() {
   const fake = fakeEffects();
-  const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY);
+  const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY, new ConnectionTrace());
   driver.send({ type: 'START' });
   driver.send({ type: 'SOCKET_UP' });
   const phase = () => driver.state.value.phase.name;
@@ -213,7 +214,7 @@ describe('Driver', () => {
 
   it('an event sent by one who watches the state waits until the step is done', () => {
     const fake = fakeEffects();
-    const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY);
+    const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY, new ConnectionTrace());
     const stop = driver.state.subscribe(({ phase }) => {
       if (phase.name === 'connecting') driver.send({ type: 'LEAVE' });
     });

@@ -1,6 +1,7 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 import { OnecastError } from '#protocol/errors.ts';
 import { type Command, type Event, INITIAL, type State, step } from './machine.ts';
+import type { ConnectionTrace } from './trace.ts';
 
 /** What is to be done once the machine has taken its step, so that its events come in order. */
 export type Afterwards = () => void;
@@ -26,15 +27,17 @@ export class Driver {
   readonly #state = signal<State>(INITIAL);
   readonly #effects: Effects;
   readonly #patienceMs: number;
+  readonly #trace: ConnectionTrace;
   readonly #queue: Event[] = [];
   #stepping = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Aborted when the phase is over: what its commands still bring is no longer asked for. */
   #phaseEnd = new AbortController();
 
-  constructor(effects: Effects, patienceMs: number) {
+  constructor(effects: Effects, patienceMs: number, trace: ConnectionTrace) {
     this.#effects = effects;
     this.#patienceMs = patienceMs;
+    this.#trace = trace;
   }
 
   get state(): ReadonlySignal<State> {
@@ -55,11 +58,13 @@ export class Driver {
 
   #step(event: Event): void {
     const before = this.#state.value;
+    const now = performance.now();
     const { state, commands } = step(before, event, {
-      now: performance.now(),
+      now,
       random: Math.random(),
       patienceMs: this.#patienceMs,
     });
+    this.#trace.record(now, event, before.phase.name, state.phase.name, commands);
     if (state.phase !== before.phase) {
       this.#phaseEnd.abort();
       this.#phaseEnd = new AbortController();

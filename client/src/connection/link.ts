@@ -9,7 +9,8 @@ import { type Afterwards, Driver, type Effects } from './driver.ts';
 import type { Event, State } from './machine.ts';
 import { watchPage } from './page-events.ts';
 import { SignalClient, type SignalEvents } from './signal-client.ts';
-import type { Faults } from './simulate.ts';
+import type { Faults } from './page-console.ts';
+import type { ConnectionTrace } from './trace.ts';
 import type { Failure } from './types.ts';
 
 /** Of the right form, and no server has ever given it. */
@@ -19,6 +20,7 @@ const UNKNOWN_SESSION = v.parse(SessionIdSchema, 'simulated-gone--');
 export interface Role {
   /** How long it keeps trying, ms. */
   readonly patienceMs: number;
+  readonly trace: ConnectionTrace;
   readonly push: SignalEvents['push'];
   /** Of the page's own transport, while it is open. */
   transportId(): string | undefined;
@@ -65,7 +67,7 @@ export class Link {
         ...role.push,
       },
     });
-    this.#driver = new Driver(this.#effects(), role.patienceMs);
+    this.#driver = new Driver(this.#effects(), role.patienceMs, role.trace);
     this.#unwatch = watchPage({
       online: () => this.send({ type: 'ONLINE' }),
       visible: () => this.send({ type: 'VISIBLE' }),

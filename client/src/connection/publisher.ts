@@ -7,8 +7,11 @@ import { Sender } from '../media/send.ts';
 import { type OutgoingOverlayMessage, OverlaySender } from '../overlay/overlay-sender.ts';
 import { type SessionOpened, Link } from './link.ts';
 import { readPublisherSecret, storePublisherSecret } from '../credentials/publisher-secret.ts';
-import { type Faults, offerFaults, offerOverlayState } from './simulate.ts';
+import { collectDiagnostics } from './diagnostics.ts';
+import { type Faults, installPageConsole } from './page-console.ts';
+import { ConnectionTrace } from './trace.ts';
 import type {
+  Diagnostics,
   Failure,
   PublisherConnection,
   PublisherMedia,
@@ -32,19 +35,25 @@ class Publisher implements PublisherConnection {
   readonly #air = signal<ActiveBroadcast | undefined>(undefined);
   /** Outlives broadcasts: a key that a source has set stays until the source deletes it. */
   readonly #overlay = new OverlaySender();
+  /** Outlives broadcasts: why the last one ended is worth knowing in the next one. */
+  readonly #trace = new ConnectionTrace();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.status = computed(() => this.#air.value?.status.value ?? 'idle');
     this.failure = computed(() => this.#air.value?.failure.value);
     this.room = computed(() => this.#air.value?.link.room.value);
-    offerFaults(() => this.#air.value?.faults ?? {});
-    offerOverlayState(() => this.#overlay.state());
+    installPageConsole({
+      trace: () => this.#trace.transitions(),
+      diagnostics: () => this.diagnostics(),
+      faults: () => this.#air.value?.faults ?? {},
+      overlayState: () => this.#overlay.state(),
+    });
   }
 
   start(media: PublisherMedia): void {
     this.#air.value?.close();
-    this.#air.value = new ActiveBroadcast(this.#options, media, this.#overlay);
+    this.#air.value = new ActiveBroadcast(this.#options, media, this.#overlay, this.#trace);
   }
 
   setVideo(track: MediaStreamTrack): void {
@@ -73,6 +82,18 @@ class Publisher implements PublisherConnection {
     return this.#air.value?.getStats();
   }
 
+  async diagnostics(): Promise<Diagnostics> {
+    const connection = {
+      role: 'publisher',
+      room: this.#options.room,
+      status: this.status.peek(),
+      failure: this.failure.peek(),
+      roomView: this.room.peek(),
+      transitions: this.#trace.transitions(),
+    } as const;
+    return collectDiagnostics(connection, () => this.getStats());
+  }
+
   close(): void {
     this.#air.value?.close();
     this.#air.value = undefined;
@@ -97,7 +118,12 @@ class ActiveBroadcast {
   /** All that should be sent on the present transport is. */
   #produced = false;
 
-  constructor(options: PublisherOptions, media: PublisherMedia, overlay: OverlaySender) {
+  constructor(
+    options: PublisherOptions,
+    media: PublisherMedia,
+    overlay: OverlaySender,
+    trace: ConnectionTrace,
+  ) {
     this.#options = options;
     this.#overlay = overlay;
     this.#closeOverlay = overlay.openChannel({
@@ -137,6 +163,7 @@ class ActiveBroadcast {
     });
     this.link = new Link({
       patienceMs: PATIENCE_MS,
+      trace,
       push: {
         roomChanged: (room) => {
           this.link.sawRoom(room);

@@ -8,11 +8,32 @@ import type { PageConfig, RoomView } from '#protocol/signalling.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
 import type { LinkToken } from '../credentials/link-token.ts';
 import type { OutgoingOverlayMessage } from '../overlay/overlay-sender.ts';
+import type { Transition } from './trace.ts';
 
 /** Why a connection has given up; `message` is a sentence for a person. */
 export interface Failure {
   readonly code: ErrorCode | 'browser-unsupported' | 'gave-up';
   readonly message: string;
+}
+
+/** One JSON object that describes a connection, for a bug report. It holds no token and no secret. */
+export interface Diagnostics {
+  /** ISO 8601. */
+  readonly takenAt: string;
+  /** When it was taken, ms since the page was opened: the clock of `transitions`. */
+  readonly nowMs: number;
+  readonly versions: { readonly protocol: number };
+  readonly userAgent: string;
+  readonly role: 'viewer' | 'publisher';
+  readonly room: RoomId;
+  readonly status: ViewerStatus | PublisherStatus;
+  readonly failure: Failure | undefined;
+  /** The room as the server last described it. */
+  readonly roomView: RoomView | undefined;
+  /** The last transitions of the connection, oldest first. */
+  readonly transitions: readonly Transition[];
+  /** Selected entries and fields of the peer connection's stats; empty while there is none. */
+  readonly stats: readonly Readonly<Record<string, string | number | boolean>>[];
 }
 
 /**
@@ -63,6 +84,8 @@ export interface ViewerConnection {
   reportMatch(method: MatchMethod): void;
   /** The receiving peer connection's report, undefined while there is none. */
   getStats(): Promise<RTCStatsReport | undefined>;
+  /** Describes this connection for a bug report, without secrets. Never rejects. */
+  diagnostics(): Promise<Diagnostics>;
   /** Leaves for good. Idempotent. */
   close(): void;
 }
@@ -112,6 +135,8 @@ export interface PublisherConnection {
   /** Ends the broadcast for everybody. Resolves when the server knows, or at once when it can't be told. */
   stop(): Promise<void>;
   getStats(): Promise<RTCStatsReport | undefined>;
+  /** Describes this connection for a bug report, without secrets. Never rejects. */
+  diagnostics(): Promise<Diagnostics>;
   close(): void;
 }
 

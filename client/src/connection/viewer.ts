@@ -13,9 +13,12 @@ import { joinAhead, makeOwnSide } from '../joining/join-ahead.ts';
 import { followJoin } from '../joining/join-report.ts';
 import { JoinTracer } from '../joining/join-trace.ts';
 import { type SessionOpened, Link } from './link.ts';
-import { offerFaults, offerOverlayState } from './simulate.ts';
+import { collectDiagnostics } from './diagnostics.ts';
+import { installPageConsole } from './page-console.ts';
 import { beginStall, isFlowing, type Remedy, type StallState, stepStall } from './stall.ts';
+import { ConnectionTrace } from './trace.ts';
 import type {
+  Diagnostics,
   Failure,
   ReceivedFrames,
   ViewerConnection,
@@ -48,6 +51,7 @@ class Viewer implements ViewerConnection {
   readonly #overlay = new OverlayReceiver(() => this.#link.signalling.request('stateSnapshot', {}));
   readonly #sampler: ReturnType<typeof setInterval>;
   readonly #closing = new AbortController();
+  readonly #trace = new ConnectionTrace();
   readonly #tracer = new JoinTracer(() => performance.now());
   /** The session joined ahead of the socket, until that has it. */
   #ahead: Promise<SessionGrant | undefined> | undefined;
@@ -101,6 +105,7 @@ class Viewer implements ViewerConnection {
     });
     this.#link = new Link({
       patienceMs: Number.POSITIVE_INFINITY,
+      trace: this.#trace,
       push: {
         broadcastChanged: ({ room, media, overlay }) => {
           this.#link.sawRoom(room);
@@ -138,14 +143,18 @@ class Viewer implements ViewerConnection {
       }),
     );
     this.#sampler = setInterval(() => void this.#sample(), SAMPLE_MS);
-    offerFaults(() => ({
-      ...this.#link.faults,
-      'overlay-loss': () => this.#overlay.simulateLoss(),
-      stall: () => {
-        this.#blind = true;
-      },
-    }));
-    offerOverlayState(() => this.#overlay.state());
+    installPageConsole({
+      trace: () => this.#trace.transitions(),
+      diagnostics: () => this.diagnostics(),
+      faults: () => ({
+        ...this.#link.faults,
+        'overlay-loss': () => this.#overlay.simulateLoss(),
+        stall: () => {
+          this.#blind = true;
+        },
+      }),
+      overlayState: () => this.#overlay.state(),
+    });
     followJoin(this.#tracer, this.#link, this.#closing.signal);
     this.#ahead = this.#joinAhead();
     this.#link.send({ type: 'START' });
@@ -196,6 +205,18 @@ class Viewer implements ViewerConnection {
 
   async getStats(): Promise<RTCStatsReport | undefined> {
     return this.#open?.getStats();
+  }
+
+  async diagnostics(): Promise<Diagnostics> {
+    const connection = {
+      role: 'viewer',
+      room: this.#options.room,
+      status: this.status.peek(),
+      failure: this.failure.peek(),
+      roomView: this.room.peek(),
+      transitions: this.#trace.transitions(),
+    } as const;
+    return collectDiagnostics(connection, () => this.getStats());
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import type { MatchMethod } from '#protocol/overlay.ts';
+import { debugConsole } from '#client/connection/page-console.ts';
 import type { MatchStats } from '#client/frame-sync/frame-match.ts';
 import type { PlayoutDelay, PlayoutDelayMode } from '#client/overlay/playout-delay.ts';
 import type { DrawnFrame, OverlayLayer } from '#client/overlay/layer.ts';
@@ -12,8 +13,8 @@ export interface FrameRecord extends DrawnFrame {
   readonly dropped: number;
 }
 
-declare module '#client/connection/simulate.ts' {
-  interface Debug {
+declare module '#client/connection/page-console.ts' {
+  interface PageConsole {
     /** Viewer: called for each frame of the video, right after what belongs on it was drawn. */
     onFrameDrawn?: ((record: FrameRecord) => void) | undefined;
     /** Viewer: no surer method than this is used; undefined takes the limit off. */
@@ -25,7 +26,7 @@ declare module '#client/connection/simulate.ts' {
 
 /** Does nothing on a page without `?debug`. */
 export function offerFrameDebug(layer: OverlayLayer, inStep: PlayoutDelay): void {
-  const debug = globalThis.onecast;
+  const debug = debugConsole();
   if (!debug) return;
   debug.setPlayoutDelay = (mode) => inStep.setMode(mode, performance.now());
   debug.forceMatch = (method) => layer.limitMatch(method);

@@ -1,10 +1,11 @@
 import type { FrameId } from '#protocol/overlay.ts';
+import { debugConsole } from '#client/connection/page-console.ts';
 import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 import type { Picture } from '#client/frame-sync/messages.ts';
 import type { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
 
-declare module '#client/connection/simulate.ts' {
-  interface Debug {
+declare module '#client/connection/page-console.ts' {
+  interface PageConsole {
     /**
      * Publisher: shows captured frames to `look`, one at a time; it closes the picture. Returns what
      * stops it.
@@ -23,7 +24,7 @@ export function offerFrameDebug(
   frames: PublisherFrames,
   send: (message: OutgoingOverlayMessage) => boolean,
 ): void {
-  const debug = globalThis.onecast;
+  const debug = debugConsole();
   if (!debug) return;
   debug.watchFrames = (look, everyMs = 0) =>
     frames.watch({ frames: true, everyMs }, (name, picture) => picture && look(picture, name));

@@ -1,0 +1,57 @@
+import { RoomIdSchema } from '#protocol/ids.ts';
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { collectDiagnostics } from './diagnostics.ts';
+
+const CONNECTION = {
+  role: 'viewer',
+  room: v.parse(RoomIdSchema, 'main'),
+  status: 'live',
+  failure: undefined,
+  roomView: undefined,
+  transitions: [],
+} as const;
+
+const REPORT: RTCStatsReport = new Map<string, object>([
+  ['IT', { id: 'IT', type: 'inbound-rtp', kind: 'video', framesDecoded: 7, trackIdentifier: 'x' }],
+  [
+    'LC',
+    {
+      id: 'LC',
+      type: 'local-candidate',
+      candidateType: 'srflx',
+      address: '203.0.113.7',
+      usernameFragment: 'ufrag-of-ice',
+    },
+  ],
+  ['CF', { id: 'CF', type: 'certificate', fingerprint: 'AA:BB' }],
+]);
+
+describe('collectDiagnostics', () => {
+  it('CONN-17 holds the versions, the browser, the connection and selected stats', async () => {
+    const diagnostics = await collectDiagnostics(CONNECTION, async () => REPORT);
+    expect(diagnostics).toMatchObject({
+      ...CONNECTION,
+      versions: { protocol: PROTOCOL_VERSION },
+      userAgent: navigator.userAgent,
+      stats: [
+        { type: 'inbound-rtp', id: 'IT', kind: 'video', framesDecoded: 7 },
+        { type: 'local-candidate', id: 'LC', candidateType: 'srflx' },
+      ],
+    });
+    expect(Date.parse(diagnostics.takenAt)).not.toBeNaN();
+  });
+
+  it('SEC-7 copies no address, no ICE credential and no fingerprint', async () => {
+    const text = JSON.stringify(await collectDiagnostics(CONNECTION, async () => REPORT));
+    for (const secret of ['203.0.113.7', 'ufrag-of-ice', 'AA:BB'])
+      expect(text).not.toContain(secret);
+  });
+
+  it('CONN-17 is there without stats where the peer connection gives none', async () => {
+    const failing = () => Promise.reject(new Error('the peer connection is closed'));
+    expect((await collectDiagnostics(CONNECTION, failing)).stats).toEqual([]);
+    expect((await collectDiagnostics(CONNECTION, async () => undefined)).stats).toEqual([]);
+  });
+});
