@@ -8,11 +8,11 @@ enum { SLOTS = DESTINATIONS_MAX * 2 };
 
 static Destination destinations[DESTINATIONS_MAX];
 static unsigned used;
-/* 1 + index; open addressing. */
+/* Hash table with open addressing; each slot holds 1 + the index of a destination, or 0. */
 static uint16_t slots[SLOTS];
 
 socklen_t address_of(const Socket *socket, const void *name, socklen_t length, Address *address) {
-  /* Written field by field: padding and lengths vary with who calls, and all of it is compared. */
+  /* Copied field by field: all bytes are compared, and callers fill the padding differently. */
   memset(address, 0, sizeof *address);
   if (socket->family == AF_INET && length >= sizeof address->v4) {
     struct sockaddr_in from;
@@ -35,9 +35,9 @@ socklen_t address_of(const Socket *socket, const void *name, socklen_t length, A
 
 static uint32_t hash_of(const Socket *socket, const Address *address, socklen_t length) {
   uint64_t hash = (uintptr_t)socket;
-  for (socklen_t at = 0; at < length; at += 4) {
+  for (socklen_t offset = 0; offset < length; offset += 4) {
     uint32_t word;
-    memcpy(&word, (const char *)address + at, 4);
+    memcpy(&word, (const char *)address + offset, 4);
     hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
     hash ^= hash >> 29;
   }
@@ -51,10 +51,10 @@ Destination *destination_of(Socket *socket, const Address *address, socklen_t le
     if (*index == 0) {
       if (used == DESTINATIONS_MAX) return 0;
       *index = (uint16_t)++used;
-      Destination *made = &destinations[used - 1];
-      *made = (Destination){.socket = socket, .address = *address, .address_length = length};
-      made->head = made->tail = NONE;
-      return made;
+      Destination *created = &destinations[used - 1];
+      *created = (Destination){.socket = socket, .address = *address, .address_length = length};
+      created->head = created->tail = NONE;
+      return created;
     }
     Destination *found = &destinations[*index - 1];
     if (found->socket == socket && found->address_length == length &&
@@ -64,7 +64,7 @@ Destination *destination_of(Socket *socket, const Address *address, socklen_t le
   }
 }
 
-void destinations_forget(void) {
+void destinations_clear(void) {
   memset(slots, 0, sizeof slots);
   used = 0;
 }

@@ -1,4 +1,4 @@
-/* Where datagrams of a socket go, and what is queued for each place. */
+/* The addresses that a socket sends to, and the datagrams queued for each. */
 #ifndef EGRESS_DESTINATIONS_H
 #define EGRESS_DESTINATIONS_H
 
@@ -8,7 +8,7 @@
 
 #include "sockets.h"
 
-/* No datagram. */
+/* Index that means "no datagram". */
 #define NONE UINT32_MAX
 
 typedef union {
@@ -21,21 +21,23 @@ typedef struct Destination {
   Socket *socket;
   Address address;
   socklen_t address_length;
-  /* Its last datagram was refused: until one succeeds, each is sent by itself and its error told. */
-  bool refuses;
-  /* Datagrams queued for it, oldest first. */
+  /* A queued datagram failed. Until a send succeeds, each datagram is sent directly, so that the
+     caller gets the kernel's error. */
+  bool last_failed;
+  /* Datagrams queued for this destination, oldest first. */
   uint32_t head, tail;
-  /* The next destination of the same socket for which something is queued. */
+  /* The next destination of the same socket that has queued datagrams. */
   struct Destination *next;
 } Destination;
 
-/* Copies an address that the socket can send to; its length, or 0 for one left to the kernel. */
+/* Copies an address that the socket can send to. Returns its length, or 0 for an address that only
+   the kernel can judge. */
 socklen_t address_of(const Socket *socket, const void *name, socklen_t length, Address *address);
 
-/* Null where too many are remembered: see destinations_forget(). */
+/* Null if the table is full: see destinations_clear(). */
 Destination *destination_of(Socket *socket, const Address *address, socklen_t length);
 
-/* Only while nothing is queued at all. */
-void destinations_forget(void);
+/* Forgets all destinations. Allowed only while nothing is queued. */
+void destinations_clear(void);
 
 #endif

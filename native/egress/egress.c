@@ -17,20 +17,20 @@
 #define UDP_SEGMENT 103
 #endif
 
-/* The clock is asked once in so many datagrams: all of them together take less than a millisecond. */
+/* The clock is read once per this many datagrams, which together take less than a millisecond. */
 enum { CLOCK_EVERY = 64 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool on;
 static unsigned window_us;
-/* When the first of what is queued came, as far as anybody asked; 0 if nobody has. */
+/* When the clock was first read since the last flush; 0 if it was not read since. */
 static uint64_t oldest_us;
-/* Something is queued that should not wait for more: no media. */
+/* Something other than media is queued, which must not wait for a window. */
 static bool urgent;
 
-/* This thread waits in epoll: what it queues will be sent. */
+/* This thread waits in epoll, so what it queues will be sent at the end of the turn. */
 static _Thread_local bool has_loop;
-/* A signal handler that sends while its thread is in here must not wait for itself. */
+/* This thread holds the lock. A signal handler that sends in it must not wait for the lock. */
 static _Thread_local bool inside;
 static _Thread_local bool forking;
 
@@ -51,7 +51,7 @@ static bool can_segment(void) {
   if (probe < 0) probe = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (probe < 0) return false;
   int size = 1200;
-  /* A kernel that does not know it would ignore it on a message, and send one large datagram. */
+  /* Tested here: on a message, an older kernel ignores the option and sends one large datagram. */
   bool can = setsockopt(probe, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) == 0;
   close(probe);
   return can;
@@ -71,7 +71,7 @@ static bool flush_all(void) {
   return all;
 }
 
-/* Length of a message that may be queued; 0 for one that goes its usual way. */
+/* The length of a message that may be queued; 0 for one that is sent directly. */
 static size_t plain_length(const struct msghdr *message, int flags) {
   if (message->msg_controllen > 0 || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) return 0;
   size_t length = 0;
@@ -84,7 +84,7 @@ static size_t plain_length(const struct msghdr *message, int flags) {
   return length;
 }
 
-/* RTP and not RTCP (RFC 7983, RFC 5761): all else is an answer that somebody waits for. */
+/* RTP but not RTCP (RFC 7983, RFC 5761). Everything else is urgent: the remote end waits for it. */
 static bool is_media(const unsigned char *bytes, size_t length) {
   return length >= 12 && bytes[0] >> 6 == 2 && !(bytes[1] >= 192 && bytes[1] <= 223);
 }
@@ -97,7 +97,7 @@ static bool refuse(const Socket *socket, ssize_t *sent) {
 
 static void queue(Destination *to, const struct msghdr *message, size_t length) {
   const unsigned char *copy = queue_add(to, message, length);
-  stats->taken++;
+  stats->queued++;
   if (!is_media(copy, length)) urgent = true;
   unsigned queued = queue_length();
   if (queued % CLOCK_EVERY != 0 && (queued > 1 || window_us == 0)) return;
@@ -106,8 +106,8 @@ static void queue(Destination *to, const struct msghdr *message, size_t length) 
   else if (now - oldest_us > TURN_MAX_US) flush_all();
 }
 
-/* What goes its usual way, but not before what is queued on its socket. */
-static bool pass(Socket *socket, ssize_t *sent) {
+/* Sends what is queued on the socket. False if the caller must now send its message directly. */
+static bool bypass_queue(Socket *socket, ssize_t *sent) {
   if (!send_socket(socket)) return refuse(socket, sent);
   stats->direct++;
   return false;
@@ -115,21 +115,21 @@ static bool pass(Socket *socket, ssize_t *sent) {
 
 static bool send_or_queue(int descriptor, const struct msghdr *message, int flags, ssize_t *sent) {
   Socket *socket = socket_of(descriptor);
-  if (!socket || !socket->gathers) return false;
+  if (!socket || !socket->batched) return false;
   if (socket->flow != FLOWING && !send_socket(socket)) return refuse(socket, sent);
   size_t length = has_loop ? plain_length(message, flags) : 0;
-  if (length == 0) return pass(socket, sent);
+  if (length == 0) return bypass_queue(socket, sent);
   Address address;
   socklen_t address_length =
       address_of(socket, message->msg_name, message->msg_namelen, &address);
-  if (address_length == 0) return pass(socket, sent);
+  if (address_length == 0) return bypass_queue(socket, sent);
   if (!queue_has_room(length)) flush_all();
   Destination *to = destination_of(socket, &address, address_length);
   if (!to) {
-    if (flush_all()) destinations_forget();
-    return pass(socket, sent);
+    if (flush_all()) destinations_clear();
+    return bypass_queue(socket, sent);
   }
-  if (!to->refuses && socket->flow == FLOWING && queue_has_room(length)) {
+  if (!to->last_failed && socket->flow == FLOWING && queue_has_room(length)) {
     queue(to, message, length);
     *sent = (ssize_t)length;
     return true;
@@ -137,21 +137,21 @@ static bool send_or_queue(int descriptor, const struct msghdr *message, int flag
   if (!send_socket(socket)) return refuse(socket, sent);
   *sent = kernel.sendmsg(descriptor, message, flags);
   stats->direct++;
-  if (*sent >= 0) to->refuses = false;
+  if (*sent >= 0) to->last_failed = false;
   return true;
 }
 
 bool egress_send(int descriptor, const struct msghdr *message, int flags, ssize_t *sent) {
   if (!message || !message->msg_name || !enter()) return false;
-  bool dealt_with = send_or_queue(descriptor, message, flags, sent);
+  bool handled = send_or_queue(descriptor, message, flags, sent);
   int error = errno;
   leave();
   errno = error;
-  return dealt_with;
+  return handled;
 }
 
-/* Microseconds that media may still wait. */
-static uint64_t patience(void) {
+/* Microseconds that the queue may still wait for more media. */
+static uint64_t remaining_wait_us(void) {
   if (window_us == 0 || urgent || oldest_us == 0) return 0;
   uint64_t waited = kernel.now_us() - oldest_us;
   return waited < window_us ? window_us - waited : 0;
@@ -162,7 +162,7 @@ int egress_turn_ends(void) {
   if (!enter()) return -1;
   int wait = -1;
   if (queue_length() > 0) {
-    uint64_t left_us = patience();
+    uint64_t left_us = remaining_wait_us();
     if (left_us > 0) wait = (int)((left_us + 999) / 1000);
     else if (!flush_all()) wait = RETRY_MS;
   }
@@ -176,31 +176,31 @@ void egress_send_all(void) {
   leave();
 }
 
-/* Runs `settle` on a socket that is known. */
-static void with_socket(int descriptor, void (*settle)(Socket *socket, int descriptor)) {
+/* Calls `prepare` if the socket of the descriptor has been used for sending. */
+static void with_socket(int descriptor, void (*prepare)(Socket *socket, int descriptor)) {
   int error = errno;
-  if (!socket_known(descriptor) || !enter()) return;
-  Socket *socket = socket_known(descriptor);
-  if (socket) settle(socket, descriptor);
-  queue_tidy();
+  if (!socket_lookup(descriptor) || !enter()) return;
+  Socket *socket = socket_lookup(descriptor);
+  if (socket) prepare(socket, descriptor);
+  queue_clean_up();
   leave();
   errno = error;
 }
 
-static void settle_change(Socket *socket, int descriptor) {
+static void prepare_change(Socket *socket, int descriptor) {
   (void)descriptor;
   send_socket(socket);
-  socket->looked_at = false;
+  socket->inspected = false;
 }
 
-static void settle_close(Socket *socket, int descriptor) {
+static void prepare_close(Socket *socket, int descriptor) {
   if (!send_socket(socket) && socket->descriptor == descriptor) drop_socket(socket);
   socket_forget(descriptor);
 }
 
-void egress_changes(int descriptor) { with_socket(descriptor, settle_change); }
+void egress_before_change(int descriptor) { with_socket(descriptor, prepare_change); }
 
-void egress_closes(int descriptor) { with_socket(descriptor, settle_close); }
+void egress_before_close(int descriptor) { with_socket(descriptor, prepare_close); }
 
 void egress_before_fork(void) {
   forking = enter();
@@ -212,7 +212,7 @@ void egress_after_fork(bool in_child) {
   forking = false;
   if (in_child) {
     queue_clear();
-    stats_leave();
+    stats_detach();
   }
   leave();
 }

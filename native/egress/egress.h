@@ -1,13 +1,14 @@
 /*
- * Batched sending: datagrams that a loop sends in one turn are gathered, and handed to the kernel
- * together when the loop is about to wait. What goes to one destination keeps its order and becomes
- * one segmented message (UDP GSO). Everything that is not a plain datagram on an unconnected,
- * non-blocking UDP socket goes its usual way, after what is queued on the same socket.
+ * Batched sending. The datagrams that an event loop sends in one turn are queued, and passed to the
+ * kernel together when the loop is about to wait. Datagrams to one destination keep their order and
+ * become one segmented message (UDP GSO). Anything other than a plain datagram on an unconnected,
+ * non-blocking UDP socket is sent directly, after what is queued on the same socket.
  *
- * What callers see: a datagram that is queued counts as sent, as one in the kernel's own queue does.
- * While the kernel takes no more, nothing more is queued on that socket and its answer (EAGAIN,
- * ENOBUFS) is passed on. A datagram that is refused after it was queued cannot be told any more; from
- * then on its destination's are sent each by itself, with the kernel's own answer, until one succeeds.
+ * What callers see: a queued datagram counts as sent, like a datagram in the kernel's own queue.
+ * While the kernel accepts no more, nothing more is queued on that socket, and the kernel's error
+ * (EAGAIN, ENOBUFS) is returned. If the kernel refuses a datagram after it was queued, its caller can
+ * no longer be informed. The next datagrams to the same destination are then sent one at a time, with
+ * the kernel's own result, until one succeeds.
  */
 #ifndef EGRESS_H
 #define EGRESS_H
@@ -17,30 +18,30 @@
 #include <sys/types.h>
 
 typedef struct {
-  /* How long media may wait for more after a turn. */
+  /* How long media may wait for more datagrams after a turn, in microseconds. */
   unsigned window_us;
 } EgressOptions;
 
-/* False where the kernel cannot segment: nothing is gathered then. */
+/* Returns false if the kernel cannot segment UDP: nothing is queued then. */
 bool egress_open(EgressOptions options);
 
-/* True if the datagram was dealt with: `*sent` and errno are the answer. */
+/* Returns true if the datagram was handled: `*sent` and errno are then the result of the call. */
 bool egress_send(int descriptor, const struct msghdr *message, int flags, ssize_t *sent);
 
 /*
- * The loop of this thread is about to wait. Gives for how many ms at most before it must ask again;
- * -1 for as long as it likes.
+ * Call this when the loop of this thread is about to wait. Returns the longest time in ms that the
+ * loop may wait before it must call again; -1 if there is no limit.
  */
 int egress_turn_ends(void);
 
-/* Sends what can be sent at once: the process ends, or becomes another. */
+/* Sends what can be sent at once. Call this before the process exits or executes another program. */
 void egress_send_all(void);
-/* Before the socket changes: options, peer. */
-void egress_changes(int descriptor);
-/* Before the descriptor is closed or becomes another's. */
-void egress_closes(int descriptor);
+/* Call this before the socket changes: options, peer. */
+void egress_before_change(int descriptor);
+/* Call this before the descriptor is closed or replaced. */
+void egress_before_close(int descriptor);
 
-/* Around fork(): the child has nothing queued. */
+/* Call these around fork(): the child starts with an empty queue. */
 void egress_before_fork(void);
 void egress_after_fork(bool in_child);
 

@@ -1,4 +1,4 @@
-/** The C tests in test/, under the address and undefined-behaviour sanitizers, each a process of its own. */
+/** Runs the C tests in test/ with the address and undefined-behaviour sanitizers, each in its own process. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ function compiled(): string | undefined {
 
 const program = compiled();
 const names = program ? execFileSync(program, { encoding: 'utf8' }).trim().split('\n') : [];
-if (!program) console.log('batched sending is not tested: there is no C compiler, or no Linux');
+if (!program) console.log('batched sending is not tested: this needs Linux and a C compiler');
 
 describe.skipIf(!program)('batched sending', () => {
   test.for(names)('%s', (name, { skip }) => {
@@ -42,50 +42,50 @@ describe.skipIf(!program)('batched sending', () => {
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   });
 
-  // As mediasoup's prebuilt worker, Node has libuv in it and shares only the C library.
+  // Like mediasoup's prebuilt worker, Node contains libuv and shares only the C library.
   test('EGRESS-1 a program with libuv linked into it', ({ skip }) => {
     const library = join(temporary, 'egress.so');
     execFileSync('cc', [...flags, '-o', library, ...sourcesIn(FOLDER), '-ldl']);
     const args = ['--input-type=module', '-e', NODE_PROGRAM];
     const env = { ...process.env, LD_PRELOAD: library };
     const output = execFileSync(process.execPath, args, { env, encoding: 'utf8' });
-    const { heard, on, preloaded, segmented, child } = JSON.parse(output) as Heard;
+    const { received, on, preloaded, segmented, child } = JSON.parse(output) as ProgramResult;
     if (!on) skip('this kernel cannot segment UDP');
-    expect(heard).toEqual(['0', '1', '2', '3', '4'].map((digit) => digit.repeat(1_000)));
+    expect(received).toEqual(['0', '1', '2', '3', '4'].map((digit) => digit.repeat(1_000)));
     expect({ preloaded, segmented, child }).toEqual({ preloaded: '', segmented: 5, child: '' });
   });
 });
 
-interface Heard {
-  readonly heard: readonly string[];
+interface ProgramResult {
+  readonly received: readonly string[];
   readonly on: boolean;
   readonly preloaded: string;
   readonly segmented: number;
   readonly child: string;
 }
 
-/** Five datagrams in one turn to one socket, what came of them, and what a child would inherit. */
+/** Sends five datagrams in one turn to one socket; prints what arrived, and what a child inherits. */
 const NODE_PROGRAM = `
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 
 const [from, to] = ['udp4', 'udp4'].map((type) => createSocket(type));
 for (const socket of [from, to]) {
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
 }
-const heard = [];
+const received = [];
 const all = new Promise((resolve) => {
-  to.on('message', (message) => heard.push(String(message)) === 5 && resolve());
+  to.on('message', (message) => received.push(String(message)) === 5 && resolve());
 });
-// A thread whose loop has never waited is not known to have one.
-await setTimeout(1);
+// The library learns that a thread has a loop when the loop waits for the first time.
+await setImmediate();
 for (let i = 0; i < 5; i += 1) from.send(String(i).repeat(1000), to.address().port, '127.0.0.1');
 await all;
-// A socket that is closed in the turn that it sent in.
+// A socket that sends and is closed in the same turn.
 from.send('last', to.address().port, '127.0.0.1', () => from.close());
 await once(to, 'message');
 to.close();
@@ -99,5 +99,5 @@ const page = readdirSync('/proc/self/fd').find((fd) => {
 const stats = new BigUint64Array(new Uint8Array(readFileSync('/proc/self/fd/' + page)).buffer);
 const preloaded = process.env.LD_PRELOAD ?? '';
 const child = execFileSync('sh', ['-c', 'printf %s "$LD_PRELOAD"'], { encoding: 'utf8' });
-console.log(JSON.stringify({ heard: heard.slice(0, 5), on: stats[1] === 1n, preloaded, segmented: Number(stats[4]), child }));
+console.log(JSON.stringify({ received: received.slice(0, 5), on: stats[1] === 1n, preloaded, segmented: Number(stats[4]), child }));
 `;

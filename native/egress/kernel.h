@@ -1,4 +1,4 @@
-/* The calls that reach the kernel; a test may put others in their place. */
+/* The calls that reach the kernel; a test may replace them. */
 #ifndef EGRESS_KERNEL_H
 #define EGRESS_KERNEL_H
 

@@ -1,6 +1,6 @@
 /*
- * The library as it is preloaded: the C library's functions that send, wait and close, with batched
- * sending in between. libuv closes by syscall(), and a statically linked one may send by it as well.
+ * The preloaded library. It replaces those functions of the C library that send, wait and close, and
+ * adds batched sending. libuv closes with syscall(); a statically linked libuv may also send with it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,7 +24,7 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* The next definition of the function we stand in for; asked for once. */
+/* The C library's own function that is replaced here; looked up once. */
 #define REAL(name)                                                             \
   ({                                                                           \
     static __typeof__(&name) real;                                             \
@@ -32,7 +32,7 @@
     real;                                                                      \
   })
 
-/* --- to the kernel */
+/* --- calls to the kernel */
 
 static ssize_t kernel_sendmsg(int descriptor, const struct msghdr *message, int flags) {
   return REAL(sendmsg)(descriptor, message, flags);
@@ -74,7 +74,7 @@ PUBLIC int sendmmsg(int descriptor, struct mmsghdr *messages, unsigned count, in
   for (unsigned i = 0; i < count; i++) {
     ssize_t sent;
     if (!egress_send(descriptor, &messages[i].msg_hdr, flags, &sent)) {
-      /* The first that is not ours, and with it all that follow. */
+      /* This message must be sent directly; so are all that follow. */
       int rest = REAL(sendmmsg)(descriptor, messages + i, count - i, flags);
       if (rest < 0) return i > 0 ? (int)i : rest;
       return (int)i + rest;
@@ -85,9 +85,9 @@ PUBLIC int sendmmsg(int descriptor, struct mmsghdr *messages, unsigned count, in
   return (int)count;
 }
 
-/* --- waiting: the turn is over */
+/* --- waiting: the end of a turn */
 
-static int wait_in_turns(int epoll, struct epoll_event *events, int max, int timeout,
+static int flush_and_wait(int epoll, struct epoll_event *events, int max, int timeout,
                          const sigset_t *mask) {
   for (;;) {
     int limit = egress_turn_ends();
@@ -101,43 +101,43 @@ static int wait_in_turns(int epoll, struct epoll_event *events, int max, int tim
 }
 
 PUBLIC int epoll_wait(int epoll, struct epoll_event *events, int max, int timeout) {
-  return wait_in_turns(epoll, events, max, timeout, 0);
+  return flush_and_wait(epoll, events, max, timeout, 0);
 }
 
 PUBLIC int epoll_pwait(int epoll, struct epoll_event *events, int max, int timeout,
                        const sigset_t *mask) {
-  return wait_in_turns(epoll, events, max, timeout, mask);
+  return flush_and_wait(epoll, events, max, timeout, mask);
 }
 
-/* --- closing, changing, becoming another */
+/* --- closing and changing a socket, ending the process */
 
 PUBLIC int close(int descriptor) {
-  egress_closes(descriptor);
+  egress_before_close(descriptor);
   return REAL(close)(descriptor);
 }
 
 PUBLIC int dup2(int from, int to) {
-  if (from != to) egress_closes(to);
+  if (from != to) egress_before_close(to);
   return REAL(dup2)(from, to);
 }
 
 PUBLIC int dup3(int from, int to, int flags) {
-  if (from != to) egress_closes(to);
+  if (from != to) egress_before_close(to);
   return REAL(dup3)(from, to, flags);
 }
 
 PUBLIC int connect(int descriptor, const struct sockaddr *name, socklen_t length) {
-  egress_changes(descriptor);
+  egress_before_change(descriptor);
   return REAL(connect)(descriptor, name, length);
 }
 
 PUBLIC int shutdown(int descriptor, int how) {
-  egress_changes(descriptor);
+  egress_before_change(descriptor);
   return REAL(shutdown)(descriptor, how);
 }
 
 PUBLIC int setsockopt(int descriptor, int level, int name, const void *value, socklen_t length) {
-  egress_changes(descriptor);
+  egress_before_change(descriptor);
   return REAL(setsockopt)(descriptor, level, name, value, length);
 }
 
@@ -172,17 +172,17 @@ PUBLIC long syscall(long number, ...) {
   va_end(list);
   switch (number) {
     case SYS_close:
-      egress_closes((int)a[0]);
+      egress_before_close((int)a[0]);
       break;
     case SYS_dup3:
-      if (a[0] != a[1]) egress_closes((int)a[1]);
+      if (a[0] != a[1]) egress_before_close((int)a[1]);
       break;
     case SYS_sendmsg:
       return sendmsg((int)a[0], (const struct msghdr *)a[1], (int)a[2]);
     case SYS_sendmmsg:
       return sendmmsg((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3]);
     case SYS_epoll_pwait:
-      return wait_in_turns((int)a[0], (struct epoll_event *)a[1], (int)a[2], (int)a[3],
+      return flush_and_wait((int)a[0], (struct epoll_event *)a[1], (int)a[2], (int)a[3],
                            (const sigset_t *)a[4]);
     case SYS_exit_group:
       egress_send_all();
@@ -197,11 +197,11 @@ static void before_fork(void) { egress_before_fork(); }
 static void after_fork_in_parent(void) { egress_after_fork(false); }
 static void after_fork_in_child(void) { egress_after_fork(true); }
 
-/* What this process starts is no media worker. */
-static void keep_to_this_process(void) {
+/* Removes the library from LD_PRELOAD: a child process is no media worker. */
+static void remove_from_environment(void) {
   Dl_info own;
   const char *preloaded = getenv("LD_PRELOAD");
-  if (!preloaded || !dladdr((void *)keep_to_this_process, &own) || !own.dli_fname) return;
+  if (!preloaded || !dladdr((void *)remove_from_environment, &own) || !own.dli_fname) return;
   size_t length = strlen(own.dli_fname);
   if (strncmp(preloaded, own.dli_fname, length) != 0) return;
   if (preloaded[length] == '\0') unsetenv("LD_PRELOAD");
@@ -209,7 +209,7 @@ static void keep_to_this_process(void) {
 }
 
 __attribute__((constructor)) static void load(void) {
-  keep_to_this_process();
+  remove_from_environment();
   stats_open();
   const char *window = getenv("EGRESS_WINDOW_US");
   bool on = egress_open((EgressOptions){

@@ -8,7 +8,7 @@ Datagram queue_datagrams[QUEUE_DATAGRAMS_MAX];
 unsigned char queue_bytes[QUEUE_BYTES_MAX];
 Socket *queue_sockets;
 
-/* Both only grow until the queue is empty. */
+/* Both only grow, and are reset when the queue is empty. */
 static uint32_t datagrams_used, bytes_used;
 static unsigned length;
 
@@ -18,7 +18,7 @@ bool queue_has_room(size_t bytes) {
   return datagrams_used < QUEUE_DATAGRAMS_MAX && bytes_used + bytes <= QUEUE_BYTES_MAX;
 }
 
-static void wait_for(Socket *socket) {
+static void add_to_list(Socket *socket) {
   for (Socket *waiting = queue_sockets; waiting; waiting = waiting->next_waiting) {
     if (waiting == socket) return;
   }
@@ -31,13 +31,13 @@ const unsigned char *queue_add(Destination *to, const struct msghdr *message, si
   unsigned char *copy = queue_bytes + bytes_used;
   queue_datagrams[index] =
       (Datagram){.offset = bytes_used, .next = NONE, .length = (uint16_t)bytes};
-  size_t at = 0;
+  size_t offset = 0;
   for (size_t i = 0; i < message->msg_iovlen; i++) {
     const struct iovec *piece = &message->msg_iov[i];
-    if (piece->iov_len > 0) memcpy(copy + at, piece->iov_base, piece->iov_len);
-    at += piece->iov_len;
+    if (piece->iov_len > 0) memcpy(copy + offset, piece->iov_base, piece->iov_len);
+    offset += piece->iov_len;
   }
-  /* Aligned, for the copies here and in the kernel. */
+  /* Aligned, because it makes the copy here and in the kernel faster. */
   bytes_used += (uint32_t)(bytes + 15) & ~15u;
   length++;
   if (to->head != NONE) {
@@ -49,7 +49,7 @@ const unsigned char *queue_add(Destination *to, const struct msghdr *message, si
     if (socket->first) socket->last->next = to;
     else {
       socket->first = to;
-      wait_for(socket);
+      add_to_list(socket);
     }
     socket->last = to;
   }
@@ -64,11 +64,11 @@ void queue_remove_first(Socket *socket) {
   if (to->head == NONE) socket->first = to->next;
 }
 
-void queue_tidy(void) {
-  Socket **at = &queue_sockets;
-  while (*at) {
-    if ((*at)->first) at = &(*at)->next_waiting;
-    else *at = (*at)->next_waiting;
+void queue_clean_up(void) {
+  Socket **link = &queue_sockets;
+  while (*link) {
+    if ((*link)->first) link = &(*link)->next_waiting;
+    else *link = (*link)->next_waiting;
   }
   if (length == 0) datagrams_used = bytes_used = 0;
 }
@@ -77,5 +77,5 @@ void queue_clear(void) {
   for (Socket *socket = queue_sockets; socket; socket = socket->next_waiting) {
     while (socket->first) queue_remove_first(socket);
   }
-  queue_tidy();
+  queue_clean_up();
 }

@@ -1,4 +1,4 @@
-/* The datagrams of one turn: copies, for the caller's buffers are its own again at once. */
+/* The datagrams of one turn. They are copies, because a caller may reuse its buffers at once. */
 #ifndef EGRESS_QUEUE_H
 #define EGRESS_QUEUE_H
 
@@ -18,19 +18,20 @@ typedef struct {
 extern Datagram queue_datagrams[];
 extern unsigned char queue_bytes[];
 
-/* Datagrams queued and not sent yet. */
+/* Number of datagrams that are queued and not yet sent. */
 unsigned queue_length(void);
 bool queue_has_room(size_t length);
-/* At the end of its destination's; gives the copy. The message has `length` bytes, and fits. */
+/* Appends the message to its destination and returns the copy. The message has `length` bytes, and
+   there is room for it. */
 const unsigned char *queue_add(Destination *destination, const struct msghdr *message, size_t length);
-/* The oldest of the socket's first destination has been dealt with. */
+/* Removes the oldest datagram of the socket's first destination. */
 void queue_remove_first(Socket *socket);
-/* All that is queued, on every socket, is dropped. */
+/* Removes all datagrams, of every socket. */
 void queue_clear(void);
 
-/* Sockets on which something is queued, one after another by `next_waiting`. */
+/* List of the sockets that have queued datagrams, linked by `next_waiting`. */
 extern Socket *queue_sockets;
-/* Takes out those that have nothing left. */
-void queue_tidy(void);
+/* Removes sockets without queued datagrams from the list, and frees the space of an empty queue. */
+void queue_clean_up(void);
 
 #endif

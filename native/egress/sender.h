@@ -1,4 +1,4 @@
-/* Hands what is queued to the kernel, segmented where that can be. */
+/* Passes queued datagrams to the kernel, in segmented messages where possible. */
 #ifndef EGRESS_SENDER_H
 #define EGRESS_SENDER_H
 
@@ -6,20 +6,20 @@
 
 #include "sockets.h"
 
-/* How many of the datagrams from `index` on make one message. */
-unsigned run_from(uint32_t index);
+/* How many of the datagrams from `index` on fit into one segmented message. */
+unsigned segments_from(uint32_t index);
 
-/* True if nothing is left. What is left waits for the kernel: socket->flow tells for what. */
+/* Returns true if everything was sent. Otherwise socket->flow is the reason why the rest waits. */
 bool send_socket(Socket *socket);
 /* The same for every socket. */
 bool send_all(void);
 
-/* What is queued on it counts as lost. */
+/* Drops what is queued on the socket, and counts it as lost. */
 void drop_socket(Socket *socket);
 
-/* What the kernel says while it takes no more. */
+/* The errno that the kernel returns while it accepts no more. */
 int errno_of(Flow flow);
-/* FLOWING for every errno that is no such thing. */
+/* FLOWING for every other errno. */
 Flow flow_of(int error);
 
 #endif

@@ -11,7 +11,7 @@
 #include "limits.h"
 
 static Socket sockets[SOCKETS_MAX];
-/* 1 + index of the socket; 0 where nothing is known. */
+/* 1 + the index of the descriptor's socket, or 0. */
 static uint16_t by_descriptor[DESCRIPTORS_MAX];
 static unsigned used;
 
@@ -21,21 +21,21 @@ static int option(int descriptor, int name) {
   return getsockopt(descriptor, SOL_SOCKET, name, &value, &length) == 0 ? value : -1;
 }
 
-static void look_at(Socket *socket, int descriptor) {
+static void inspect(Socket *socket, int descriptor) {
   struct sockaddr_storage peer;
   socklen_t length = sizeof peer;
   int flags = fcntl(descriptor, F_GETFL);
   socket->family = option(descriptor, SO_DOMAIN);
-  socket->gathers = (socket->family == AF_INET || socket->family == AF_INET6) &&
+  socket->batched = (socket->family == AF_INET || socket->family == AF_INET6) &&
                     option(descriptor, SO_TYPE) == SOCK_DGRAM &&
                     option(descriptor, SO_PROTOCOL) == IPPROTO_UDP && flags != -1 &&
                     (flags & O_NONBLOCK) != 0 &&
                     getpeername(descriptor, (struct sockaddr *)&peer, &length) != 0 &&
                     errno == ENOTCONN;
-  socket->looked_at = true;
+  socket->inspected = true;
 }
 
-static Socket *place_for(ino_t inode) {
+static Socket *slot_for(ino_t inode) {
   Socket *empty = 0;
   for (unsigned i = 0; i < used; i++) {
     bool free = sockets[i].descriptors == 0 && !sockets[i].first;
@@ -46,7 +46,7 @@ static Socket *place_for(ino_t inode) {
   return &sockets[used++];
 }
 
-Socket *socket_known(int descriptor) {
+Socket *socket_lookup(int descriptor) {
   if (descriptor < 0 || descriptor >= DESCRIPTORS_MAX) return 0;
   unsigned index = by_descriptor[descriptor];
   return index ? &sockets[index - 1] : 0;
@@ -59,37 +59,37 @@ static bool inode_of(int descriptor, ino_t *inode) {
   return true;
 }
 
-bool socket_is_there(const Socket *socket) {
+bool socket_is_open(const Socket *socket) {
   ino_t inode;
   return inode_of(socket->descriptor, &inode) && inode == socket->inode;
 }
 
 Socket *socket_of(int descriptor) {
   if (descriptor < 0 || descriptor >= DESCRIPTORS_MAX) return 0;
-  Socket *socket = socket_known(descriptor);
-  /* With something queued it was looked at in this very turn. */
-  if (socket && socket->first && socket->looked_at && socket->descriptor == descriptor) return socket;
+  Socket *socket = socket_lookup(descriptor);
+  /* A socket with queued datagrams was inspected in this turn. */
+  if (socket && socket->first && socket->inspected && socket->descriptor == descriptor) return socket;
   ino_t inode;
   if (!inode_of(descriptor, &inode)) return 0;
   if (!socket || socket->inode != inode) {
     if (socket) socket_forget(descriptor);
-    socket = place_for(inode);
+    socket = slot_for(inode);
     if (!socket) return 0;
     if (socket->descriptors == 0) {
       memset(socket, 0, sizeof *socket);
       socket->inode = inode;
-      socket->segments = true;
+      socket->can_segment = true;
     }
     socket->descriptors++;
     by_descriptor[descriptor] = (uint16_t)(1 + (socket - sockets));
   }
-  if (!socket->looked_at) look_at(socket, descriptor);
+  if (!socket->inspected) inspect(socket, descriptor);
   if (!socket->first) socket->descriptor = descriptor;
   return socket;
 }
 
 void socket_forget(int descriptor) {
-  Socket *socket = socket_known(descriptor);
+  Socket *socket = socket_lookup(descriptor);
   if (!socket) return;
   by_descriptor[descriptor] = 0;
   socket->descriptors--;

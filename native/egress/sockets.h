@@ -1,4 +1,4 @@
-/* The UDP sockets whose datagrams may be gathered. */
+/* The UDP sockets whose datagrams may be batched. */
 #ifndef EGRESS_SOCKETS_H
 #define EGRESS_SOCKETS_H
 
@@ -6,34 +6,35 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Why a socket keeps what it has. */
+/* Whether the kernel accepts more from a socket; if not, why. */
 typedef enum { FLOWING, BUFFER_FULL, NO_BUFFERS } Flow;
 
 typedef struct Socket {
-  /* One of its descriptors: dup() gives a socket several. */
+  /* One of the socket's descriptors: after dup() it has several. */
   int descriptor;
   unsigned descriptors;
   ino_t inode;
   int family;
-  /* False after a change that may alter the next. */
-  bool looked_at;
-  /* Bound to no peer, not blocking, UDP: else all that is sent on it goes its usual way. */
-  bool gathers;
-  bool segments;
+  /* False after a change that may affect `family` or `batched`. */
+  bool inspected;
+  /* An unconnected, non-blocking UDP socket. On all other sockets everything is sent directly. */
+  bool batched;
+  bool can_segment;
   unsigned refusals;
   Flow flow;
-  /* Destinations for which something is queued, in the order in which they came up. */
+  /* Destinations that have queued datagrams, in the order of their first datagram. */
   struct Destination *first, *last;
   struct Socket *next_waiting;
 } Socket;
 
-/* The socket of a descriptor, looked at anew when nothing is queued on it; null if it is none. */
+/* The socket of a descriptor, inspected again if nothing is queued on it; null if it is no socket. */
 Socket *socket_of(int descriptor);
-/* The same without a look: null if it was never asked for. */
-Socket *socket_known(int descriptor);
-/* Whether the descriptor still is that socket's: closed ones are not always seen. */
-bool socket_is_there(const Socket *socket);
-/* The descriptor is closed, or about to change. Nothing may be queued on a socket's last one. */
+/* The same without inspection: null if socket_of() was never called for it. */
+Socket *socket_lookup(int descriptor);
+/* True if the descriptor still belongs to that socket: the library does not see every close. */
+bool socket_is_open(const Socket *socket);
+/* Call this when the descriptor is closed or about to change. If it is the socket's last one, nothing
+   may be queued on the socket. */
 void socket_forget(int descriptor);
 
 #endif

@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static Stats unseen;
-Stats *stats = &unseen;
+static Stats private_stats;
+Stats *stats = &private_stats;
 
 void stats_open(void) {
   int descriptor = memfd_create("onecast-egress", MFD_CLOEXEC);
@@ -22,7 +22,7 @@ void stats_open(void) {
   stats->magic_and_version = (uint64_t)STATS_MAGIC << 32 | STATS_VERSION;
 }
 
-void stats_leave(void) {
-  unseen = (Stats){0};
-  stats = &unseen;
+void stats_detach(void) {
+  private_stats = (Stats){0};
+  stats = &private_stats;
 }

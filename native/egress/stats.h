@@ -1,6 +1,6 @@
 /*
- * What the library tells of itself: a page of shared memory named "onecast-egress", which the server
- * finds among the worker's descriptors. It leaves no file and goes with the process.
+ * The library's counters: a page of shared memory named "onecast-egress", which the server finds
+ * among the worker's descriptors. It leaves no file, and disappears with the process.
  * backend/src/media/workers/egress-stats.ts reads it: eight bytes each, in this order.
  */
 #ifndef EGRESS_STATS_H
@@ -12,33 +12,33 @@ enum { STATS_MAGIC = 0x4f434547, STATS_VERSION = 1 };
 
 typedef struct {
   uint64_t magic_and_version;
-  /* 1 while datagrams are gathered, 0 where the kernel cannot segment. */
+  /* 1 while datagrams are queued, 0 if the kernel cannot segment. */
   uint64_t on;
-  /* Datagrams taken over from the worker. */
-  uint64_t taken;
-  /* Datagrams that went their usual way, by a system call of their own. */
+  /* Datagrams that were queued. */
+  uint64_t queued;
+  /* Datagrams that were sent directly, by a system call of their own. */
   uint64_t direct;
-  /* Of those taken: sent in a segmented message, and alone. */
+  /* Queued datagrams that were sent in a segmented message, and alone. */
   uint64_t segmented;
   uint64_t single;
-  /* Messages handed to the kernel for all of these, and the system calls that took. */
+  /* Messages with which they were sent, and the number of system calls for these messages. */
   uint64_t messages;
   uint64_t calls;
-  /* Segmented messages that were refused, and sent again as single datagrams. */
+  /* Segmented messages that the kernel refused, and that were sent again as single datagrams. */
   uint64_t refused;
-  /* Sockets on which nothing is segmented any more. */
+  /* Sockets that no longer segment. */
   uint64_t sockets_without_segments;
-  /* Times the kernel took no more for now. */
+  /* How often the kernel accepted no more for the moment. */
   uint64_t blocked;
-  /* Datagrams taken that could not be sent. */
+  /* Queued datagrams that could not be sent. */
   uint64_t lost;
 } Stats;
 
-/* Never null: where there is no shared memory, the figures are kept for nobody. */
+/* Never null. Without shared memory it is a private page that nothing reads. */
 extern Stats *stats;
 
 void stats_open(void);
-/* After a fork: the figures are the parent's. */
-void stats_leave(void);
+/* Call this in the child after a fork: the shared page belongs to the parent. */
+void stats_detach(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* EGRESS-1: every datagram arrives as it was sent, and in order for each destination. */
+/* EGRESS-1: every datagram arrives unchanged, and in order for each destination. */
 #define _GNU_SOURCE
 #include "support.h"
 
@@ -12,14 +12,14 @@ static void a_burst_of_equal_ones(void) {
   for (unsigned n = 0; n < 5; n++) {
     for (int i = 0; i < VIEWERS; i++) {
       Name name = name_of(to[i]);
-      check(say(from, &name, n, 1200) == 1200);
+      check(send_numbered(from, &name, n, 1200) == 1200);
     }
   }
-  hear_nothing(to[0]);
+  expect_nothing(to[0]);
   turn(0);
   for (int i = 0; i < VIEWERS; i++) {
-    for (unsigned n = 0; n < 5; n++) hear(to[i], n, 1200);
-    hear_nothing(to[i]);
+    for (unsigned n = 0; n < 5; n++) expect_datagram(to[i], n, 1200);
+    expect_nothing(to[i]);
   }
   check(stats->segmented == 5 * VIEWERS && stats->messages == VIEWERS && stats->calls == 1);
 }
@@ -29,10 +29,10 @@ static void sizes_that_differ(void) {
   enum { COUNT = sizeof SIZES / sizeof *SIZES };
   int from = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
-  for (unsigned n = 0; n < COUNT; n++) check(say(from, &name, n, SIZES[n]) == (ssize_t)SIZES[n]);
+  for (unsigned n = 0; n < COUNT; n++) check(send_numbered(from, &name, n, SIZES[n]) == (ssize_t)SIZES[n]);
   turn(0);
-  for (unsigned n = 0; n < COUNT; n++) hear(to, n, SIZES[n]);
-  hear_nothing(to);
+  for (unsigned n = 0; n < COUNT; n++) expect_datagram(to, n, SIZES[n]);
+  expect_nothing(to);
   /* 1190 1190 | 1191 1191 1190 | 12 12 | 1472 1 | 1 1 */
   check(stats->messages == 5 && stats->segmented == COUNT);
 }
@@ -40,11 +40,11 @@ static void sizes_that_differ(void) {
 static void more_than_one_message_holds(void) {
   int from = udp(AF_INET), to = udp(AF_INET), large = udp(AF_INET);
   Name name = name_of(to), large_name = name_of(large);
-  for (unsigned n = 0; n < 130; n++) check(say(from, &name, n, 100) == 100);
-  for (unsigned n = 0; n < 60; n++) check(say(from, &large_name, n, 1400) == 1400);
+  for (unsigned n = 0; n < 130; n++) check(send_numbered(from, &name, n, 100) == 100);
+  for (unsigned n = 0; n < 60; n++) check(send_numbered(from, &large_name, n, 1400) == 1400);
   turn(0);
-  for (unsigned n = 0; n < 130; n++) hear(to, n, 100);
-  for (unsigned n = 0; n < 60; n++) hear(large, n, 1400);
+  for (unsigned n = 0; n < 130; n++) expect_datagram(to, n, 100);
+  for (unsigned n = 0; n < 60; n++) expect_datagram(large, n, 1400);
   /* 64 + 64 + 2 and 46 + 14 */
   check(stats->messages == 5 && stats->refused == 0);
 }
@@ -52,18 +52,18 @@ static void more_than_one_message_holds(void) {
 static void every_size(void) {
   int from = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
-  check(say(from, &name, 1, 100) == 100);
-  /* What is not gathered goes at once, after what is. */
-  check(say(from, &name, 2, 65507) == 65507);
-  hear(to, 1, 100);
-  hear(to, 2, 65507);
+  check(send_numbered(from, &name, 1, 100) == 100);
+  /* A datagram that is not queued is sent at once, after the queued ones. */
+  check(send_numbered(from, &name, 2, 65507) == 65507);
+  expect_datagram(to, 1, 100);
+  expect_datagram(to, 2, 65507);
   check(sendto(from, "", 0, 0, &name.any, length_of(&name)) == 0);
   char byte;
   check(recv(to, &byte, 1, 0) == 0);
-  check(say(from, &name, 3, 65508) == -1 && errno == EMSGSIZE);
-  check(say(from, &name, 4, 1473) == 1473);
-  hear(to, 4, 1473);
-  check(stats->taken == 1);
+  check(send_numbered(from, &name, 3, 65508) == -1 && errno == EMSGSIZE);
+  check(send_numbered(from, &name, 4, 1473) == 1473);
+  expect_datagram(to, 4, 1473);
+  check(stats->queued == 1);
 }
 
 static void ipv6_and_mapped_ipv4(void) {
@@ -73,19 +73,19 @@ static void ipv6_and_mapped_ipv4(void) {
   memset(&mapped.v6.sin6_addr.s6_addr[10], 0xff, 2);
   memcpy(&mapped.v6.sin6_addr.s6_addr[12], &four_name.v4.sin_addr, 4);
   for (unsigned n = 0; n < 3; n++) {
-    check(say(six, &six_name, n, 1200) == 1200);
-    check(say(six, &mapped, n, 1200) == 1200);
+    check(send_numbered(six, &six_name, n, 1200) == 1200);
+    check(send_numbered(six, &mapped, n, 1200) == 1200);
   }
-  for (unsigned n = 3; n < 6; n++) check(say(four, &four_name, n, 1200) == 1200);
-  /* An IPv4 name on an IPv6 socket is the kernel's to judge. */
-  check(say(six, &four_name, 6, 1200) == 1200);
-  hear(to_four, 0, 1200);
-  hear(to_four, 1, 1200);
-  hear(to_four, 2, 1200);
-  hear(to_four, 6, 1200);
+  for (unsigned n = 3; n < 6; n++) check(send_numbered(four, &four_name, n, 1200) == 1200);
+  /* Only the kernel can judge an IPv4 address on an IPv6 socket: it is sent directly. */
+  check(send_numbered(six, &four_name, 6, 1200) == 1200);
+  expect_datagram(to_four, 0, 1200);
+  expect_datagram(to_four, 1, 1200);
+  expect_datagram(to_four, 2, 1200);
+  expect_datagram(to_four, 6, 1200);
   turn(0);
-  for (unsigned n = 0; n < 3; n++) hear(to_six, n, 1200);
-  for (unsigned n = 3; n < 6; n++) hear(to_four, n, 1200);
+  for (unsigned n = 0; n < 3; n++) expect_datagram(to_six, n, 1200);
+  for (unsigned n = 3; n < 6; n++) expect_datagram(to_four, n, 1200);
   check(stats->segmented == 9 && stats->messages == 3);
 }
 
@@ -115,13 +115,13 @@ static void more_than_the_queue_holds(void) {
   Name names[HERE];
   for (int i = 0; i < HERE; i++) names[i] = name_of(to[i] = udp(AF_INET));
   for (unsigned n = 0; n < EACH; n++) {
-    for (int i = 0; i < HERE; i++) check(say(from, &names[i], n, 40) == 40);
+    for (int i = 0; i < HERE; i++) check(send_numbered(from, &names[i], n, 40) == 40);
   }
   turn(0);
   for (int i = 0; i < HERE; i++) {
-    for (unsigned n = 0; n < EACH; n++) hear(to[i], n, 40);
+    for (unsigned n = 0; n < EACH; n++) expect_datagram(to[i], n, 40);
   }
-  check(stats->taken == HERE * EACH && stats->lost == 0);
+  check(stats->queued == HERE * EACH && stats->lost == 0);
 }
 
 static void more_destinations_than_are_remembered(void) {
@@ -129,19 +129,19 @@ static void more_destinations_than_are_remembered(void) {
   Name name = name_of(to), other = name;
   for (unsigned n = 0; n < DESTINATIONS_MAX * 2 + 10; n++) {
     other.v4.sin_addr.s_addr = htonl(0x7f100000 + n);
-    check(say(from, &other, n, 40) == 40);
-    if (n % 1000 == 0) check(say(from, &name, n / 1000, 40) == 40);
+    check(send_numbered(from, &other, n, 40) == 40);
+    if (n % 1000 == 0) check(send_numbered(from, &name, n / 1000, 40) == 40);
   }
   turn(0);
-  for (unsigned n = 0; n <= DESTINATIONS_MAX * 2 / 1000; n++) hear(to, n, 40);
-  hear_nothing(to);
+  for (unsigned n = 0; n <= DESTINATIONS_MAX * 2 / 1000; n++) expect_datagram(to, n, 40);
+  expect_nothing(to);
 }
 
 static void anything_at_random(void) {
   enum { FROM = 3, TO = 20, ROUNDS = 200 };
   int from[FROM], to[TO];
   Name names[TO];
-  unsigned said[FROM][TO] = {0}, next[FROM][TO] = {0};
+  unsigned sent[FROM][TO] = {0}, next[FROM][TO] = {0};
   for (int i = 0; i < FROM; i++) from[i] = udp(AF_INET);
   for (int i = 0; i < TO; i++) names[i] = name_of(to[i] = udp(AF_INET));
   srand(7);
@@ -150,31 +150,31 @@ static void anything_at_random(void) {
     for (int burst = rand() % 150; burst > 0; burst--) {
       int f = rand() % FROM, t = rand() % TO;
       size_t length = (size_t)(rand() % 4 ? common : 4 + rand() % 1600);
-      unsigned number = (unsigned)f * 20000 + said[f][t]++;
-      check(say(from[f], &names[t], number, length) == (ssize_t)length);
+      unsigned number = (unsigned)f * 20000 + sent[f][t]++;
+      check(send_numbered(from[f], &names[t], number, length) == (ssize_t)length);
     }
     turn(0);
     for (int t = 0; t < TO; t++) {
-      for (int number; (number = heard(to[t])) >= 0;) {
+      for (int number; (number = receive_number(to[t])) >= 0;) {
         int f = number / 20000;
         check((unsigned)number % 20000 == next[f][t]++);
       }
     }
   }
-  check(memcmp(said, next, sizeof said) == 0);
+  check(memcmp(sent, next, sizeof sent) == 0);
   check(stats->lost == 0 && stats->refused == 0 && stats->segmented > 0);
 }
 
 const Test DELIVERY_TESTS[] = {
-    {"EGRESS-1 a burst of equal datagrams leaves as one message for each destination",
+    {"EGRESS-1 a burst of datagrams of one size is sent as one message per destination",
      a_burst_of_equal_ones},
-    {"EGRESS-1 sizes that differ", sizes_that_differ},
-    {"EGRESS-1 more datagrams than one message holds", more_than_one_message_holds},
+    {"EGRESS-1 datagrams of different sizes", sizes_that_differ},
+    {"EGRESS-1 more datagrams than fit into one message", more_than_one_message_holds},
     {"EGRESS-1 every size from 0 to 65,507 bytes", every_size},
-    {"EGRESS-1 IPv6, and IPv4 mapped into it", ipv6_and_mapped_ipv4},
-    {"EGRESS-1 datagrams in pieces, several in one call", pieces_and_many_at_once},
-    {"EGRESS-1 more datagrams than the queue holds", more_than_the_queue_holds},
-    {"EGRESS-1 more destinations than are remembered", more_destinations_than_are_remembered},
-    {"EGRESS-1 anything at random", anything_at_random},
+    {"EGRESS-1 IPv6, and IPv4-mapped addresses", ipv6_and_mapped_ipv4},
+    {"EGRESS-1 datagrams in several pieces, several in one call", pieces_and_many_at_once},
+    {"EGRESS-1 more datagrams than fit into the queue", more_than_the_queue_holds},
+    {"EGRESS-1 more destinations than fit into the table", more_destinations_than_are_remembered},
+    {"EGRESS-1 random bursts", anything_at_random},
     {0},
 };

@@ -1,4 +1,4 @@
-/* EGRESS-3: what a caller is told, and that nothing is lost or doubled where the kernel refuses. */
+/* EGRESS-3: which errors callers get, and that nothing is lost or sent twice if the kernel refuses. */
 #define _GNU_SOURCE
 #include "support.h"
 
@@ -6,9 +6,10 @@
 #include <fcntl.h>
 
 static Kernel real;
-/* What the next calls with a segmented message, and with any message, are answered; 0 for nothing. */
+/* The error for the next calls with a segmented message, and with any message; 0 for none. `at_most`
+   is the number of messages that one call accepts; 0 for no limit. */
 static int for_segmented, for_any, at_most;
-/* After so many calls `for_any` is over; 0 for never. */
+/* Number of calls for which `for_any` applies; 0 for no limit. */
 static int for_calls;
 
 static int scripted_sendmmsg(int descriptor, struct mmsghdr *messages, unsigned count, int flags) {
@@ -32,34 +33,34 @@ static void script(void) {
   kernel.sendmsg = scripted_sendmsg;
 }
 
-static void say_burst(int from, const Name *to, unsigned first, unsigned count) {
-  for (unsigned n = first; n < first + count; n++) check(say(from, to, n, 1200) == 1200);
+static void send_burst(int from, const Name *to, unsigned first, unsigned count) {
+  for (unsigned n = first; n < first + count; n++) check(send_numbered(from, to, n, 1200) == 1200);
 }
 
-static void hear_burst(int to, unsigned first, unsigned count) {
-  for (unsigned n = first; n < first + count; n++) hear(to, n, 1200);
-  hear_nothing(to);
+static void expect_burst(int to, unsigned first, unsigned count) {
+  for (unsigned n = first; n < first + count; n++) expect_datagram(to, n, 1200);
+  expect_nothing(to);
 }
 
 static void full_buffer(void) {
   script();
   int from = udp(AF_INET), other = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
-  say_burst(from, &name, 0, 5);
+  send_burst(from, &name, 0, 5);
   for_any = EAGAIN;
   turn(0);
-  /* What was taken stays taken; nothing more is, and nothing overtakes. */
-  check(say(from, &name, 5, 1200) == -1 && errno == EAGAIN);
-  check(say(from, &name, 5, 5000) == -1 && errno == EAGAIN);
-  hear_nothing(to);
+  /* What is queued stays queued. Nothing more is queued, and nothing overtakes it. */
+  check(send_numbered(from, &name, 5, 1200) == -1 && errno == EAGAIN);
+  check(send_numbered(from, &name, 5, 5000) == -1 && errno == EAGAIN);
+  expect_nothing(to);
   for_any = 0;
-  check(say(from, &name, 5, 1200) == 1200);
-  hear_burst(to, 0, 5);
+  check(send_numbered(from, &name, 5, 1200) == 1200);
+  expect_burst(to, 0, 5);
   turn(0);
-  hear_burst(to, 5, 1);
-  check(say(other, &name, 6, 1200) == 1200);
+  expect_burst(to, 5, 1);
+  check(send_numbered(other, &name, 6, 1200) == 1200);
   turn(0);
-  hear_burst(to, 6, 1);
+  expect_burst(to, 6, 1);
   check(stats->lost == 0 && stats->blocked > 0);
 }
 
@@ -67,12 +68,12 @@ static void full_buffer_and_a_sleeping_loop(void) {
   script();
   int from = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
-  say_burst(from, &name, 0, 5);
+  send_burst(from, &name, 0, 5);
   for_any = EAGAIN;
   for_calls = 3;
-  /* Nobody sends, nothing happens: the loop's own wait tries again. */
+  /* Nothing is sent and no event comes: the loop's own wait tries again. */
   turn(50);
-  hear_burst(to, 0, 5);
+  expect_burst(to, 0, 5);
   check(stats->blocked == 3);
 }
 
@@ -80,13 +81,13 @@ static void no_buffers(void) {
   script();
   int from = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
-  say_burst(from, &name, 0, 5);
+  send_burst(from, &name, 0, 5);
   for_any = ENOBUFS;
   turn(0);
-  check(say(from, &name, 5, 1200) == -1 && errno == ENOBUFS);
+  check(send_numbered(from, &name, 5, 1200) == -1 && errno == ENOBUFS);
   for_any = 0;
   turn(0);
-  hear_burst(to, 0, 5);
+  expect_burst(to, 0, 5);
   check(stats->lost == 0);
 }
 
@@ -95,19 +96,19 @@ static void device_without_segments(void) {
   int from = udp(AF_INET), other = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
   for_segmented = EIO;
-  say_burst(from, &name, 0, 5);
+  send_burst(from, &name, 0, 5);
   turn(0);
-  hear_burst(to, 0, 5);
+  expect_burst(to, 0, 5);
   check(stats->refused == 1 && stats->sockets_without_segments == 1);
-  /* Remembered for this socket, and for no other. */
-  say_burst(from, &name, 5, 5);
+  /* The library remembers this for this socket only. */
+  send_burst(from, &name, 5, 5);
   turn(0);
-  hear_burst(to, 5, 5);
+  expect_burst(to, 5, 5);
   check(stats->refused == 1);
   for_segmented = 0;
-  say_burst(other, &name, 10, 5);
+  send_burst(other, &name, 10, 5);
   turn(0);
-  hear_burst(to, 10, 5);
+  expect_burst(to, 10, 5);
   check(stats->segmented == 5);
 }
 
@@ -116,26 +117,26 @@ static void blocked_while_sending_singly(void) {
   int from = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
   for_segmented = EIO;
-  say_burst(from, &name, 0, 3);
-  say(from, &name, 3, 700);
-  say(from, &name, 4, 1200);
+  send_burst(from, &name, 0, 3);
+  send_numbered(from, &name, 3, 700);
+  send_numbered(from, &name, 4, 1200);
   for_any = EAGAIN;
   turn(0);
   for_any = 0;
   turn(0);
-  for (unsigned n = 0; n < 5; n++) hear(to, n, n == 3 ? 700 : 1200);
+  for (unsigned n = 0; n < 5; n++) expect_datagram(to, n, n == 3 ? 700 : 1200);
   check(stats->lost == 0);
 }
 
 static void checksum_switched_off(void) {
   int from = udp(AF_INET), to = udp(AF_INET), yes = 1;
   Name name = name_of(to);
-  /* The kernel itself refuses to segment for such a socket: EINVAL, which a size may cause too. */
+  /* The kernel refuses to segment for such a socket, with EINVAL, which a wrong size causes too. */
   check(setsockopt(from, SOL_SOCKET, SO_NO_CHECK, &yes, sizeof yes) == 0);
   for (unsigned n = 0; n < 20; n++) {
-    say_burst(from, &name, n * 3, 3);
+    send_burst(from, &name, n * 3, 3);
     turn(0);
-    hear_burst(to, n * 3, 3);
+    expect_burst(to, n * 3, 3);
   }
   check(stats->refused == REFUSALS_MAX && stats->sockets_without_segments == 1);
   check(stats->lost == 0 && stats->single == 60);
@@ -145,15 +146,15 @@ static void a_narrow_path(void) {
   enter_own_network("ip link set lo mtu 1000");
   int from = udp(AF_INET), to = udp(AF_INET), small = udp(AF_INET);
   Name name = name_of(to), small_name = name_of(small);
-  /* Fragmented by the kernel when alone, refused when segmented. */
+  /* The kernel fragments single datagrams of this size, and refuses to segment them. */
   for (unsigned n = 0; n < 40; n++) {
-    say_burst(from, &name, n * 3, 3);
-    for (unsigned m = 0; m < 3; m++) say(from, &small_name, m, 500);
+    send_burst(from, &name, n * 3, 3);
+    for (unsigned m = 0; m < 3; m++) send_numbered(from, &small_name, m, 500);
     turn(0);
-    hear_burst(to, n * 3, 3);
-    for (unsigned m = 0; m < 3; m++) hear(small, m, 500);
+    expect_burst(to, n * 3, 3);
+    for (unsigned m = 0; m < 3; m++) expect_datagram(small, m, 500);
   }
-  /* Others' segments go on meanwhile. */
+  /* Messages to other destinations are still segmented. */
   check(stats->refused == 40 && stats->sockets_without_segments == 0 && stats->segmented == 120);
 }
 
@@ -162,23 +163,23 @@ static void nowhere_to_send(void) {
   int to = udp(AF_INET), unbound = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
   Name name = name_of(to), nowhere = name;
   nowhere.v4.sin_addr.s_addr = htonl(0x0a636363);
-  say_burst(unbound, &nowhere, 0, 3);
-  say_burst(unbound, &name, 0, 3);
+  send_burst(unbound, &nowhere, 0, 3);
+  send_burst(unbound, &name, 0, 3);
   turn(0);
-  hear_burst(to, 0, 3);
+  expect_burst(to, 0, 3);
   check(stats->lost == 3);
-  /* From now on the caller hears it as sendto would tell it. */
-  check(say(unbound, &nowhere, 3, 1200) == -1 && errno == ENETUNREACH);
-  check(say(unbound, &nowhere, 4, 1200) == -1 && errno == ENETUNREACH);
-  say_burst(unbound, &name, 3, 3);
+  /* From now on the caller gets the error of sendto. */
+  check(send_numbered(unbound, &nowhere, 3, 1200) == -1 && errno == ENETUNREACH);
+  check(send_numbered(unbound, &nowhere, 4, 1200) == -1 && errno == ENETUNREACH);
+  send_burst(unbound, &name, 3, 3);
   turn(0);
-  hear_burst(to, 3, 3);
-  /* A route: the first that succeeds ends it. */
+  expect_burst(to, 3, 3);
+  /* Now there is a route: the first successful send ends this state. */
   if (system("ip addr add 10.99.99.99/32 dev lo") != 0) skip("no address can be added");
-  check(say(unbound, &nowhere, 5, 1200) == 1200);
-  uint64_t taken = stats->taken;
-  check(say(unbound, &nowhere, 6, 1200) == 1200);
-  check(stats->taken == taken + 1);
+  check(send_numbered(unbound, &nowhere, 5, 1200) == 1200);
+  uint64_t queued = stats->queued;
+  check(send_numbered(unbound, &nowhere, 6, 1200) == 1200);
+  check(stats->queued == queued + 1);
   turn(0);
 }
 
@@ -188,7 +189,7 @@ static void bad_arguments(void) {
   Name portless = name, foreign = name;
   portless.v4.sin_port = 0;
   foreign.v4.sin_family = AF_UNIX;
-  check(say(from, &portless, 0, 100) == -1 && errno == EINVAL);
+  check(send_numbered(from, &portless, 0, 100) == -1 && errno == EINVAL);
   check(sendto(from, "x", 1, 0, &foreign.any, sizeof name.v4) == -1 && errno == EAFNOSUPPORT);
   check(sendto(from, "x", 1, 0, &name.any, 3) == -1 && errno == EINVAL);
   check(sendto(from, "x", 1, 0, 0, 0) == -1 && errno == EDESTADDRREQ);
@@ -197,10 +198,10 @@ static void bad_arguments(void) {
   int file = open("/dev/null", O_WRONLY);
   check(sendto(file, "x", 1, 0, &name.any, sizeof name.v4) == -1 && errno == ENOTSOCK);
   turn(0);
-  check(stats->taken == 0);
+  check(stats->queued == 0);
 }
 
-/* A real device that is slower than we are: its queue fills the socket's buffer. */
+/* A real device that is slower than the sender: its queue fills the socket's buffer. */
 static void a_slow_device(void) {
   enter_own_network("tc qdisc add dev lo root tbf rate 200mbit burst 20kb limit 10mb");
   int from = udp(AF_INET), to = udp(AF_INET), small = 1;
@@ -209,7 +210,7 @@ static void a_slow_device(void) {
   unsigned refused = 0, next = 0;
   for (unsigned n = 0; n < 3000;) {
     for (unsigned burst = 0; burst < 20 && n < 3000; burst++) {
-      if (say(from, &name, n, 1200) == 1200) n++;
+      if (send_numbered(from, &name, n, 1200) == 1200) n++;
       else {
         check(errno == EAGAIN);
         refused++;
@@ -217,23 +218,23 @@ static void a_slow_device(void) {
       }
     }
     turn(0);
-    for (int number; (number = heard(to)) >= 0;) check((unsigned)number == next++);
+    for (int number; (number = receive_number(to)) >= 0;) check((unsigned)number == next++);
   }
   while (next < 3000) {
     turn(1);
-    for (int number; (number = heard(to)) >= 0;) check((unsigned)number == next++);
+    for (int number; (number = receive_number(to)) >= 0;) check((unsigned)number == next++);
   }
   check(refused > 0 && stats->blocked > 0 && stats->lost == 0);
 }
 
-/* None twice, none late. */
-static void hear_rising(int descriptor, unsigned *next) {
-  for (int number; (number = heard(descriptor)) >= 0; *next = (unsigned)number + 1) {
+/* Receives what has arrived: no datagram twice, and none out of order. */
+static void receive_rising(int descriptor, unsigned *next) {
+  for (int number; (number = receive_number(descriptor)) >= 0; *next = (unsigned)number + 1) {
     check((unsigned)number >= *next);
   }
 }
 
-/* A device that drops what its queue does not hold, and a socket that wants to know. */
+/* A device that drops what its queue can't hold, and a socket that asks for errors (IP_RECVERR). */
 static void a_device_that_drops(void) {
   enter_own_network("tc qdisc add dev lo root tbf rate 80mbit burst 15kb limit 15kb");
   int from = udp(AF_INET), to = udp(AF_INET), yes = 1;
@@ -241,17 +242,17 @@ static void a_device_that_drops(void) {
   check(setsockopt(from, IPPROTO_IP, IP_RECVERR, &yes, sizeof yes) == 0);
   unsigned next = 0, refused = 0;
   for (unsigned n = 0; n < 2000;) {
-    if (say(from, &name, n, 1200) == 1200) n++;
+    if (send_numbered(from, &name, n, 1200) == 1200) n++;
     else {
       check(errno == ENOBUFS);
       refused++;
     }
     if (n % 3 == 0) turn(0);
-    hear_rising(to, &next);
+    receive_rising(to, &next);
   }
   turn(20);
-  hear_rising(to, &next);
-  /* It drops without a word too. */
+  receive_rising(to, &next);
+  /* The device drops some datagrams without an error, too. */
   check(next > 0 && refused > 0 && stats->lost == 0);
 }
 
@@ -262,47 +263,47 @@ static void any_answer_at_random(void) {
   script();
   int from = udp(AF_INET), to[TO];
   Name names[TO];
-  unsigned said[TO] = {0}, next[TO] = {0};
+  unsigned sent[TO] = {0}, next[TO] = {0};
   for (int i = 0; i < TO; i++) names[i] = name_of(to[i] = udp(AF_INET));
   srand(11);
   for (int round = 0; round < ROUNDS; round++) {
     for (int burst = rand() % 60; burst > 0; burst--) {
       int t = rand() % TO;
-      if (say(from, &names[t], said[t], rand() % 3 ? 1100 : 4 + (size_t)(rand() % 2000)) >= 0) {
-        said[t]++;
+      if (send_numbered(from, &names[t], sent[t], rand() % 3 ? 1100 : 4 + (size_t)(rand() % 2000)) >= 0) {
+        sent[t]++;
       } else check(errno == EAGAIN || errno == ENOBUFS || errno == EINTR || errno == ENOMEM);
     }
     int answer = ANSWERS[rand() % 7];
-    /* Forever interrupted is no machine's way. */
+    /* EINTR for ever does not happen on a real machine. */
     for_any = answer == EINTR ? 0 : answer;
     for_segmented = REFUSALS[rand() % 6];
     at_most = rand() % 4;
     turn(0);
     for (int t = 0; t < TO; t++) {
-      for (int number; (number = heard(to[t])) >= 0;) check((unsigned)number == next[t]++);
+      for (int number; (number = receive_number(to[t])) >= 0;) check((unsigned)number == next[t]++);
     }
   }
   for_any = for_segmented = at_most = 0;
   turn(0);
   for (int t = 0; t < TO; t++) {
-    for (int number; (number = heard(to[t])) >= 0;) check((unsigned)number == next[t]++);
+    for (int number; (number = receive_number(to[t])) >= 0;) check((unsigned)number == next[t]++);
   }
-  check(memcmp(said, next, sizeof said) == 0 && stats->lost == 0);
+  check(memcmp(sent, next, sizeof sent) == 0 && stats->lost == 0);
 }
 
 const Test ERROR_TESTS[] = {
-    {"EGRESS-3 a full send buffer: what was taken waits, no more is taken", full_buffer},
+    {"EGRESS-3 a full send buffer: the queue waits, nothing more is queued", full_buffer},
     {"EGRESS-3 a full send buffer while the loop sleeps", full_buffer_and_a_sleeping_loop},
-    {"EGRESS-3 no buffers", no_buffers},
-    {"EGRESS-3 a device that cannot segment is remembered for its socket", device_without_segments},
+    {"EGRESS-3 the kernel is out of buffers", no_buffers},
+    {"EGRESS-3 a device that cannot segment: remembered per socket", device_without_segments},
     {"EGRESS-3 a full send buffer while datagrams are sent one by one", blocked_while_sending_singly},
-    {"EGRESS-3 a socket without checksums: the kernel's own refusal", checksum_switched_off},
-    {"EGRESS-3 a path narrower than the datagrams", a_narrow_path},
-    {"EGRESS-3 a destination that cannot be reached is told from the next datagram on",
+    {"EGRESS-3 a socket without checksums: the kernel refuses to segment", checksum_switched_off},
+    {"EGRESS-3 a path with an MTU below the size of the datagrams", a_narrow_path},
+    {"EGRESS-3 an unreachable destination: the next datagram returns the error",
      nowhere_to_send},
-    {"EGRESS-3 bad arguments get the kernel's answer", bad_arguments},
+    {"EGRESS-3 bad arguments return the kernel's error", bad_arguments},
     {"EGRESS-3 a device slower than the sender", a_slow_device},
-    {"EGRESS-3 a device that drops", a_device_that_drops},
-    {"EGRESS-3 any answer at random", any_answer_at_random},
+    {"EGRESS-3 a device that drops datagrams", a_device_that_drops},
+    {"EGRESS-3 random errors of the kernel", any_answer_at_random},
     {0},
 };

@@ -1,4 +1,4 @@
-/* EGRESS-4: what is not a plain datagram goes its usual way; sockets and processes come and go. */
+/* EGRESS-4: other messages are sent directly; sockets and processes that start and end. */
 #define _GNU_SOURCE
 #include "support.h"
 
@@ -12,29 +12,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void is_not_gathered(int from, int to) {
+static void expect_direct(int from, int to) {
   Name name = name_of(to);
-  uint64_t taken = stats->taken;
-  check(say(from, &name, 1, 100) == 100);
-  hear(to, 1, 100);
-  check(stats->taken == taken);
+  uint64_t queued = stats->queued;
+  check(send_numbered(from, &name, 1, 100) == 100);
+  expect_datagram(to, 1, 100);
+  check(stats->queued == queued);
 }
 
 static void other_sockets(void) {
   int to = udp(AF_INET), blocking = udp(AF_INET), connected = udp(AF_INET), later = udp(AF_INET);
   Name name = name_of(to);
   check(fcntl(blocking, F_SETFL, 0) == 0);
-  is_not_gathered(blocking, to);
+  expect_direct(blocking, to);
   check(connect(connected, &name.any, length_of(&name)) == 0);
-  is_not_gathered(connected, to);
+  expect_direct(connected, to);
   check(send(connected, "ab", 2, 0) == 2);
   char bytes[4];
   check(recv(to, bytes, sizeof bytes, 0) == 2);
-  /* Connected after it has been gathered on. */
-  check(say(later, &name, 2, 100) == 100);
+  /* A socket that is connected after it was batched. */
+  check(send_numbered(later, &name, 2, 100) == 100);
   check(connect(later, &name.any, length_of(&name)) == 0);
-  hear(to, 2, 100);
-  is_not_gathered(later, to);
+  expect_datagram(to, 2, 100);
+  expect_direct(later, to);
   int pair[2];
   check(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair) == 0);
   check(send(pair[0], "ab", 2, 0) == 2 && recv(pair[1], bytes, sizeof bytes, 0) == 2);
@@ -48,11 +48,11 @@ static void tcp(void) {
   check(connect(client, &name.any, sizeof name.v4) == 0);
   int accepted = accept(server, 0, 0);
   check(fcntl(client, F_SETFL, O_NONBLOCK) == 0);
-  /* A name is ignored on a connection. */
+  /* The kernel ignores an address on a connected stream. */
   check(sendto(client, "abc", 3, MSG_NOSIGNAL, &name.any, sizeof name.v4) == 3);
   char bytes[4];
   check(recv(accepted, bytes, sizeof bytes, 0) == 3);
-  check(stats->taken == 0);
+  check(stats->queued == 0);
 }
 
 static void control_data_and_flags(void) {
@@ -73,23 +73,23 @@ static void control_data_and_flags(void) {
                            .msg_iovlen = 1,
                            .msg_control = &control,
                            .msg_controllen = sizeof control};
-  check(say(from, &name, 1, 100) == 100);
+  check(send_numbered(from, &name, 1, 100) == 100);
   check(sendmsg(from, &message, 0) == 3);
-  hear(to, 1, 100);
+  expect_datagram(to, 1, 100);
   char bytes[4];
   check(recv(to, bytes, sizeof bytes, 0) == 3);
   check(sendto(from, "abc", 3, MSG_CONFIRM, &name.any, length_of(&name)) == 3);
   check(recv(to, bytes, sizeof bytes, 0) == 3);
-  check(stats->taken == 1 && stats->direct == 2);
+  check(stats->queued == 1 && stats->direct == 2);
 }
 
 static void options_change(void) {
   int from = udp(AF_INET), to = udp(AF_INET), hops = 3;
   Name name = name_of(to);
-  check(say(from, &name, 1, 100) == 100);
+  check(send_numbered(from, &name, 1, 100) == 100);
   check(setsockopt(from, IPPROTO_IP, IP_TTL, &hops, sizeof hops) == 0);
-  /* It left with the options it was sent with. */
-  hear(to, 1, 100);
+  /* It was sent with the options that the socket had at the time of the call. */
+  expect_datagram(to, 1, 100);
 }
 
 static void closing(void) {
@@ -97,19 +97,19 @@ static void closing(void) {
   Name name = name_of(to);
   for (unsigned way = 0; way < 4; way++) {
     int from = udp(AF_INET), other = udp(AF_INET);
-    for (unsigned n = 0; n < 3; n++) check(say(from, &name, n, 1000) == 1000);
+    for (unsigned n = 0; n < 3; n++) check(send_numbered(from, &name, n, 1000) == 1000);
     if (way == 0) check(close(from) == 0);
     if (way == 1) check(syscall(SYS_close, from) == 0);
     if (way == 2) check(dup2(other, from) == from);
     if (way == 3) check(dup3(other, from, O_CLOEXEC) == from);
-    for (unsigned n = 0; n < 3; n++) hear(to, n, 1000);
-    /* The number belongs to another socket now. */
+    for (unsigned n = 0; n < 3; n++) expect_datagram(to, n, 1000);
+    /* The descriptor now belongs to another socket. */
     int next = udp(AF_INET);
     check(way > 1 || next == from);
-    check(say(next, &name, 7, 500) == 500);
+    check(send_numbered(next, &name, 7, 500) == 500);
     turn(0);
-    hear(to, 7, 500);
-    hear_nothing(to);
+    expect_datagram(to, 7, 500);
+    expect_nothing(to);
     close(next), close(other);
     if (way > 1) close(from);
   }
@@ -118,35 +118,35 @@ static void closing(void) {
 static void closed_unseen(void) {
   int from = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
-  for (unsigned n = 0; n < 3; n++) check(say(from, &name, n, 1000) == 1000);
+  for (unsigned n = 0; n < 3; n++) check(send_numbered(from, &name, n, 1000) == 1000);
   check(close_range((unsigned)from, (unsigned)from, 0) == 0);
   int next = udp(AF_INET);
   check(next == from);
   turn(0);
-  /* Never by a socket that is not theirs. */
-  hear_nothing(to);
+  /* They are never sent through another socket. */
+  expect_nothing(to);
   check(stats->lost == 3);
-  check(say(next, &name, 9, 500) == 500);
+  check(send_numbered(next, &name, 9, 500) == 500);
   turn(0);
-  hear(to, 9, 500);
-  /* A socket of another kind in the same place. */
+  expect_datagram(to, 9, 500);
+  /* A socket of another kind with the same descriptor. */
   check(close_range((unsigned)next, (unsigned)next, 0) == 0);
   int blocking = udp(AF_INET);
   check(blocking == next && fcntl(blocking, F_SETFL, 0) == 0);
-  is_not_gathered(blocking, to);
+  expect_direct(blocking, to);
 }
 
 static void two_descriptors(void) {
   int from = udp(AF_INET), to = udp(AF_INET), twin = dup(from);
   Name name = name_of(to);
-  for (unsigned n = 0; n < 6; n++) check(say(n % 2 ? twin : from, &name, n, 900) == 900);
+  for (unsigned n = 0; n < 6; n++) check(send_numbered(n % 2 ? twin : from, &name, n, 900) == 900);
   turn(0);
-  for (unsigned n = 0; n < 6; n++) hear(to, n, 900);
-  for (unsigned n = 0; n < 3; n++) check(say(from, &name, n, 900) == 900);
+  for (unsigned n = 0; n < 6; n++) expect_datagram(to, n, 900);
+  for (unsigned n = 0; n < 3; n++) check(send_numbered(from, &name, n, 900) == 900);
   close(from);
-  check(say(twin, &name, 3, 900) == 900);
+  check(send_numbered(twin, &name, 3, 900) == 900);
   turn(0);
-  for (unsigned n = 0; n < 4; n++) hear(to, n, 900);
+  for (unsigned n = 0; n < 4; n++) expect_datagram(to, n, 900);
 }
 
 static void wait_for_child(pid_t child) {
@@ -157,25 +157,25 @@ static void wait_for_child(pid_t child) {
 static void forking(void) {
   int from = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
-  for (unsigned n = 0; n < 3; n++) check(say(from, &name, n, 1000) == 1000);
+  for (unsigned n = 0; n < 3; n++) check(send_numbered(from, &name, n, 1000) == 1000);
   pid_t child = fork();
   if (child == 0) {
     turn(0);
-    check(say(from, &name, 10, 1000) == 1000);
+    check(send_numbered(from, &name, 10, 1000) == 1000);
     turn(0);
     _exit(0);
   }
   wait_for_child(child);
   turn(0);
-  /* Each once: before the fork what was before it. */
-  for (unsigned n = 0; n < 3; n++) hear(to, n, 1000);
-  hear(to, 10, 1000);
-  hear_nothing(to);
-  /* The child's figures are not ours. */
-  check(stats->taken == 3);
+  /* Each arrives once; what was queued before the fork was sent before it. */
+  for (unsigned n = 0; n < 3; n++) expect_datagram(to, n, 1000);
+  expect_datagram(to, 10, 1000);
+  expect_nothing(to);
+  /* The child's counters are separate. */
+  check(stats->queued == 3);
 }
 
-/* What a blocked socket still has stays the parent's. */
+/* Datagrams queued on a blocked socket stay with the parent. */
 static ssize_t full_sendmsg(int descriptor, const struct msghdr *message, int flags) {
   (void)descriptor, (void)message, (void)flags;
   errno = EAGAIN;
@@ -190,7 +190,7 @@ static void forking_while_blocked(void) {
   int from = udp(AF_INET), to = udp(AF_INET);
   Name name = name_of(to);
   Kernel real = kernel;
-  for (unsigned n = 0; n < 3; n++) check(say(from, &name, n, 1000) == 1000);
+  for (unsigned n = 0; n < 3; n++) check(send_numbered(from, &name, n, 1000) == 1000);
   kernel.sendmsg = full_sendmsg;
   kernel.sendmmsg = full_sendmmsg;
   pid_t child = fork();
@@ -200,10 +200,10 @@ static void forking_while_blocked(void) {
     _exit(0);
   }
   wait_for_child(child);
-  hear_nothing(to);
+  expect_nothing(to);
   turn(0);
-  for (unsigned n = 0; n < 3; n++) hear(to, n, 1000);
-  hear_nothing(to);
+  for (unsigned n = 0; n < 3; n++) expect_datagram(to, n, 1000);
+  expect_nothing(to);
 }
 
 static void ending(void) {
@@ -213,7 +213,7 @@ static void ending(void) {
     pid_t child = fork();
     if (child == 0) {
       int from = udp(AF_INET);
-      for (unsigned n = 0; n < 3; n++) check(say(from, &name, n, 1000) == 1000);
+      for (unsigned n = 0; n < 3; n++) check(send_numbered(from, &name, n, 1000) == 1000);
       char *arguments[] = {"true", 0}, *none[] = {0};
       if (way == 0) exit(0);
       if (way == 1) _Exit(0);
@@ -222,15 +222,15 @@ static void ending(void) {
       _exit(1);
     }
     wait_for_child(child);
-    for (unsigned n = 0; n < 3; n++) hear(to, n, 1000);
-    hear_nothing(to);
+    for (unsigned n = 0; n < 3; n++) expect_datagram(to, n, 1000);
+    expect_nothing(to);
   }
 }
 
 static int thread_from, thread_to;
 
 static void *without_a_loop(void *nothing) {
-  is_not_gathered(thread_from, thread_to);
+  expect_direct(thread_from, thread_to);
   return nothing;
 }
 
@@ -258,30 +258,30 @@ static void signals(void) {
   check(sigaction(SIGALRM, &action, 0) == 0);
   struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
   check(setitimer(ITIMER_REAL, &often, 0) == 0);
-  unsigned said = 0, next = 0;
+  unsigned sent = 0, next = 0;
   while (alarms < 300) {
-    check(say(thread_from, &name, said % 60000, 300) == 300);
-    if (++said % 20 != 0) continue;
+    check(send_numbered(thread_from, &name, sent % 60000, 300) == 300);
+    if (++sent % 20 != 0) continue;
     egress_turn_ends();
-    for (int number; (number = heard(to)) >= 0;) check((unsigned)number == next++ % 60000);
+    for (int number; (number = receive_number(to)) >= 0;) check((unsigned)number == next++ % 60000);
   }
   check(setitimer(ITIMER_REAL, &never, 0) == 0);
   turn(0);
-  for (int number; (number = heard(to)) >= 0;) check((unsigned)number == next++ % 60000);
-  check(next == said);
+  for (int number; (number = receive_number(to)) >= 0;) check((unsigned)number == next++ % 60000);
+  check(next == sent);
 }
 
 const Test LIFE_TESTS[] = {
-    {"EGRESS-4 blocking, connected and foreign sockets", other_sockets},
+    {"EGRESS-4 blocking, connected and Unix sockets", other_sockets},
     {"EGRESS-4 TCP", tcp},
     {"EGRESS-4 control data and flags", control_data_and_flags},
     {"EGRESS-4 a socket whose options change", options_change},
-    {"EGRESS-4 a socket that is closed sends what it has", closing},
-    {"EGRESS-4 a socket that is closed unseen sends nothing by another", closed_unseen},
+    {"EGRESS-4 closing a socket first sends what is queued on it", closing},
+    {"EGRESS-4 a socket whose close is not seen sends nothing through another", closed_unseen},
     {"EGRESS-4 a socket with two descriptors", two_descriptors},
     {"EGRESS-4 fork: nothing is sent twice", forking},
     {"EGRESS-4 fork while the send buffer is full", forking_while_blocked},
-    {"EGRESS-4 a process that ends or becomes another sends what it has", ending},
+    {"EGRESS-4 a process that exits or calls exec first sends what is queued", ending},
     {"EGRESS-4 a thread without a loop", threads},
     {"EGRESS-4 a signal handler that sends", signals},
     {0},

@@ -1,10 +1,9 @@
 /*
- * Without arguments the names of all tests, one a line; with a name that test.
- * Exit code 0 passed, 77 skipped with the reason on stdout.
+ * Without arguments, prints the names of all tests, one per line. With a name, runs that test.
+ * Exit code 0: passed; 77: skipped, with the reason on stdout.
  */
 #define _GNU_SOURCE
 #include "support.h"
-
 
 static const Test *const ALL[] = {DELIVERY_TESTS, ERROR_TESTS, LIFE_TESTS, TURN_TESTS};
 

@@ -46,19 +46,19 @@ void turn(int ms) {
   check(epoll_wait(loop, &event, 1, ms) == 0);
 }
 
-/* Starts like RTP, so that it counts as media. */
+/* The datagram starts like RTP, so that it counts as media. */
 static void fill(unsigned char *bytes, unsigned number, size_t length) {
   for (size_t i = 0; i < length; i++) bytes[i] = (unsigned char)(number * 31 + i);
   unsigned char start[] = {0x80, 100, (unsigned char)(number >> 8), (unsigned char)number};
   memcpy(bytes, start, length < sizeof start ? length : sizeof start);
 }
 
-ssize_t say(int descriptor, const Name *to, unsigned number, size_t length) {
+ssize_t send_numbered(int descriptor, const Name *to, unsigned number, size_t length) {
   unsigned char bytes[65536];
   fill(bytes, number, length);
   ssize_t sent = sendto(descriptor, bytes, length, 0, &to->any, length_of(to));
   int error = errno;
-  /* The caller's buffer is its own again. */
+  /* A caller may reuse its buffer at once. */
   memset(bytes, 0xee, length);
   errno = error;
   return sent;
@@ -68,7 +68,7 @@ static ssize_t next(int descriptor, unsigned char *bytes) {
   return recv(descriptor, bytes, 65536, MSG_DONTWAIT);
 }
 
-int heard(int descriptor) {
+int receive_number(int descriptor) {
   unsigned char bytes[65536], expected[65536];
   ssize_t length = next(descriptor, bytes);
   if (length < 0) return -1;
@@ -79,19 +79,19 @@ int heard(int descriptor) {
   return (int)number;
 }
 
-void hear(int descriptor, unsigned number, size_t length) {
+void expect_datagram(int descriptor, unsigned number, size_t length) {
   unsigned char bytes[65536], expected[65536];
   fill(expected, number, length);
   check(next(descriptor, bytes) == (ssize_t)length);
   check(memcmp(bytes, expected, length) == 0);
 }
 
-void hear_nothing(int descriptor) {
+void expect_nothing(int descriptor) {
   unsigned char bytes[65536];
   check(next(descriptor, bytes) == -1 && errno == EAGAIN);
 }
 
 void enter_own_network(const char *setup) {
-  if (unshare(CLONE_NEWNET) != 0) skip("a network of its own needs root");
+  if (unshare(CLONE_NEWNET) != 0) skip("a network namespace needs root");
   if (system("ip link set lo up") != 0 || system(setup) != 0) skip("no iproute2 here");
 }

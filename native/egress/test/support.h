@@ -1,4 +1,4 @@
-/* What the tests share: real sockets on loopback, numbered datagrams, a loop's turn. */
+/* Shared by the tests: real sockets on loopback, numbered datagrams, the turn of an event loop. */
 #ifndef EGRESS_TEST_SUPPORT_H
 #define EGRESS_TEST_SUPPORT_H
 
@@ -23,7 +23,7 @@ typedef struct {
 
 extern const Test DELIVERY_TESTS[], ERROR_TESTS[], LIFE_TESTS[], TURN_TESTS[];
 
-/* Ends the process with code 1 and where it was. */
+/* If the condition is false, prints its place and ends the process with code 1. */
 #define check(what)                                                        \
   do {                                                                     \
     if (!(what)) {                                                         \
@@ -32,7 +32,7 @@ extern const Test DELIVERY_TESTS[], ERROR_TESTS[], LIFE_TESTS[], TURN_TESTS[];
     }                                                                      \
   } while (0)
 
-/* Ends the process with code 77: this machine lacks what the test needs. */
+/* Ends the process with code 77: this machine lacks something that the test needs. */
 void skip(const char *why);
 
 typedef union {
@@ -41,24 +41,23 @@ typedef union {
   struct sockaddr_in6 v6;
 } Name;
 
-/* A bound UDP socket that does not block. */
+/* Creates a bound, non-blocking UDP socket. */
 int udp(int family);
 Name name_of(int descriptor);
 socklen_t length_of(const Name *name);
 
-/* The loop waits, for `ms` at most. */
+/* Ends the loop's turn: it waits for `ms` at most. */
 void turn(int ms);
 
-/* Sends a datagram of `length` bytes that tells `number` and is filled by it. */
-ssize_t say(int descriptor, const Name *to, unsigned number, size_t length);
-/* The next datagram must be that one. */
-void hear(int descriptor, unsigned number, size_t length);
-/* The number of the next one, whose content is checked; -1 if there is none. */
-int heard(int descriptor);
-void hear_nothing(int descriptor);
+/* Sends a datagram of `length` bytes that contains `number`, and content computed from it. */
+ssize_t send_numbered(int descriptor, const Name *to, unsigned number, size_t length);
+/* Checks that the next datagram has that number and length. */
+void expect_datagram(int descriptor, unsigned number, size_t length);
+/* Receives the next datagram, checks its content and returns its number; -1 if there is none. */
+int receive_number(int descriptor);
+void expect_nothing(int descriptor);
 
-
-/* A network of our own with nothing but loopback; `setup` is a line of shell. */
+/* Moves the process to a network namespace with only loopback; `setup` is a shell command. */
 void enter_own_network(const char *setup);
 
 #endif
