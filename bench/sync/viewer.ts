@@ -10,7 +10,7 @@
  * picture went on are counted.
  */
 import type { MatchMethod, Shape } from '#protocol/overlay.ts';
-import type { FrameRecord } from '../../frontend/src/join/frame-debug.ts';
+import type { FrameRecord } from '../../frontend/src/ui/frame-debug.ts';
 import { barcodeScript } from '#testkit/barcode.ts';
 import { overlayCodeScript } from './overlay-code.ts';
 

@@ -56,20 +56,20 @@ describe.each([
     found['publish, off air'] = await seriousFaults(publish.page);
     await publish.page.click('#start');
     await statusIs(publish.page, 'live');
-    await publish.page.click('#program summary');
+    await publish.page.click('#ingest summary');
     found['publish, on air'] = await seriousFaults(publish.page);
     await statusIs(waiting.page, 'live');
     found['join, live'] = await seriousFaults(waiting.page);
-    const figures = await openPage(context, `${server.url}/join/axe`);
-    await statusIs(figures.page, 'live');
-    await figures.page.click('#stats-toggle');
-    await figures.page.waitForSelector('#join-steps [data-step="frame"]');
-    found['join, figures'] = await seriousFaults(figures.page);
+    const stats = await openPage(context, `${server.url}/join/axe`);
+    await statusIs(stats.page, 'live');
+    await stats.page.click('#stats-toggle');
+    await stats.page.waitForSelector('#join-steps [data-step="frame"]');
+    found['join, stats'] = await seriousFaults(stats.page);
     const embed = await openPage(context, `${server.url}/embed/axe`);
     await statusIs(embed.page, 'live');
     found['embed, live'] = await seriousFaults(embed.page);
     expect(Object.entries(found).filter(([, faults]) => faults.length > 0)).toEqual([]);
-    for (const { page } of [home, waiting, publish, figures, embed])
+    for (const { page } of [home, waiting, publish, stats, embed])
       expect(await overflow(page)).toBe(0);
     await context.close();
   });

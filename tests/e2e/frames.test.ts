@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MatchMethod } from '#protocol/overlay.ts';
-import type { FrameRecord } from '../../frontend/src/join/frame-debug.ts';
+import type { FrameRecord } from '../../frontend/src/ui/frame-debug.ts';
 import { barcodeDistance, barcodeScript } from '#testkit/barcode.ts';
 import { barcodeCameraFile } from '#testkit/barcode-camera.ts';
 import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
@@ -114,7 +114,7 @@ describe('data on its very frame', () => {
     await delayIs(viewer.page, 0);
     const without = judge(await watch(viewer.page, 150), await sent());
     await viewer.page.click('#stats-toggle');
-    await viewer.page.selectOption('#in-step', 'auto');
+    await viewer.page.selectOption('#playout-delay', 'auto');
     // The picture is moved slowly, so that nobody sees it.
     await expect
       .poll(() => viewer.page.textContent('#overlay-delay'), { timeout: 30_000 })

@@ -195,9 +195,9 @@ describe('state that survives, and data from a program', () => {
   test('INGEST-5 the publisher’s page gives a command that works, and hides the secret until asked', async () => {
     const { page } = publisher;
     const secret = await secretOf(page, ROOM);
-    const shown = () => page.inputValue('#program-command');
+    const shown = () => page.inputValue('#ingest-command');
     // With the keyboard alone.
-    await page.focus('#program summary');
+    await page.focus('#ingest summary');
     await page.keyboard.press('Enter');
     expect(await shown()).not.toContain(secret);
     await page.focus('#show-secret');
@@ -205,12 +205,12 @@ describe('state that survives, and data from a program', () => {
     expect(await shown()).toContain(secret);
     await page.keyboard.press('Enter');
     expect(await shown()).not.toContain(secret);
-    await page.click('#copy-program');
+    await page.click('#copy-ingest');
     command = await pasted(page);
     expect(command).toContain(secret);
     expect(page.url()).not.toContain(secret);
     await page.click('#show-secret');
-    await page.click('#program summary');
+    await page.click('#ingest summary');
     // Browsers tell of an element that was closed a moment later.
     await expect.poll(shown).not.toContain(secret);
   });

@@ -1,12 +1,11 @@
-/** The viewer without anything around it, for a frame in somebody else's page. */
-import { bindStage, showNoSuchRoom } from '../join/stage.ts';
-import { watch } from '../join/watch.ts';
-import { defineElements } from '../ui/define.ts';
+/** The viewer without panels and most controls, for a frame in another web page. */
+import { openStage, showNoSuchRoom } from '../join/stage.ts';
 import { roomFromPath } from '../ui/room-link.ts';
+import { StatusPill } from '../ui/status-pill.ts';
 
-defineElements();
+StatusPill.define();
 
 const room = roomFromPath(location.pathname);
 if (room === undefined) showNoSuchRoom();
-else bindStage(watch(room), room);
+else openStage(room);
 document.documentElement.dataset.ready = 'true';

@@ -1,5 +1,5 @@
 import { find, setText } from '../ui/elements.ts';
-import { readPageConfig } from '../ui/page-config.ts';
+import { readPageConfig } from '../ui/page.ts';
 import { roomFromInput, tokenFromInput, unguessableRoom } from '../ui/room-link.ts';
 
 const newBroadcast = find('#new-broadcast', HTMLAnchorElement);
@@ -7,16 +7,16 @@ const form = find('#join-form', HTMLFormElement);
 const input = find('#join-room', HTMLInputElement);
 const fault = find('#join-fault', HTMLParagraphElement);
 
-// Where a token is asked for, a new room would be one that nobody has a token for.
+// On a server with tokens nobody would have a token for a new room.
 const { tokens } = readPageConfig();
 newBroadcast.hidden = tokens;
 find('#open-hint', HTMLElement).hidden = tokens;
 find('#token-hint', HTMLElement).hidden = !tokens;
 if (tokens) setText(find('#join-label', HTMLLabelElement), 'Watch a broadcast: its link');
 
-// A link rather than a script's redirect, so that it opens in a new tab like any other.
+// A link and not a redirect by script, so that it can be opened in a new tab.
 newBroadcast.href = `/publish/${unguessableRoom()}`;
-// A page brought back from the history must not offer the room of the broadcast before.
+// A page that comes back from the history must not offer the room of the previous broadcast.
 window.addEventListener('pageshow', (event) => {
   if (event.persisted) newBroadcast.href = `/publish/${unguessableRoom()}`;
 });

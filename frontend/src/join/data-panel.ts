@@ -12,8 +12,8 @@ interface TopicView {
 }
 
 /**
- * Shows the newest JSON of each topic while it is open. Redrawn four times a second however fast the
- * data comes: nobody reads faster, and the picture needs the main thread more.
+ * Shows the newest JSON of each topic while the panel is open. It is redrawn four times a second,
+ * however fast the data arrives: nobody reads faster, and the video needs the main thread more.
  */
 export class DataPanel {
   readonly #latest: LatestData;
@@ -69,7 +69,7 @@ export class DataPanel {
       age: make('span', { className: 'topic-age' }),
       json: make('pre'),
     };
-    // A long payload scrolls, so the keyboard must be able to reach it.
+    // A long payload scrolls, so the keyboard has to be able to focus it.
     view.json.tabIndex = 0;
     view.json.setAttribute('aria-label', `Newest data of ${name}`);
     view.json.setAttribute('role', 'region');

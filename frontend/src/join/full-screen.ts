@@ -1,14 +1,14 @@
-import { run } from '../ui/run.ts';
+import { run } from '../ui/page.ts';
 
-/** What older WebKit calls it; on iPhones only the <video> itself can go full screen. */
+/** The names in older WebKit. On iPhones only the <video> itself can go full screen. */
 interface WebKitElement extends HTMLElement {
   webkitRequestFullscreen?: () => void;
   webkitEnterFullscreen?: () => void;
 }
 
 /**
- * Makes `button` take `container` to full screen, overlay and controls with it; where only the bare
- * <video> can go, that; where nothing can, the button hides.
+ * Makes `button` show `container` in full screen, with the overlay and the controls. A browser that
+ * can't do that shows the bare <video>; one that can do neither gets no button.
  */
 export function bindFullScreen(
   button: HTMLButtonElement,
@@ -36,7 +36,7 @@ export function bindFullScreen(
     button.setAttribute('aria-pressed', String(on));
   };
   button.addEventListener('click', toggle);
-  // Two taps are two taps: they show and hide the controls.
+  // Only a double click of a mouse toggles: two taps of a finger show and hide the controls.
   let pointer = '';
   video.addEventListener('pointerdown', (event) => {
     pointer = event.pointerType;

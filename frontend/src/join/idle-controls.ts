@@ -1,9 +1,9 @@
 const IDLE_MS = 3000;
 
 /**
- * Sets data-idle on `stage` when nobody has moved for a while, so that the controls leave the picture
- * alone. `mayHide()` is asked each time: they stay while they say something a person should read.
- * A touch on the picture shows and hides them.
+ * Sets data-idle on `stage` after some time without input, so that the controls no longer cover the
+ * video. `mayHide()` is checked each time: the controls stay while they show something that a person
+ * should read. A touch on `surface` shows and hides them.
  */
 export class IdleControls {
   readonly #stage: HTMLElement;
@@ -43,7 +43,7 @@ export class IdleControls {
     this.wake();
   }
 
-  /** Shows the controls and counts anew. */
+  /** Shows the controls and restarts the timer. */
   wake(): void {
     delete this.#stage.dataset.idle;
     clearTimeout(this.#timer);

@@ -1,20 +1,18 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { effect } from '@preact/signals-core';
-import { defineElements } from '../ui/define.ts';
 import { find, setText } from '../ui/elements.ts';
-import { StatsPanel } from '../ui/stats-panel.ts';
 import { formatViewers } from '../ui/format.ts';
-import { pollStats } from '../ui/poll-stats.ts';
 import { roomFromPath } from '../ui/room-link.ts';
+import { StatsPanel } from '../ui/stats-panel.ts';
+import { StatusPill } from '../ui/status-pill.ts';
 import { DataPanel } from './data-panel.ts';
 import { bindFullScreen } from './full-screen.ts';
 import { IdleControls } from './idle-controls.ts';
-import { bindPlayoutDelayControl } from './playout-delay-control.ts';
-import { bindJoinPanel } from './join-panel.ts';
-import { bindStage, showNoSuchRoom } from './stage.ts';
-import { watch } from './watch.ts';
+import { bindJoinSteps } from './join-steps.ts';
+import { bindOverlayStats } from './overlay-stats.ts';
+import { openStage, showNoSuchRoom } from './stage.ts';
 
-defineElements();
+StatusPill.define();
 
 const root = find('#player', HTMLElement);
 const button = (id: string) => find(`#${id}`, HTMLButtonElement);
@@ -27,19 +25,18 @@ if (room === undefined) {
 document.documentElement.dataset.ready = 'true';
 
 function watchRoom(room: RoomId): void {
-  const connection = watch(room);
-  const { player, layer, latest, inStep } = bindStage(connection, room);
+  const { connection, player, layer, latest, playoutDelay } = openStage(room);
 
   const controls = new IdleControls(
     find('#stage', HTMLElement),
-    find('#picture', HTMLElement),
+    find('#video-box', HTMLElement),
     () =>
       connection.status.peek() === 'live' &&
       !player.blocked.peek() &&
       find('#panels', HTMLElement).hidden === true,
   );
   effect(() => {
-    // Whatever changes is seen.
+    // Shows the controls after each of these changes.
     void connection.status.value;
     void connection.room.value;
     void player.blocked.value;
@@ -60,7 +57,7 @@ function watchRoom(room: RoomId): void {
   });
   bindFullScreen(button('fullscreen'), root, find('#video', HTMLVideoElement));
 
-  const figures = new StatsPanel(find('#figures', HTMLDListElement), [
+  const stats = new StatsPanel(find('#media-stats', HTMLDListElement), [
     'resolution',
     'frameRate',
     'bitrate',
@@ -74,24 +71,21 @@ function watchRoom(room: RoomId): void {
     find('#topics', HTMLElement),
     find('#data-empty', HTMLElement),
   );
-  bindJoinPanel(connection.joinTrace);
-  const overlayFigures = bindPlayoutDelayControl(inStep, () => layer.figures);
-  let polling: AbortController | undefined;
+  bindJoinSteps(connection.joinTrace);
+  const overlayStats = bindOverlayStats(playoutDelay, () => layer.figures);
+  let stopPolling = () => {};
   bindPanel('stats', (open) => {
-    overlayFigures.open = open;
-    polling?.abort();
-    polling = undefined;
-    if (!open) return;
-    polling = new AbortController();
-    pollStats(connection, 'receive', (now) => figures.show(now), polling.signal);
+    overlayStats.open = open;
+    stopPolling();
+    if (open) stopPolling = stats.poll(connection, 'receive');
   });
   bindPanel('data', (open) => {
     data.open = open;
   });
 }
 
-/** A button that opens and closes the panel of the same name. */
-function bindPanel(id: 'stats' | 'data', opened: (open: boolean) => void): void {
+/** Makes the button `<id>-toggle` open and close the panel `<id>`. */
+function bindPanel(id: 'stats' | 'data', toggled: (open: boolean) => void): void {
   const panels = find('#panels', HTMLElement);
   const panel = find(`#${id}`, HTMLElement);
   const toggle = button(`${id}-toggle`);
@@ -99,6 +93,6 @@ function bindPanel(id: 'stats' | 'data', opened: (open: boolean) => void): void 
     panel.hidden = !panel.hidden;
     toggle.setAttribute('aria-expanded', String(!panel.hidden));
     panels.hidden = panels.querySelector('.panel:not([hidden])') === null;
-    opened(!panel.hidden);
+    toggled(!panel.hidden);
   });
 }

@@ -1,9 +1,10 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
-import { whenLoaded } from '../ui/when-loaded.ts';
+import { whenLoaded } from '../ui/page.ts';
 
 /**
- * Keeps a live <video> playing. Browsers pause it for reasons of their own (background, a call, media
- * keys, headphones pulled); a live picture has no pause, so it is started again when it can be.
+ * Keeps a live <video> playing. Browsers pause it for their own reasons (page in the background, a
+ * call, media keys, headphones unplugged). Live video has no pause, so it is started again as soon as
+ * the browser allows it.
  */
 export class Player {
   readonly #video: HTMLVideoElement;
@@ -13,7 +14,7 @@ export class Player {
 
   constructor(video: HTMLVideoElement, stream: MediaStream) {
     this.#video = video;
-    // Safari goes by the attributes, other browsers by the properties.
+    // Safari reads the attribute, other browsers read the property.
     video.setAttribute('playsinline', '');
     video.muted = true;
     const options = { signal: this.#abort.signal };
@@ -32,7 +33,7 @@ export class Player {
     });
   }
 
-  /** The browser refuses to play without a person's click. */
+  /** Whether the browser refuses to play until the person clicks. */
   get blocked(): ReadonlySignal<boolean> {
     return this.#blocked;
   }
@@ -51,7 +52,7 @@ export class Player {
     );
   }
 
-  /** Must be called within a person's click where it turns the sound on. */
+  /** To unmute, call this while a person's click is being handled. */
   setMuted(muted: boolean): void {
     this.#video.muted = muted;
     this.play();
@@ -63,9 +64,9 @@ export class Player {
   }
 
   #refused(error: unknown): void {
-    // The autoplay attribute may have got through where the call did not.
+    // The autoplay attribute may have started playback although the call was refused.
     if (this.#abort.signal.aborted || !this.#video.paused) return;
-    // Anything else (a track swapped meanwhile, say) is followed by a play() of its own.
+    // After any other error (for example a track replaced in the meantime), play() is called again.
     if (!(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
     if (!this.#video.muted) {
       this.setMuted(true);
@@ -74,7 +75,7 @@ export class Player {
     this.#blocked.value = true;
   }
 
-  /** A page that comes back from the history may have lost its picture: iOS wants it set anew. */
+  /** iOS can lose the video of a page that comes back from the history; setting it again helps. */
   #attachAgain(): void {
     const stream = this.#video.srcObject;
     if (this.#video.paused && stream !== null) this.#video.srcObject = stream;

@@ -1,34 +1,37 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
 import type { ViewerConnection } from '#client/connection/types.ts';
+import { connectViewer } from '#client/connection/viewer.ts';
+import { watchLinkToken } from '#client/credentials/link-token.ts';
 import { ViewerFrames } from '#client/frame-sync/viewer-frames.ts';
 import { JitterBufferDelay } from '#client/media/jitter-buffer.ts';
 import { PlayoutDelay } from '#client/overlay/playout-delay.ts';
 import { LatestData } from '#client/overlay/latest.ts';
 import { OverlayLayer } from '#client/overlay/layer.ts';
 import { find, setText } from '../ui/elements.ts';
+import { offerViewerFrames } from '../ui/frame-debug.ts';
+import { allowOwnWorkers, readPageConfig } from '../ui/page.ts';
 import { StatusPill } from '../ui/status-pill.ts';
-import { allowOwnWorkers } from '../ui/trusted-types.ts';
 import { WakeLock } from '../ui/wake-lock.ts';
-import { offerFrameDebug } from './frame-debug.ts';
 import { Player } from './player.ts';
 import { viewerWords } from './words.ts';
 
-/** The server counts viewers by it; nobody waits for the figure. */
+/** How often the server gets the match method, which it only counts. */
 const REPORT_MATCH_EVERY_MS = 10_000;
 
 export interface Stage {
+  readonly connection: ViewerConnection;
   readonly player: Player;
   readonly layer: OverlayLayer;
   readonly latest: LatestData;
-  readonly inStep: PlayoutDelay;
+  readonly playoutDelay: PlayoutDelay;
 }
 
 /**
- * The picture, the overlay on it, the words over it and the sound: all that a page which shows a
- * broadcast has, with other controls or without.
+ * Watches the room: connects, and shows the video, the overlay on it, the words over it and the
+ * button for the sound. This is all that the join page and the embed page have in common.
  */
-export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
+export function openStage(room: RoomId): Stage {
   const root = find('#player', HTMLElement);
   const video = find('#video', HTMLVideoElement);
   const slate = find('#slate', HTMLElement);
@@ -37,15 +40,16 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
   const watch = find('#watch', HTMLButtonElement);
   const sound = find('#sound', HTMLButtonElement);
 
+  const connection = connect(room);
   allowOwnWorkers();
   const frames = new ViewerFrames();
-  const inStep = new PlayoutDelay();
-  const holdBack = new JitterBufferDelay();
+  const playoutDelay = new PlayoutDelay();
+  const bufferDelay = new JitterBufferDelay();
   const player = new Player(video, connection.stream);
   const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video, {
     tagOf: (rtpTimestamp) => frames.tagOf(rtpTimestamp),
     near: (rtpTimestamp, toleranceTicks) => frames.near(rtpTimestamp, toleranceTicks),
-    lateness: (ms) => inStep.sample(ms, performance.now()),
+    lateness: (ms) => playoutDelay.sample(ms, performance.now()),
   });
   frames.onTag = (rtpTimestamp) => layer.tagCame(rtpTimestamp);
   const latest = new LatestData();
@@ -56,14 +60,14 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
   connection.useFrames({
     started: frames.started,
     attach: (receiver, kind) => {
-      holdBack.add(receiver);
+      bufferDelay.add(receiver);
       if (kind === 'video') frames.attach(receiver);
     },
   });
   effect(() => {
-    holdBack.delayMs = inStep.delayMs.value;
+    bufferDelay.delayMs = playoutDelay.delayMs.value;
   });
-  offerFrameDebug(layer, inStep);
+  offerViewerFrames(layer, playoutDelay);
   setInterval(() => {
     const { method } = layer.figures ?? {};
     if (method) connection.reportMatch(method);
@@ -88,9 +92,9 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
 
   effect(() => {
     const { tone, short, slate: over, dimmed } = words.value;
-    // While it may not play, no frame is shown, and the connection may not call itself live.
-    const pictureIsDue = ['connecting', 'live', 'reconnecting'].includes(connection.status.value);
-    const blocked = player.blocked.value && pictureIsDue;
+    // While the browser blocks playback no frame is shown, so the page must not look live.
+    const videoIsDue = ['connecting', 'live', 'reconnecting'].includes(connection.status.value);
+    const blocked = player.blocked.value && videoIsDue;
     find('#status', StatusPill).show(connection.status.value, tone, short);
     root.dataset.status = connection.status.value;
     root.toggleAttribute('data-dimmed', dimmed);
@@ -105,7 +109,7 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
   effect(() => {
     const live = connection.status.value === 'live';
     wakeLock.wanted = live;
-    // Tracks were swapped inside the stream: some browsers stay paused after that.
+    // The tracks of the stream were replaced: some browsers stay paused after that.
     if (live) player.play();
   });
 
@@ -117,10 +121,21 @@ export function bindStage(connection: ViewerConnection, room: RoomId): Stage {
 
   watch.addEventListener('click', () => player.play());
   sound.addEventListener('click', () => player.setMuted(!player.muted.peek()));
-  return { player, layer, latest, inStep };
+  return { connection, player, layer, latest, playoutDelay };
 }
 
-/** The link's room has a name that none can have. */
+/** Connects with the token of the page's link. */
+function connect(room: RoomId): ViewerConnection {
+  const token = watchLinkToken(room, () => {
+    // The person opened a new link in this tab after the old one was refused. A running broadcast
+    // is left alone.
+    if (connection.status.peek() === 'failed') location.reload();
+  });
+  const connection = connectViewer({ room, page: readPageConfig(), token });
+  return connection;
+}
+
+/** Shows that the name in the link can't be a room's. */
 export function showNoSuchRoom(): void {
   find('#status', StatusPill).show('failed', 'trouble', 'No such room');
   find('#player', HTMLElement).dataset.status = 'failed';

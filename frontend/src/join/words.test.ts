@@ -14,7 +14,7 @@ const room = (status: RoomView['status'], more: Partial<RoomView> = {}): RoomVie
 });
 
 describe('viewerWords', () => {
-  it('has words for every status, and a slate wherever there is no moving picture', () => {
+  it('has words for every status, and a slate whenever there is no moving video', () => {
     const all: ViewerStatus[] = [
       'connecting',
       'live',
@@ -30,12 +30,12 @@ describe('viewerWords', () => {
     }
   });
 
-  it('only a running broadcast is shown as live', () => {
+  it('shows only a running broadcast as live', () => {
     expect(viewerWords('live', room('live'), undefined).tone).toBe('live');
     expect(viewerWords('reconnecting', room('live'), undefined).tone).toBe('busy');
   });
 
-  it('tells a publisher who has not come from one who was cut off', () => {
+  it('distinguishes a publisher that has not started from one that lost its connection', () => {
     const open = viewerWords('waiting', room('open'), undefined);
     expect(open.slate?.title).toBe('Waiting for the publisher');
     expect(open.dimmed).toBe(false);
@@ -49,7 +49,7 @@ describe('viewerWords', () => {
     expect(cut.dimmed).toBe(true);
   });
 
-  it('does not blame the publisher for the server', () => {
+  it('does not blame the publisher for a failure of the server', () => {
     const words = viewerWords(
       'waiting',
       room('interrupted', { interruption: { reason: 'worker-lost', remainingMs: 1000 } }),
@@ -58,13 +58,13 @@ describe('viewerWords', () => {
     expect(words.slate?.detail).toContain('server');
   });
 
-  it('says that an ended broadcast comes back by itself', () => {
+  it('says that an ended broadcast comes back automatically', () => {
     const words = viewerWords('ended', room('ended'), undefined);
-    expect(words.slate?.detail).toContain('by itself');
+    expect(words.slate?.detail).toContain('automatically');
     expect(words.dimmed).toBe(false);
   });
 
-  it('gives the failure its own sentence', () => {
+  it('shows the sentence of the failure', () => {
     const failure = {
       code: 'browser-unsupported',
       message: 'This browser has no WebRTC.',
@@ -78,12 +78,12 @@ describe('viewerWords', () => {
     'token-expired',
     'token-wrong-room',
     'token-wrong-role',
-  ] as const)('TOKEN-1 %s is said as what is wrong with the link, and what to do', (code) => {
+  ] as const)('TOKEN-1 %s says what is wrong with the link, and what to do', (code) => {
     const words = viewerWords('failed', undefined, { code, message: 'the server’s sentence' });
     expect(words.short).toBe('Not let in');
     expect(words.slate?.title).toMatch(/^This link /);
     expect(words.slate?.detail).toMatch(/\bask\b/i);
-    // Nobody watching knows what a token is.
+    // Viewers don't know what a token is.
     expect(JSON.stringify(words)).not.toContain('oken');
   });
 });

@@ -3,14 +3,14 @@ import type { Failure, ViewerStatus } from '#client/connection/types.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
 import { tokenWords } from '../ui/token-words.ts';
 
-/** How the join page shows where it stands. */
+/** How the join page shows the state of its connection. */
 export interface ViewerWords {
   readonly tone: StatusTone;
-  /** The pill: a few words. */
+  /** A few words, for the status pill. */
   readonly short: string;
-  /** What stands over the picture; undefined while the picture speaks for itself. */
+  /** Words over the video; undefined while the video needs none. */
   readonly slate: { readonly title: string; readonly detail: string } | undefined;
-  /** Whether the last frame, if there is one, stays visible and dimmed. */
+  /** Whether the last frame, if there is one, stays visible but dimmed. */
   readonly dimmed: boolean;
 }
 
@@ -32,7 +32,7 @@ export function viewerWords(
     case 'reconnecting':
       return {
         tone: 'busy',
-        short: 'Your connection is being mended',
+        short: 'Reconnecting automatically…',
         slate: undefined,
         dimmed: false,
       };
@@ -65,7 +65,7 @@ const NOT_STARTED: ViewerWords = {
   short: 'Waiting for the publisher',
   slate: {
     title: 'Waiting for the publisher',
-    detail: 'The picture appears here by itself as soon as the broadcast starts.',
+    detail: 'The picture appears here automatically as soon as the broadcast starts.',
   },
   dimmed: false,
 };
@@ -75,7 +75,7 @@ const ENDED: ViewerWords = {
   short: 'Ended',
   slate: {
     title: 'The broadcast has ended',
-    detail: 'If it is started again, it goes on here by itself.',
+    detail: 'If it starts again, it continues here automatically.',
   },
   dimmed: false,
 };
@@ -83,8 +83,8 @@ const ENDED: ViewerWords = {
 function interrupted(room: RoomView): ViewerWords {
   const detail =
     room.interruption?.reason === 'worker-lost'
-      ? 'The server is mending the broadcast. It goes on here by itself.'
-      : 'The picture goes on here by itself.';
+      ? 'The server is restoring the broadcast. It continues here automatically.'
+      : 'The picture comes back here automatically.';
   return {
     tone: 'busy',
     short: 'The publisher is reconnecting',

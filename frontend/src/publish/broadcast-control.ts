@@ -1,13 +1,13 @@
 import { effect, signal, untracked } from '@preact/signals-core';
 import type { PublisherConnection } from '#client/connection/types.ts';
-import type { CameraControl, Picture } from './camera-control.ts';
+import type { CameraControl, CapturedVideo } from './camera-control.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
-import type { RememberedBroadcast, BroadcastMemory } from './on-air-memory.ts';
+import type { RememberedBroadcast, BroadcastMemory } from './broadcast-memory.ts';
 import type { OverlayControl } from './overlay-control.ts';
 
 /**
- * Start and stop: brings the picture, the sound and the overlay to the connection, and remembers
- * what a reload needs to go on as it was.
+ * Starts and stops the broadcast: passes video, audio and overlay to the connection, and remembers
+ * what a reloaded page needs to continue.
  */
 export class BroadcastControl {
   readonly #connection: PublisherConnection;
@@ -15,7 +15,7 @@ export class BroadcastControl {
   readonly #microphone: MicrophoneControl;
   readonly #overlay: OverlayControl;
   readonly #memory: BroadcastMemory;
-  /** When this broadcast was started, ms since 1970; undefined while none is wanted. */
+  /** When the person started this broadcast, ms since 1970; undefined while there is none. */
   readonly startedAt = signal<number | undefined>(undefined);
   #starting = false;
 
@@ -36,22 +36,22 @@ export class BroadcastControl {
     this.#remember();
   }
 
-  /** Turns the camera on first where there is no picture yet. Pressed twice it starts once. */
+  /** Turns the camera on first if there is no video yet. A second call meanwhile does nothing. */
   async start(startedAt = Date.now()): Promise<void> {
     if (this.#starting) return;
     this.#starting = true;
     try {
-      if ((await this.#settledPicture()).kind !== 'on') await this.#camera.useCamera();
+      if ((await this.#settledVideo()).kind !== 'on') await this.#camera.useCamera();
     } finally {
       this.#starting = false;
     }
-    const picture = this.#camera.picture.value;
-    if (picture.kind !== 'on') return;
-    const sound = this.#microphone.sound.value;
+    const video = this.#camera.video.value;
+    if (video.kind !== 'on') return;
+    const audio = this.#microphone.audio.value;
     this.startedAt.value = startedAt;
     this.#connection.start({
-      video: picture.track,
-      audio: sound.kind === 'on' ? sound.track : undefined,
+      video: video.track,
+      audio: audio.kind === 'on' ? audio.track : undefined,
     });
   }
 
@@ -60,36 +60,39 @@ export class BroadcastControl {
     await this.#connection.stop();
   }
 
-  /** After a reload: everything as it was, and on air again. A screen has to be asked for anew. */
-  async goOn(was: RememberedBroadcast): Promise<void> {
+  /**
+   * After a reload: restores everything and starts again. Not a shared screen: browsers require a
+   * click for it.
+   */
+  async resume(was: RememberedBroadcast): Promise<void> {
     this.#overlay.setNote(was.note);
     this.#overlay.choose(was.overlay);
     if (was.from === 'screen') return;
-    const sound =
+    const audio =
       was.microphoneId === undefined
         ? Promise.resolve()
         : this.#microphone.turnOn(was.microphoneId === '' ? undefined : was.microphoneId);
-    // The picture does not wait for the sound: the viewers wait for the picture.
+    // Do not wait for the microphone: the viewers wait for the video.
     if (await this.#camera.useCamera(was.cameraId)) await this.start(was.startedAt);
-    await sound;
+    await audio;
   }
 
   #followTracks(): void {
     effect(() => {
-      const picture = this.#camera.picture.value;
-      if (picture.kind === 'on' && this.#sending()) this.#connection.setVideo(picture.track);
+      const video = this.#camera.video.value;
+      if (video.kind === 'on' && this.#sending()) this.#connection.setVideo(video.track);
     });
     effect(() => {
-      const sound = this.#microphone.sound.value;
-      if (sound.kind === 'opening' || !this.#sending()) return;
-      this.#connection.setAudio(sound.kind === 'on' ? sound.track : undefined);
+      const audio = this.#microphone.audio.value;
+      if (audio.kind === 'opening' || !this.#sending()) return;
+      this.#connection.setAudio(audio.kind === 'on' ? audio.track : undefined);
     });
   }
 
   #followStatus(): void {
     effect(() => {
       const status = this.#connection.status.value;
-      // A new broadcast, or one whose channel was away, has not heard the last word.
+      // A new broadcast, or one whose overlay channel was lost, lacks the newest messages.
       if (status === 'live') untracked(() => this.#overlay.sendAgain());
       if (status === 'superseded' || status === 'failed') this.startedAt.value = undefined;
     });
@@ -99,35 +102,35 @@ export class BroadcastControl {
     effect(() => {
       const startedAt = this.startedAt.value;
       if (startedAt === undefined) return;
-      const picture = this.#camera.picture.value;
-      const sound = this.#microphone.sound.value;
-      if (picture.kind !== 'on' && picture.kind !== 'lost') return;
+      const video = this.#camera.video.value;
+      const audio = this.#microphone.audio.value;
+      if (video.kind !== 'on' && video.kind !== 'lost') return;
       this.#memory.write({
-        from: picture.from,
-        ...(picture.from === 'camera' && picture.deviceId !== undefined
-          ? { cameraId: picture.deviceId }
+        from: video.from,
+        ...(video.from === 'camera' && video.deviceId !== undefined
+          ? { cameraId: video.deviceId }
           : {}),
-        ...(sound.kind === 'on' ? { microphoneId: sound.deviceId ?? '' } : {}),
+        ...(audio.kind === 'on' ? { microphoneId: audio.deviceId ?? '' } : {}),
         overlay: this.#overlay.chosen.value,
         note: this.#overlay.note.value,
         startedAt,
       });
     });
-    let was = false;
+    let wasStarted = false;
     effect(() => {
-      const on = this.startedAt.value !== undefined;
-      if (was && !on) this.#memory.forget();
-      was = on;
+      const started = this.startedAt.value !== undefined;
+      if (wasStarted && !started) this.#memory.forget();
+      wasStarted = started;
     });
   }
 
-  /** The picture once the camera that is being opened is open, or has refused. */
-  #settledPicture(): Promise<Picture> {
+  /** Waits while a camera or screen is being opened. */
+  #settledVideo(): Promise<CapturedVideo> {
     return new Promise((resolve) => {
       const stop = effect(() => {
-        const picture = this.#camera.picture.value;
-        if (picture.kind === 'opening') return;
-        resolve(picture);
+        const video = this.#camera.video.value;
+        if (video.kind === 'opening') return;
+        resolve(video);
         queueMicrotask(() => stop());
       });
     });

@@ -4,9 +4,8 @@ import type { PublisherConnection, PublisherStatus } from '#client/connection/ty
 import { find, setText } from '../ui/elements.ts';
 import { StatsPanel } from '../ui/stats-panel.ts';
 import { formatDuration, formatViewers } from '../ui/format.ts';
-import { pollStats } from '../ui/poll-stats.ts';
+import { run } from '../ui/page.ts';
 import { unguessableRoom } from '../ui/room-link.ts';
-import { run } from '../ui/run.ts';
 import { StatusPill } from '../ui/status-pill.ts';
 import { WakeLock } from '../ui/wake-lock.ts';
 import type { BroadcastControl } from './broadcast-control.ts';
@@ -16,7 +15,7 @@ import { publisherWords } from './words.ts';
 
 const ACTIONS = { 'take-back': 'Take it back', 'try-again': 'Try again' } as const;
 
-/** Start, stop, and everything that tells how the broadcast is doing. */
+/** The buttons to start and stop, and everything that shows how the broadcast is doing. */
 export function bindBroadcast({
   room,
   connection,
@@ -64,19 +63,18 @@ export function bindBroadcast({
     const wanted = isWanted(status);
     const active = document.activeElement;
     const focused = active === start || active === stop || active === again;
-    // Where the notice offers the way on, a second button would only compete with it.
+    // If the notice offers a button, a second one would only compete with it.
     start.hidden = wanted || notice.value?.action !== undefined;
     stop.hidden = !wanted;
     setText(find('#stop-words', HTMLElement), stopWords(status));
-    // The button that was pressed has gone; the keyboard goes on at the one in its place.
+    // The button with the keyboard focus is hidden now: move the focus to the one in its place.
     if (focused) (wanted ? stop : start).focus();
   });
 
   effect(() => {
-    // A fault without a picture stands in the picture's place.
+    // Without video, preview.ts shows the camera's fault in place of the video.
     const fault =
-      microphone.fault.value ??
-      (camera.picture.value.kind === 'on' ? camera.fault.value : undefined);
+      microphone.fault.value ?? (camera.video.value.kind === 'on' ? camera.fault.value : undefined);
     showNotice('device-notice', fault && { title: fault.title, detail: fault.advice });
   });
 
@@ -93,7 +91,8 @@ export function bindBroadcast({
   });
 }
 
-function isWanted(status: PublisherStatus): boolean {
+/** Whether the publisher is broadcasting or about to. */
+export function isWanted(status: PublisherStatus): boolean {
   return status === 'connecting' || status === 'live' || status === 'reconnecting';
 }
 
@@ -111,7 +110,7 @@ function showNotice(
 }
 
 function bindTime(broadcast: BroadcastControl): void {
-  const time = find('#time-on-air', HTMLElement);
+  const time = find('#time-live', HTMLElement);
   effect(() => {
     const startedAt = broadcast.startedAt.value;
     time.hidden = startedAt === undefined;
@@ -124,7 +123,7 @@ function bindTime(broadcast: BroadcastControl): void {
 }
 
 function bindStats(connection: PublisherConnection): void {
-  const figures = new StatsPanel(find('#figures', HTMLDListElement), [
+  const stats = new StatsPanel(find('#media-stats', HTMLDListElement), [
     'resolution',
     'frameRate',
     'bitrate',
@@ -133,11 +132,9 @@ function bindStats(connection: PublisherConnection): void {
   ]);
   effect(() => {
     if (!isWanted(connection.status.value)) {
-      figures.show(undefined);
+      stats.clear();
       return undefined;
     }
-    const polling = new AbortController();
-    pollStats(connection, 'send', (now) => figures.show(now), polling.signal);
-    return () => polling.abort();
+    return stats.poll(connection, 'send');
   });
 }

@@ -29,7 +29,7 @@ const refused = (code: 'in-use' | 'missing'): CaptureResult => ({
   fault: { code, title: code, advice: '' },
 });
 
-/** A control whose openings are answered by the test, in any order. */
+/** A control whose open requests the test completes, in any order. */
 function makeControl() {
   const pending: ((captured: CaptureResult) => void)[] = [];
   const open = () => new Promise<CaptureResult>((resolve) => pending.push(resolve));
@@ -40,24 +40,24 @@ function makeControl() {
 const device = (id: string) => ({ id, label: id });
 
 describe('CameraControl', () => {
-  it('keeps the old picture until the new one is there', async () => {
+  it('keeps the old video until the new one is there', async () => {
     const { control, pending } = makeControl();
     const [a, b] = [new FakeTrack('a'), new FakeTrack('b')];
     const first = control.useCamera();
-    expect(control.picture.value.kind).toBe('opening');
+    expect(control.video.value.kind).toBe('opening');
     pending[0]?.(found(a));
     expect(await first).toBe(true);
 
     const second = control.useCamera('b');
-    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'a' });
+    expect(control.video.value).toMatchObject({ kind: 'on', label: 'a' });
     expect(a.stopped).toBe(false);
     pending[1]?.(found(b));
     await second;
-    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'b' });
+    expect(control.video.value).toMatchObject({ kind: 'on', label: 'b' });
     expect(a.stopped).toBe(true);
   });
 
-  it('lets the newest wish win, and stops what came for an older one', async () => {
+  it('uses the newest request, and stops the track of an older one', async () => {
     const { control, pending } = makeControl();
     const [slow, quick] = [new FakeTrack('slow'), new FakeTrack('quick')];
     const first = control.useCamera('slow');
@@ -65,30 +65,30 @@ describe('CameraControl', () => {
     pending[1]?.(found(quick));
     pending[0]?.(found(slow));
     expect(await Promise.all([first, second])).toEqual([false, true]);
-    expect(control.picture.value).toMatchObject({ label: 'quick' });
+    expect(control.video.value).toMatchObject({ label: 'quick' });
     expect(slow.stopped).toBe(true);
     expect(quick.stopped).toBe(false);
   });
 
-  it('says at once that the camera is lost, and takes it again when it is back', async () => {
+  it('reports a lost camera at once, and opens it again when it is back', async () => {
     const { control, pending } = makeControl();
     const track = new FakeTrack('usb');
     const opening = control.useCamera();
     pending[0]?.(found(track));
     await opening;
     track.dispatchEvent(new Event('ended'));
-    expect(control.picture.value).toMatchObject({ kind: 'lost', label: 'usb' });
+    expect(control.video.value).toMatchObject({ kind: 'lost', label: 'usb' });
 
     await control.devicesChanged([device('usb')]);
-    expect(pending).toHaveLength(1); // it never went away: permission was taken, ask nobody
+    expect(pending).toHaveLength(1); // It never left the list, so permission was revoked: do not ask again.
     await control.devicesChanged([device('other')]);
     const back = control.devicesChanged([device('other'), device('usb')]);
     pending[1]?.(found(new FakeTrack('usb')));
     await back;
-    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'usb' });
+    expect(control.video.value).toMatchObject({ kind: 'on', label: 'usb' });
   });
 
-  it('keeps the picture where the change of camera fails, and says why', async () => {
+  it('keeps the video when the change of camera fails, and reports why', async () => {
     const { control, pending } = makeControl();
     const opening = control.useCamera();
     pending[0]?.(found(new FakeTrack('a')));
@@ -96,11 +96,11 @@ describe('CameraControl', () => {
     const change = control.useScreen();
     pending[1]?.(refused('missing'));
     expect(await change).toBe(false);
-    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'a' });
+    expect(control.video.value).toMatchObject({ kind: 'on', label: 'a' });
     expect(control.fault.value?.code).toBe('missing');
   });
 
-  it('lets go of the old camera where the system opens one at a time', async () => {
+  it('stops the old camera first on a system that opens one at a time', async () => {
     const { control, pending } = makeControl();
     const front = new FakeTrack('front');
     const opening = control.useCamera();
@@ -113,10 +113,10 @@ describe('CameraControl', () => {
     expect(front.stopped).toBe(true);
     pending[2]?.(found(new FakeTrack('back')));
     expect(await change).toBe(true);
-    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'back' });
+    expect(control.video.value).toMatchObject({ kind: 'on', label: 'back' });
   });
 
-  it('opens the camera by itself once one is plugged in', async () => {
+  it('opens a camera automatically once one is plugged in', async () => {
     const { control, pending } = makeControl();
     const opening = control.useCamera();
     pending[0]?.(refused('missing'));
@@ -124,10 +124,10 @@ describe('CameraControl', () => {
     const plugged = control.devicesChanged([]);
     pending[1]?.(found(new FakeTrack('new')));
     await plugged;
-    expect(control.picture.value).toMatchObject({ kind: 'on', label: 'new' });
+    expect(control.video.value).toMatchObject({ kind: 'on', label: 'new' });
   });
 
-  it('leaves nothing open when closed, also what comes later', async () => {
+  it('leaves nothing open when closed, not even a camera that opens later', async () => {
     const { control, pending } = makeControl();
     const track = new FakeTrack('late');
     const opening = control.useCamera();
@@ -135,6 +135,6 @@ describe('CameraControl', () => {
     pending[0]?.(found(track));
     expect(await opening).toBe(false);
     expect(track.stopped).toBe(true);
-    expect(control.picture.value).toEqual({ kind: 'off' });
+    expect(control.video.value).toEqual({ kind: 'off' });
   });
 });

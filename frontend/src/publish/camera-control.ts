@@ -2,26 +2,26 @@ import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { CaptureResult, Device } from '#client/media/capture.ts';
 import type { CaptureFault } from '#client/media/capture-fault.ts';
 
-export type PictureFrom = 'camera' | 'screen';
+export type VideoSource = 'camera' | 'screen';
 
-/** The picture that the publisher has. */
-export type Picture =
+/** The video that the publisher has. */
+export type CapturedVideo =
   | { readonly kind: 'off' }
   | { readonly kind: 'opening' }
   | {
       readonly kind: 'on';
-      readonly from: PictureFrom;
+      readonly from: VideoSource;
       readonly track: MediaStreamTrack;
       readonly deviceId: string | undefined;
       readonly label: string;
     }
-  /** It ended without anybody here wanting it: unplugged, revoked, sharing stopped. */
+  /** The track ended on its own: unplugged, permission revoked, sharing stopped. */
   | {
       readonly kind: 'lost';
-      readonly from: PictureFrom;
+      readonly from: VideoSource;
       readonly deviceId: string | undefined;
       readonly label: string;
-      /** Seen to be missing from the devices since; when it is back it is taken again. */
+      /** Whether the device has disappeared from the list since; it is opened again when it is back. */
       readonly gone: boolean;
     };
 
@@ -31,59 +31,59 @@ export interface CameraOpeners {
 }
 
 /**
- * Holds the one track that is the picture. While another is being opened the old one goes on, so that
- * a change of camera does not interrupt a broadcast. Of several wishes the newest wins.
+ * Owns the one video track. The old track continues while another one is being opened, so that a
+ * change of camera does not interrupt a broadcast. Of several requests the newest wins.
  */
 export class CameraControl {
   readonly #open: CameraOpeners;
-  readonly #picture = signal<Picture>({ kind: 'off' });
+  readonly #video = signal<CapturedVideo>({ kind: 'off' });
   readonly #fault = signal<CaptureFault | undefined>(undefined);
-  #settled: Exclude<Picture, { kind: 'opening' }> = { kind: 'off' };
-  #wish = 0;
+  #settled: Exclude<CapturedVideo, { kind: 'opening' }> = { kind: 'off' };
+  #request = 0;
 
   constructor(open: CameraOpeners) {
     this.#open = open;
   }
 
-  get picture(): ReadonlySignal<Picture> {
-    return this.#picture;
+  get video(): ReadonlySignal<CapturedVideo> {
+    return this.#video;
   }
 
-  /** Why the last wish was not fulfilled; gone with the next. */
+  /** Why the last request failed; the next request clears it. */
   get fault(): ReadonlySignal<CaptureFault | undefined> {
     return this.#fault;
   }
 
-  /** Resolves to whether there is a picture of this wish now. */
+  /** Resolves to whether this request's video is there now. */
   async useCamera(deviceId?: string): Promise<boolean> {
-    const wish = this.#begin();
+    const request = this.#begin();
     let captured = await this.#open.camera(deviceId);
     const held = this.#settled;
     if (
-      wish === this.#wish &&
+      request === this.#request &&
       !captured.ok &&
       captured.fault.code === 'in-use' &&
       held.kind === 'on' &&
       held.from === 'camera'
     ) {
-      // Many phones open one camera at a time: let go of the old one and ask again.
+      // Many phones open only one camera at a time: stop the old one and try again.
       this.#lose(held, false);
       held.track.stop();
       captured = await this.#open.camera(deviceId);
     }
-    return this.#finish(wish, 'camera', captured);
+    return this.#finish(request, 'camera', captured);
   }
 
-  /** Must be called within a person's click. */
+  /** Call this while a person's click is being handled. Resolves as useCamera() does. */
   async useScreen(): Promise<boolean> {
-    const wish = this.#begin();
-    return this.#finish(wish, 'screen', await this.#open.screen());
+    const request = this.#begin();
+    return this.#finish(request, 'screen', await this.#open.screen());
   }
 
-  /** To be told of each change: a camera that was lost or missing is taken when it is back. */
+  /** Call this after each change of the devices: opens a lost or missing camera that is back. */
   async devicesChanged(cameras: readonly Device[]): Promise<void> {
     const held = this.#settled;
-    if (this.#picture.peek().kind === 'opening') return;
+    if (this.#video.peek().kind === 'opening') return;
     if (held.kind === 'off' && this.#fault.peek()?.code === 'missing') {
       await this.useCamera();
       return;
@@ -95,20 +95,20 @@ export class CameraControl {
   }
 
   close(): void {
-    this.#wish += 1;
+    this.#request += 1;
     if (this.#settled.kind === 'on') this.#settled.track.stop();
     this.#settle({ kind: 'off' });
   }
 
   #begin(): number {
     this.#fault.value = undefined;
-    if (this.#settled.kind !== 'on') this.#picture.value = { kind: 'opening' };
-    this.#wish += 1;
-    return this.#wish;
+    if (this.#settled.kind !== 'on') this.#video.value = { kind: 'opening' };
+    this.#request += 1;
+    return this.#request;
   }
 
-  #finish(wish: number, from: PictureFrom, captured: CaptureResult): boolean {
-    if (wish !== this.#wish) {
+  #finish(request: number, from: VideoSource, captured: CaptureResult): boolean {
+    if (request !== this.#request) {
       if (captured.ok) captured.track.stop();
       return false;
     }
@@ -120,22 +120,22 @@ export class CameraControl {
     const before = this.#settled;
     const { track } = captured;
     const { deviceId } = track.getSettings();
-    const picture = { kind: 'on', from, track, deviceId, label: track.label } as const;
+    const video = { kind: 'on', from, track, deviceId, label: track.label } as const;
     track.addEventListener('ended', () => {
-      if (this.#settled === picture) this.#lose(picture, false);
+      if (this.#settled === video) this.#lose(video, false);
     });
-    this.#settle(picture);
+    this.#settle(video);
     if (before.kind === 'on') before.track.stop();
     return true;
   }
 
-  #lose({ from, deviceId, label }: Extract<Picture, { kind: 'on' }>, gone: boolean): void {
+  #lose({ from, deviceId, label }: Extract<CapturedVideo, { kind: 'on' }>, gone: boolean): void {
     const name = label === '' ? 'The camera' : label;
     this.#settle({ kind: 'lost', from, deviceId, label: name, gone });
   }
 
-  #settle(picture: Exclude<Picture, { kind: 'opening' }>): void {
-    this.#settled = picture;
-    this.#picture.value = picture;
+  #settle(video: Exclude<CapturedVideo, { kind: 'opening' }>): void {
+    this.#settled = video;
+    this.#video.value = video;
   }
 }

@@ -1,9 +1,8 @@
-import { computed, effect } from '@preact/signals-core';
+import { computed, effect, type ReadonlySignal } from '@preact/signals-core';
 import { type Device, type Devices, canShareScreen } from '#client/media/capture.ts';
 import { find, make, setText } from '../ui/elements.ts';
-import { run } from '../ui/run.ts';
-import type { ReadonlySignal } from '@preact/signals-core';
-import type { CameraControl, Picture } from './camera-control.ts';
+import { run } from '../ui/page.ts';
+import type { CameraControl, CapturedVideo } from './camera-control.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
 
 /** The choice of camera, screen and microphone. */
@@ -14,52 +13,58 @@ export function bindDevicesCard(
 ): void {
   const cameraChoice = find('#camera', HTMLSelectElement);
   const screen = find('#screen', HTMLButtonElement);
-  const sound = find('#microphone', HTMLInputElement);
-  const soundChoice = find('#microphone-device', HTMLSelectElement);
-  const soundField = find('#microphone-choice', HTMLElement);
+  const microphoneSwitch = find('#microphone', HTMLInputElement);
+  const microphoneChoice = find('#microphone-device', HTMLSelectElement);
+  const microphoneField = find('#microphone-choice', HTMLElement);
 
   screen.hidden = !canShareScreen();
   screen.addEventListener('click', () => run(camera.useScreen(), 'sharing the screen'));
   cameraChoice.addEventListener('change', () => {
     if (cameraChoice.value !== '') run(camera.useCamera(cameraChoice.value), 'opening a camera');
   });
-  sound.addEventListener('change', () => {
-    if (sound.checked) run(microphone.turnOn(), 'opening the microphone');
+  microphoneSwitch.addEventListener('change', () => {
+    if (microphoneSwitch.checked) run(microphone.turnOn(), 'opening the microphone');
     else microphone.turnOff();
   });
-  soundChoice.addEventListener('change', () => {
-    run(microphone.turnOn(soundChoice.value), 'opening a microphone');
+  microphoneChoice.addEventListener('change', () => {
+    run(microphone.turnOn(microphoneChoice.value), 'opening a microphone');
   });
 
   effect(() => {
-    const picture = camera.picture.value;
+    const video = camera.video.value;
     const { cameras } = devices.value;
-    const placeholder = cameraPlaceholder(picture);
-    const selected = picture.kind === 'on' && picture.from === 'camera' ? picture.deviceId : '';
+    const placeholder = cameraPlaceholder(video);
+    const selected = video.kind === 'on' && video.from === 'camera' ? video.deviceId : '';
     fill(cameraChoice, cameras, selected ?? '', placeholder);
     cameraChoice.disabled = cameras.length === 0;
-    // A wish that was refused leaves the choice where the picture is.
+    // After a failed request the choice goes back to the camera in use.
     void camera.fault.value;
   });
 
-  const soundIs = computed(() => microphone.sound.value.kind);
+  const audioKind = computed(() => microphone.audio.value.kind);
   effect(() => {
-    sound.checked = soundIs.value !== 'off';
-    sound.disabled = soundIs.value === 'opening';
+    microphoneSwitch.checked = audioKind.value !== 'off';
+    microphoneSwitch.disabled = audioKind.value === 'opening';
+    // After a failed request the switch goes back too.
     void microphone.fault.value;
   });
   effect(() => {
-    const now = microphone.sound.value;
+    const audio = microphone.audio.value;
     const { microphones } = devices.value;
-    soundField.hidden = now.kind !== 'on' || microphones.length < 2;
-    fill(soundChoice, microphones, (now.kind === 'on' ? now.deviceId : undefined) ?? '', undefined);
+    microphoneField.hidden = audio.kind !== 'on' || microphones.length < 2;
+    fill(
+      microphoneChoice,
+      microphones,
+      (audio.kind === 'on' ? audio.deviceId : undefined) ?? '',
+      undefined,
+    );
   });
 }
 
-function cameraPlaceholder(picture: Picture): string | undefined {
-  if (picture.kind === 'on') return picture.from === 'screen' ? 'The screen is shown' : undefined;
-  if (picture.kind === 'opening') return 'Opening…';
-  if (picture.kind === 'lost') return 'Choose a camera';
+function cameraPlaceholder(video: CapturedVideo): string | undefined {
+  if (video.kind === 'on') return video.from === 'screen' ? 'The screen is shown' : undefined;
+  if (video.kind === 'opening') return 'Opening…';
+  if (video.kind === 'lost') return 'Choose a camera';
   return 'Off';
 }
 

@@ -2,7 +2,6 @@ import type { RoomId } from '#protocol/ids.ts';
 import { effect, signal } from '@preact/signals-core';
 import { watchLinkToken } from '#client/credentials/link-token.ts';
 import { createPublisher } from '#client/connection/publisher.ts';
-import type { PublisherStatus } from '#client/connection/types.ts';
 import {
   type Devices,
   hasCameraPermission,
@@ -14,31 +13,28 @@ import {
 } from '#client/media/capture.ts';
 import { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
 import { OverlayLayer } from '#client/overlay/layer.ts';
-import { overlaySources } from './sources/index.ts';
-import { defineElements } from '../ui/define.ts';
 import { find, setText } from '../ui/elements.ts';
-import { readPageConfig } from '../ui/page-config.ts';
+import { offerPublisherFrames } from '../ui/frame-debug.ts';
+import { allowOwnWorkers, readPageConfig, run } from '../ui/page.ts';
 import { roomFromPath } from '../ui/room-link.ts';
-import { run } from '../ui/run.ts';
-import { allowOwnWorkers } from '../ui/trusted-types.ts';
+import { StatusPill } from '../ui/status-pill.ts';
 import { BroadcastControl } from './broadcast-control.ts';
-import { bindBroadcast } from './broadcast-view.ts';
+import { BroadcastMemory } from './broadcast-memory.ts';
+import { bindBroadcast, isWanted } from './broadcast-view.ts';
 import { CameraControl } from './camera-control.ts';
 import { bindDevicesCard } from './devices-card.ts';
-import { offerFrameDebug } from './frame-debug.ts';
 import { MicrophoneControl } from './microphone-control.ts';
-import { BroadcastMemory } from './on-air-memory.ts';
-import { bindOverlayCard } from './overlay-card.ts';
+import { bindIngest, bindOverlayCard } from './overlay-card.ts';
 import { OverlayControl } from './overlay-control.ts';
 import { bindPreview } from './preview.ts';
-import { bindIngestCard } from './ingest-card.ts';
 import { bindShareCard } from './share-card.ts';
+import { overlaySources } from './sources/index.ts';
 
-defineElements();
+StatusPill.define();
 allowOwnWorkers();
 
 const room = roomFromPath(location.pathname);
-// A room that cannot be is no place to stay: the start page makes one that can.
+// No room can have this name: the start page offers a new room.
 if (room === undefined) location.replace('/');
 else publishRoom(room);
 
@@ -69,19 +65,19 @@ function publishRoom(room: RoomId): void {
   const devices = followDevices(camera, microphone);
 
   effect(() => {
-    const picture = camera.picture.value;
-    frames.track = picture.kind === 'on' ? picture.track : undefined;
+    const video = camera.video.value;
+    frames.track = video.kind === 'on' ? video.track : undefined;
   });
   effect(() => {
-    frames.onAir = isOnAir(connection.status.value);
+    frames.onAir = isWanted(connection.status.value);
   });
-  offerFrameDebug(frames, (message) => connection.sendOverlay(message));
+  offerPublisherFrames(frames, (message) => connection.sendOverlay(message));
 
   bindPreview(camera, devices);
   bindDevicesCard(camera, microphone, devices);
   bindOverlayCard(overlay, overlaySources);
   bindShareCard(room, page, lacksToken);
-  bindIngestCard({ room, connection, token: page.tokens ? token.value : null });
+  bindIngest({ room, connection, token: page.tokens ? token.value : null });
   bindBroadcast({
     room,
     connection,
@@ -92,20 +88,15 @@ function publishRoom(room: RoomId): void {
   });
 
   const was = memory.read();
-  run(was === undefined ? openIfGranted(camera) : broadcast.goOn(was), 'setting up');
+  run(was === undefined ? openIfGranted(camera) : broadcast.resume(was), 'setting up');
   document.documentElement.dataset.ready = 'true';
 }
 
-function isOnAir(status: PublisherStatus): boolean {
-  return status === 'connecting' || status === 'live' || status === 'reconnecting';
-}
-
 async function openIfGranted(camera: CameraControl): Promise<void> {
-  if ((await hasCameraPermission()) && camera.picture.value.kind === 'off')
-    await camera.useCamera();
+  if ((await hasCameraPermission()) && camera.video.value.kind === 'off') await camera.useCamera();
 }
 
-/** Devices come and go; and their names are only told once one of them was opened. */
+/** The list of devices. Browsers reveal the names of devices only after one of them was opened. */
 function followDevices(camera: CameraControl, microphone: MicrophoneControl) {
   const devices = signal<Devices>({ cameras: [], microphones: [] });
   const list = async () => {
@@ -118,8 +109,8 @@ function followDevices(camera: CameraControl, microphone: MicrophoneControl) {
     );
   });
   effect(() => {
-    void camera.picture.value;
-    void microphone.sound.value;
+    void camera.video.value;
+    void microphone.audio.value;
     run(list(), 'listing devices');
   });
   return devices;

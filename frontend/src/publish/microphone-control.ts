@@ -2,7 +2,7 @@ import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { CaptureResult } from '#client/media/capture.ts';
 import type { CaptureFault } from '#client/media/capture-fault.ts';
 
-export type Sound =
+export type CapturedAudio =
   | { readonly kind: 'off' }
   | { readonly kind: 'opening' }
   | {
@@ -14,43 +14,43 @@ export type Sound =
 const LOST: CaptureFault = {
   code: 'interrupted',
   title: 'The microphone is gone',
-  advice: 'The broadcast goes on without sound. Turn the microphone on again when it is back.',
+  advice: 'The broadcast continues without sound. Turn the microphone on again when it is back.',
 };
 
-/** The microphone: off until a person turns it on, and off again when it is lost. */
+/** The microphone: off until the person turns it on, and off again when it is lost. */
 export class MicrophoneControl {
   readonly #open: (deviceId: string | undefined) => Promise<CaptureResult>;
-  readonly #sound = signal<Sound>({ kind: 'off' });
+  readonly #audio = signal<CapturedAudio>({ kind: 'off' });
   readonly #fault = signal<CaptureFault | undefined>(undefined);
   #track: MediaStreamTrack | undefined;
-  #wish = 0;
+  #request = 0;
 
   constructor(open: (deviceId: string | undefined) => Promise<CaptureResult>) {
     this.#open = open;
   }
 
-  get sound(): ReadonlySignal<Sound> {
-    return this.#sound;
+  get audio(): ReadonlySignal<CapturedAudio> {
+    return this.#audio;
   }
 
   get fault(): ReadonlySignal<CaptureFault | undefined> {
     return this.#fault;
   }
 
-  /** Also changes the device while it is on. */
+  /** Opens the microphone, or another one while it is on. */
   async turnOn(deviceId?: string): Promise<void> {
-    this.#wish += 1;
-    const wish = this.#wish;
+    this.#request += 1;
+    const request = this.#request;
     this.#fault.value = undefined;
-    if (this.#track === undefined) this.#sound.value = { kind: 'opening' };
+    if (this.#track === undefined) this.#audio.value = { kind: 'opening' };
     const captured = await this.#open(deviceId);
-    if (wish !== this.#wish) {
+    if (request !== this.#request) {
       if (captured.ok) captured.track.stop();
       return;
     }
     if (!captured.ok) {
       this.#fault.value = captured.fault;
-      if (this.#track === undefined) this.#sound.value = { kind: 'off' };
+      if (this.#track === undefined) this.#audio.value = { kind: 'off' };
       return;
     }
     const { track } = captured;
@@ -61,16 +61,16 @@ export class MicrophoneControl {
       this.turnOff();
       this.#fault.value = LOST;
     });
-    this.#sound.value = { kind: 'on', track, deviceId: track.getSettings().deviceId };
+    this.#audio.value = { kind: 'on', track, deviceId: track.getSettings().deviceId };
     before?.stop();
   }
 
   turnOff(): void {
-    this.#wish += 1;
+    this.#request += 1;
     this.#fault.value = undefined;
     const track = this.#track;
     this.#track = undefined;
-    this.#sound.value = { kind: 'off' };
+    this.#audio.value = { kind: 'off' };
     track?.stop();
   }
 

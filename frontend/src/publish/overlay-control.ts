@@ -3,26 +3,26 @@ import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 import type { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
-import type { OverlaySource, OverlaySourceContext } from './sources/types.ts';
+import type { OverlaySource, OverlaySourceContext } from './sources/source.ts';
 
 export interface OverlayControlOptions {
   readonly sources: readonly OverlaySource[];
   readonly frames: Pick<PublisherFrames, 'analyse' | 'watch'>;
   /** To the viewers. */
   readonly send: (message: OutgoingOverlayMessage) => void;
-  /** To the viewers, and kept for those who come. */
+  /** To the viewers, and kept for viewers that join later. */
   readonly setState: (message: KeyedMessage) => void;
   /** To the publisher's own preview. */
   readonly preview: (message: OverlayMessage) => void;
   readonly previewState: (entry: StateEntry) => void;
 }
 
-/** Runs the chosen overlay source and hands each message to the viewers and to the preview. */
+/** Runs the chosen overlay source and passes each message to the viewers and to the preview. */
 export class OverlayControl {
   readonly #options: OverlayControlOptions;
   readonly #chosen = signal<OverlaySource['id']>('off');
   readonly #note = signal('');
-  /** The newest of each topic, for those who could not be reached when it was sent. */
+  /** The newest message of each topic, to be sent again to a broadcast that lacks it. */
   readonly #latest = new Map<string, OutgoingOverlayMessage>();
   #stop: (() => void) | undefined;
   #seq = 0;
@@ -43,7 +43,7 @@ export class OverlayControl {
     this.#note.value = text;
   }
 
-  /** Anything that is no source's id chooses none. */
+  /** Starts the source with this id in place of the current one. An unknown id means none. */
   choose(id: string): void {
     this.#stop?.();
     this.#stop = undefined;
@@ -52,12 +52,13 @@ export class OverlayControl {
     try {
       this.#stop = source?.start(this.#context());
     } catch (error) {
-      // The picture does not depend on what is drawn over it.
+      // The video does not depend on the overlay.
       console.error('onecast: starting the overlay:', error);
       this.#chosen.value = 'off';
     }
   }
-  /** Sends what still holds once more: a broadcast has just begun, and knows nothing yet. */
+
+  /** Sends the newest messages that have not expired again: a broadcast that just began has none. */
   sendAgain(): void {
     const now = Date.now();
     for (const [topic, message] of this.#latest) {

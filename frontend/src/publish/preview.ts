@@ -1,14 +1,13 @@
 import { type ReadonlySignal, effect } from '@preact/signals-core';
 import { type Devices, canShareScreen } from '#client/media/capture.ts';
 import { find, make, setText } from '../ui/elements.ts';
-import { run } from '../ui/run.ts';
+import { run, whenLoaded } from '../ui/page.ts';
 import type { CameraControl } from './camera-control.ts';
-import { whenLoaded } from '../ui/when-loaded.ts';
 import { type PreviewSlate, previewSlate } from './words.ts';
 
 const OTHERS_SHOWN = 3;
 
-/** The publisher's own picture, and what stands in its place while there is none. */
+/** The publisher's own video, or words and buttons in its place while there is none. */
 export function bindPreview(camera: CameraControl, devices: ReadonlySignal<Devices>): void {
   const video = find('#preview', HTMLVideoElement);
   const slate = find('#preview-slate', HTMLElement);
@@ -21,17 +20,18 @@ export function bindPreview(camera: CameraControl, devices: ReadonlySignal<Devic
   });
 
   effect(() => {
-    const picture = camera.picture.value;
-    const track = picture.kind === 'on' ? picture.track : undefined;
+    const captured = camera.video.value;
+    const track = captured.kind === 'on' ? captured.track : undefined;
     for (const old of stream.getTracks()) if (old !== track) stream.removeTrack(old);
     if (track === undefined) return;
     stream.addTrack(track);
-    // Not yet attached, it plays by its autoplay attribute; a refusal is followed by the next track.
+    // Before the stream is attached, the autoplay attribute starts it. A refusal is ignored: the next
+    // track tries again.
     if (video.srcObject !== null) video.play().catch(() => undefined);
   });
 
   effect(() => {
-    const words = previewSlate(camera.picture.value, camera.fault.value);
+    const words = previewSlate(camera.video.value, camera.fault.value);
     slate.hidden = words === undefined;
     setText(title, words?.title ?? '');
     setText(detail, words?.detail ?? '');

@@ -3,7 +3,7 @@ import type { PublisherStatus } from '#client/connection/types.ts';
 import { previewSlate, publisherWords } from './words.ts';
 
 describe('publisherWords', () => {
-  it('has words for every status and only calls live what is on air', () => {
+  it('has words for every status, and the tone live only while live', () => {
     const all: PublisherStatus[] = [
       'idle',
       'connecting',
@@ -21,15 +21,15 @@ describe('publisherWords', () => {
 
   it('offers to take a broadcast back, and never asks for a reload', () => {
     expect(publisherWords('superseded', undefined).notice?.action).toBe('take-back');
-    expect(publisherWords('reconnecting', undefined).notice?.detail).toContain('by itself');
+    expect(publisherWords('reconnecting', undefined).notice?.detail).toContain('automatically');
   });
 
-  it('leads on to a new room where this one is somebody else’s', () => {
+  it('offers a new room if this one belongs to somebody else', () => {
     const failure = { code: 'room-taken', message: 'Somebody else is the publisher.' } as const;
     expect(publisherWords('failed', failure).notice?.action).toBe('new-room');
   });
 
-  it('LIMIT-7 LIMIT-8 says that the server has stopped it, where it has', () => {
+  it('LIMIT-7 LIMIT-8 says so if the server has stopped the broadcast', () => {
     for (const code of ['overlay-flood', 'bitrate-exceeded'] as const) {
       const { notice } = publisherWords('failed', { code, message: 'Too much.' });
       expect(notice?.title).toBe('The server has stopped this broadcast');
@@ -37,7 +37,7 @@ describe('publisherWords', () => {
     }
   });
 
-  it('says any other failure in its own sentence', () => {
+  it('shows the sentence of any other failure', () => {
     const failure = { code: 'gave-up', message: 'The server was not reached.' } as const;
     const { notice } = publisherWords('failed', failure);
     expect(notice).toMatchObject({ detail: failure.message, action: 'try-again' });
@@ -51,14 +51,14 @@ describe('TOKEN-1 a link without a good token', () => {
     'token-expired',
     'token-wrong-room',
     'token-wrong-role',
-  ] as const)('%s is said as what is wrong with the link, and no button pretends', (code) => {
+  ] as const)('%s says what is wrong with the link, and offers no button', (code) => {
     const { notice } = publisherWords('failed', { code, message: 'the server’s sentence' });
     expect(notice?.action).toBe('new-link');
     expect(notice?.title).toMatch(/^This link /);
     expect(notice?.detail).toMatch(/\bask\b/i);
   });
 
-  it('is said before anybody presses start', () => {
+  it('is shown before anybody presses start', () => {
     expect(publisherWords('idle', undefined).notice).toBeUndefined();
     expect(publisherWords('idle', undefined, true).notice).toMatchObject({
       title: 'This link is not complete',
@@ -68,7 +68,7 @@ describe('TOKEN-1 a link without a good token', () => {
 });
 
 describe('previewSlate', () => {
-  it('gives a fault the place of the picture', () => {
+  it('shows a fault in place of the video', () => {
     const fault = { code: 'in-use', title: 'Title', advice: 'Advice' } as const;
     expect(previewSlate({ kind: 'off' }, fault)).toEqual({
       title: 'Title',

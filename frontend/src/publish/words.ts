@@ -2,18 +2,18 @@ import type { Failure, PublisherStatus } from '#client/connection/types.ts';
 import type { CaptureFault } from '#client/media/capture-fault.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
 import { type TokenWords, tokenWords } from '../ui/token-words.ts';
-import type { Picture } from './camera-control.ts';
+import type { CapturedVideo } from './camera-control.ts';
 
-/** How the publish page shows where the broadcast stands. */
+/** How the publish page shows the state of the broadcast. */
 export interface PublisherWords {
   readonly tone: StatusTone;
   readonly short: string;
-  /** What a person must know or decide; undefined where nothing is asked. */
+  /** What the person must know or decide, if anything. */
   readonly notice:
     | {
         readonly title: string;
         readonly detail: string;
-        /** `new-link`: nothing on this page leads on, so there is no button. */
+        /** The button to offer. `new-link` has none: the person needs another link. */
         readonly action: 'take-back' | 'try-again' | 'new-room' | 'new-link' | undefined;
       }
     | undefined;
@@ -22,7 +22,7 @@ export interface PublisherWords {
 export function publisherWords(
   status: PublisherStatus,
   failure: Failure | undefined,
-  /** The page's link lacks the token that this server asks for. */
+  /** Whether the page's link lacks the token that this server requires. */
   lacksToken = false,
 ): PublisherWords {
   switch (status) {
@@ -39,9 +39,9 @@ export function publisherWords(
         tone: 'busy',
         short: 'Reconnecting',
         notice: {
-          title: 'Your line was cut',
+          title: 'Your connection was lost',
           detail:
-            'The room is kept for you. The broadcast goes on by itself once the line is back.',
+            'The room is kept for you. The broadcast continues automatically once the connection is back.',
           action: undefined,
         },
       };
@@ -98,7 +98,7 @@ function failed(failure: Failure | undefined): PublisherWords {
   };
 }
 
-/** What stands in the preview while it shows no picture. */
+/** The words and the button in the preview while there is no video. */
 export interface PreviewSlate {
   readonly title: string;
   readonly detail: string;
@@ -106,10 +106,10 @@ export interface PreviewSlate {
 }
 
 export function previewSlate(
-  picture: Picture,
+  video: CapturedVideo,
   fault: CaptureFault | undefined,
 ): PreviewSlate | undefined {
-  switch (picture.kind) {
+  switch (video.kind) {
     case 'on':
       return undefined;
     case 'opening':
@@ -119,15 +119,15 @@ export function previewSlate(
         offer: undefined,
       };
     case 'lost':
-      return picture.from === 'screen'
+      return video.from === 'screen'
         ? {
             title: 'Screen sharing has stopped',
-            detail: fault?.advice ?? 'Share a screen again, or go on with a camera.',
+            detail: fault?.advice ?? 'Share a screen again, or use a camera.',
             offer: 'screen',
           }
         : {
-            title: `${picture.label} is gone`,
-            detail: 'Plug it in again and it goes on by itself, or choose another.',
+            title: `${video.label} is gone`,
+            detail: 'Plug it in again and it continues automatically, or choose another.',
             offer: 'others',
           };
     case 'off':
@@ -139,6 +139,6 @@ export function previewSlate(
           }
         : { title: fault.title, detail: fault.advice, offer: 'again' };
     default:
-      return picture satisfies never;
+      return video satisfies never;
   }
 }

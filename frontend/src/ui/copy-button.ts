@@ -1,13 +1,14 @@
-const SAID_MS = 2000;
+const FEEDBACK_MS = 2000;
 
-/** What a button copies. */
-export interface Copied {
+/** The text that a button copies. */
+export interface CopySource {
   text(): string;
-  /** Makes the text ready for the person's own copy command. */
+  /** Selects the text, so that the person can copy it with the keyboard or the menu. */
   select(): void;
 }
 
-export function textOf(field: HTMLInputElement): Copied {
+/** Copies what is in a field of the page. */
+export function textOf(field: HTMLInputElement | HTMLTextAreaElement): CopySource {
   return {
     text: () => field.value,
     select: () => {
@@ -18,10 +19,10 @@ export function textOf(field: HTMLInputElement): Copied {
 }
 
 /**
- * Makes a button copy, and say so for a moment. Where the clipboard is closed to this page (plain
- * http), the text is selected instead.
+ * Makes a button copy a text, and show for a moment that it did. If the page may not use the
+ * clipboard (plain http), the button selects the text instead.
  */
-export function copyOnClick(button: HTMLButtonElement, copied: Copied): void {
+export function copyOnClick(button: HTMLButtonElement, source: CopySource): void {
   const label = button.textContent;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const say = (words: string) => {
@@ -29,19 +30,19 @@ export function copyOnClick(button: HTMLButtonElement, copied: Copied): void {
     button.textContent = words;
     timer = setTimeout(() => {
       button.textContent = label;
-    }, SAID_MS);
+    }, FEEDBACK_MS);
   };
   const selectInstead = () => {
-    copied.select();
+    source.select();
     say('Selected');
   };
   button.addEventListener('click', () => {
-    // Absent outside secure contexts, whatever the types say.
+    // Insecure contexts have no clipboard, although the types say otherwise.
     const clipboard = navigator.clipboard as Clipboard | undefined;
     if (clipboard === undefined) {
       selectInstead();
       return;
     }
-    clipboard.writeText(copied.text()).then(() => say('Copied'), selectInstead);
+    clipboard.writeText(source.text()).then(() => say('Copied'), selectInstead);
   });
 }

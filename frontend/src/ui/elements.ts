@@ -1,4 +1,7 @@
-/** Finds an element that the page's own HTML must have; throws where it has not. */
+/**
+ * Finds an element that the page's own HTML must contain.
+ * @throws if there is no such element, or it is of another type.
+ */
 export function find<T extends Element>(
   selector: string,
   type: abstract new () => T,
@@ -9,7 +12,7 @@ export function find<T extends Element>(
   return element;
 }
 
-/** A new HTML element with text; `text` is never read as markup. */
+/** Makes a new HTML element. `text` is plain text, never parsed as markup. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   { text, className }: { text?: string; className?: string } = {},
@@ -20,7 +23,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Sets text only where it changed, so that a live region does not speak twice. */
+/** Sets the text only if it changed: a screen reader repeats a live region that is set again. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

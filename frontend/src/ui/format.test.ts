@@ -10,8 +10,8 @@ import {
   formatViewers,
 } from './format.ts';
 
-describe('figures', () => {
-  it('says nothing false about what is unknown', () => {
+describe('stats', () => {
+  it('shows a dash for an unknown value', () => {
     expect(formatResolution(640, undefined)).toBe('–');
     for (const format of [
       formatFrameRate,
@@ -24,7 +24,7 @@ describe('figures', () => {
     }
   });
 
-  it('reads as a person reads', () => {
+  it('formats values for people', () => {
     expect(formatResolution(1280, 720)).toBe('1280 × 720');
     expect(formatFrameRate(29.97)).toBe('30 fps');
     expect(formatBitrate(812.4)).toBe('812 kbit/s');
@@ -47,7 +47,7 @@ describe('figures', () => {
     [-5, '0:00'],
     [245_000, '4:05'],
     [3_845_999, '1:04:05'],
-  ])('%d ms on air is %s', (ms, text) => {
+  ])('a broadcast of %d ms has run for %s', (ms, text) => {
     expect(formatDuration(ms)).toBe(text);
   });
 });

@@ -1,4 +1,4 @@
-/** Figures as a person reads them; what the browser does not tell is an en dash. */
+/** Stats as a person reads them. A value that the browser does not report is an en dash. */
 const UNKNOWN = '–';
 
 export function formatResolution(width: number | undefined, height: number | undefined): string {
@@ -18,7 +18,7 @@ export function formatMilliseconds(ms: number | undefined): string {
   return ms === undefined ? UNKNOWN : `${Math.round(ms)} ms`;
 }
 
-/** `fraction` is 0 to 1. Small losses keep a digit, so that they do not read as none. */
+/** `fraction` is 0 to 1. Small losses keep one decimal, so that they do not read as 0. */
 export function formatLoss(fraction: number | undefined): string {
   if (fraction === undefined) return UNKNOWN;
   const percent = fraction * 100;
@@ -29,7 +29,7 @@ export function formatCount(count: number | undefined): string {
   return count === undefined ? UNKNOWN : grouped(count);
 }
 
-/** Time on air: 4:05, or 1:04:05 from an hour on. */
+/** Duration of a broadcast: 4:05, or 1:04:05 from one hour on. */
 export function formatDuration(ms: number): string {
   const total = Math.max(0, Math.floor(ms / 1000));
   const pad = (value: number) => String(value).padStart(2, '0');
@@ -44,8 +44,8 @@ export function formatViewers(viewers: number): string {
 }
 
 /**
- * 1,234,567. Not by `toLocaleString`: the first use of a browser's locales takes as long as a
- * certificate, and a page that joins would wait for both.
+ * 1,234,567. Not with `toLocaleString`: its first call loads the browser's locales, which takes as
+ * long as making a certificate for WebRTC, and a page that joins would wait for both.
  */
 function grouped(whole: number): string {
   return String(whole).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');

@@ -38,12 +38,12 @@ describe('roomFromInput', () => {
 });
 
 describe('unguessableRoom', () => {
-  it('carries all 128 bits as base64url', () => {
+  it('encodes all 128 bits as base64url', () => {
     expect(unguessableRoom((bytes) => bytes.fill(0xff))).toBe('_____________________w');
     expect(unguessableRoom((bytes) => bytes.fill(0))).toBe('AAAAAAAAAAAAAAAAAAAAAA');
   });
 
-  it('gives names that lead back to themselves', () => {
+  it('makes names that a link to the room contains unchanged', () => {
     const room = unguessableRoom();
     expect(roomFromInput(joinUrl('https://live.example.org', room))).toBe(room);
   });

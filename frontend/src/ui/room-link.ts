@@ -1,8 +1,8 @@
 import { MAIN_ROOM, type RoomId, isRoomId } from '#protocol/ids.ts';
 
 /**
- * The room that a page's path stands for: /join/<room>, or `main` for /join and /publish alone.
- * `undefined` where the name is not one that a room can have.
+ * The room in a page's path: /join/<room>, or `main` for /join and /publish alone.
+ * `undefined` if a room can't have that name.
  */
 export function roomFromPath(pathname: string): RoomId | undefined {
   const name = pathname.split('/')[2];
@@ -10,7 +10,7 @@ export function roomFromPath(pathname: string): RoomId | undefined {
   return isRoomId(name) ? name : undefined;
 }
 
-/** The room meant by what a person typed or pasted: a name, a path or a whole link. */
+/** The room in what a person typed or pasted: a name, a path or a whole link. */
 export function roomFromInput(input: string): RoomId | undefined {
   const text = input.trim();
   if (isRoomId(text)) return text;
@@ -25,7 +25,7 @@ export function joinUrl(origin: string, room: RoomId): string {
   return `${origin}/join/${room}`;
 }
 
-/** What shows the room in somebody's own page. */
+/** HTML that shows the room in another web page. */
 export function embedCode(origin: string, room: RoomId): string {
   return `<iframe src="${origin}/embed/${room}" width="640" height="360" allow="autoplay; fullscreen; screen-wake-lock" style="border:0" title="Live broadcast"></iframe>`;
 }
@@ -36,7 +36,7 @@ export function tokenFromInput(input: string): string | undefined {
   return new URLSearchParams(fragment).get('token') ?? undefined;
 }
 
-/** 128 bits as base64url: a name that nobody guesses. */
+/** A name of 128 random bits as base64url, which nobody can guess. */
 export function unguessableRoom(
   random: (bytes: Uint8Array<ArrayBuffer>) => void = (bytes) => crypto.getRandomValues(bytes),
 ): RoomId {
@@ -50,7 +50,7 @@ export function unguessableRoom(
   return name;
 }
 
-/** Whether a link with this host leads anywhere from another machine. */
+/** Whether a link with this host works on this machine only. */
 export function isLoopbackHost(hostname: string): boolean {
   return (
     hostname === 'localhost' ||

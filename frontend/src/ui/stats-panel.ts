@@ -1,4 +1,4 @@
-import type { MediaStats } from '#client/media/stats.ts';
+import { type MediaStats, StatsReader } from '#client/media/stats.ts';
 import { make, setText } from './elements.ts';
 import {
   formatBitrate,
@@ -8,27 +8,11 @@ import {
   formatMilliseconds,
   formatResolution,
 } from './format.ts';
+import { run } from './page.ts';
 
-export type StatName =
-  | 'resolution'
-  | 'frameRate'
-  | 'bitrate'
-  | 'roundTrip'
-  | 'loss'
-  | 'dropped'
-  | 'codec';
+const POLL_MS = 1000;
 
-const FIGURES: Record<StatName, { label: string; read: (figures: MediaStats) => string }> = {
-  resolution: { label: 'Resolution', read: (f) => formatResolution(f.width, f.height) },
-  frameRate: { label: 'Frame rate', read: (f) => formatFrameRate(f.framesPerSecond) },
-  bitrate: { label: 'Bit rate', read: (f) => formatBitrate(f.bitrateKbps) },
-  roundTrip: { label: 'Round trip', read: (f) => formatMilliseconds(f.roundTripMs) },
-  loss: { label: 'Packets lost', read: (f) => formatLoss(f.lossFraction) },
-  dropped: { label: 'Frames dropped', read: (f) => formatCount(f.framesDropped) },
-  codec: { label: 'Codec', read: (f) => f.codec ?? '–' },
-};
-
-const NOTHING: MediaStats = {
+const UNKNOWN: MediaStats = {
   width: undefined,
   height: undefined,
   framesPerSecond: undefined,
@@ -39,7 +23,19 @@ const NOTHING: MediaStats = {
   codec: undefined,
 };
 
-/** A list of figures in a <dl>; each value carries data-figure with its name. */
+const ROWS = {
+  resolution: { label: 'Resolution', read: (s) => formatResolution(s.width, s.height) },
+  frameRate: { label: 'Frame rate', read: (s) => formatFrameRate(s.framesPerSecond) },
+  bitrate: { label: 'Bit rate', read: (s) => formatBitrate(s.bitrateKbps) },
+  roundTrip: { label: 'Round trip', read: (s) => formatMilliseconds(s.roundTripMs) },
+  loss: { label: 'Packets lost', read: (s) => formatLoss(s.lossFraction) },
+  dropped: { label: 'Frames dropped', read: (s) => formatCount(s.framesDropped) },
+  codec: { label: 'Codec', read: (s) => s.codec ?? '–' },
+} satisfies Record<string, { label: string; read: (stats: MediaStats) => string }>;
+
+export type StatName = keyof typeof ROWS;
+
+/** A connection's stats in a <dl>, updated once a second. The name of each is in data-stat. */
 export class StatsPanel {
   readonly #cells: readonly (readonly [StatName, HTMLElement])[];
 
@@ -48,15 +44,49 @@ export class StatsPanel {
     list.replaceChildren(
       ...this.#cells.map(([name, cell]) => {
         const row = make('div');
-        cell.dataset.figure = name;
-        row.append(make('dt', { text: FIGURES[name].label }), cell);
+        cell.dataset.stat = name;
+        row.append(make('dt', { text: ROWS[name].label }), cell);
         return row;
       }),
     );
-    this.show(undefined);
+    this.#show(undefined);
   }
 
-  show(figures: MediaStats | undefined): void {
-    for (const [name, cell] of this.#cells) setText(cell, FIGURES[name].read(figures ?? NOTHING));
+  /**
+   * Reads and shows the stats once a second. Returns a function that stops this; the last stats stay
+   * until `clear()`.
+   */
+  poll(
+    connection: { getStats(): Promise<RTCStatsReport | undefined> },
+    direction: 'send' | 'receive',
+  ): () => void {
+    const reader = new StatsReader();
+    let stopped = false;
+    let busy = false;
+    const read = async () => {
+      if (busy) return;
+      busy = true;
+      try {
+        const report = await connection.getStats();
+        if (!stopped) this.#show(report && reader.read(report, direction));
+      } finally {
+        busy = false;
+      }
+    };
+    run(read(), 'reading the stats');
+    const timer = setInterval(() => run(read(), 'reading the stats'), POLL_MS);
+    return () => {
+      stopped = true;
+      clearInterval(timer);
+    };
+  }
+
+  /** Shows that nothing is known. */
+  clear(): void {
+    this.#show(undefined);
+  }
+
+  #show(stats: MediaStats = UNKNOWN): void {
+    for (const [name, cell] of this.#cells) setText(cell, ROWS[name].read(stats));
   }
 }

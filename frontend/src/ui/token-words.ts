@@ -2,7 +2,7 @@ import type { Failure } from '#client/connection/types.ts';
 
 export interface TokenWords {
   readonly title: string;
-  /** What to do about it. */
+  /** What the person can do about it. */
   readonly detail: string;
 }
 
@@ -28,7 +28,7 @@ const WORDS: Readonly<Partial<Record<Failure['code'], TokenWords>>> = {
   },
 };
 
-/** What is wrong with the link that a page was opened by; undefined where it is something else. */
+/** Words for a failure that is due to the token in the page's link; undefined for other failures. */
 export function tokenWords(code: Failure['code'] | undefined): TokenWords | undefined {
   return code && WORDS[code];
 }

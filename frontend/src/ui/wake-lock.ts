@@ -1,6 +1,6 @@
 /**
- * Keeps a phone's screen from going dark while `wanted(true)`. Browsers drop the lock whenever the
- * page is hidden, so it is taken again on return. A refusal (low battery) is no fault.
+ * Keeps a phone's screen on while `wanted` is true. Browsers release the lock whenever the page is
+ * hidden, so it is requested again when the page comes back. A refusal (low battery) is not an error.
  */
 export class WakeLock {
   readonly #abort = new AbortController();
@@ -8,15 +8,15 @@ export class WakeLock {
   #lock: WakeLockSentinel | undefined;
 
   constructor() {
-    document.addEventListener('visibilitychange', () => this.#take(), {
+    document.addEventListener('visibilitychange', () => this.#request(), {
       signal: this.#abort.signal,
     });
   }
 
   set wanted(wanted: boolean) {
     this.#wanted = wanted;
-    if (wanted) this.#take();
-    else this.#drop();
+    if (wanted) this.#request();
+    else this.#release();
   }
 
   close(): void {
@@ -24,22 +24,22 @@ export class WakeLock {
     this.wanted = false;
   }
 
-  #take(): void {
+  #request(): void {
     if (!this.#wanted || document.visibilityState !== 'visible') return;
     if (this.#lock !== undefined && !this.#lock.released) return;
-    // Absent in insecure contexts and older browsers, whatever the types say.
+    // Insecure contexts and older browsers have no wakeLock, although the types say otherwise.
     const wakeLock = navigator.wakeLock as globalThis.WakeLock | undefined;
     wakeLock?.request('screen').then(
       (lock) => {
-        this.#drop();
+        this.#release();
         this.#lock = lock;
-        if (!this.#wanted) this.#drop();
+        if (!this.#wanted) this.#release();
       },
       () => undefined,
     );
   }
 
-  #drop(): void {
+  #release(): void {
     this.#lock?.release().catch(() => undefined);
     this.#lock = undefined;
   }

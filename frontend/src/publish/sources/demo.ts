@@ -1,16 +1,16 @@
 import type { FrameId, Shape } from '#protocol/overlay.ts';
-import type { OverlaySource } from './types.ts';
-import { clearTopic, once, sendShapes } from './shapes.ts';
+import { clearTopic, once, type OverlaySource, sendShapes } from './source.ts';
 
 const topic = 'demo';
 const intervalMs = 1000;
 const ttlMs = 3000;
+/** A captured frame older than this is not the present one. */
 const freshMs = 100;
-const words = ['hello', 'live', 'everywhere', 'in step', 'on air', 'right now'] as const;
+const words = ['hello', 'live', 'everywhere', 'in sync', 'on air', 'right now'] as const;
 
-/** What one message shows; `tick` counts the seconds. */
+/** The shapes of one message; `tick` counts the seconds. */
 export function demoShapes(tick: number, time: Date): Shape[] {
-  // Two paces without a common measure, so that the box wanders rather than circles.
+  // Two speeds with no common period, so that the box wanders instead of repeating one loop.
   const x = 0.4 + 0.35 * Math.sin(tick * 0.7);
   const y = 0.4 + 0.25 * Math.sin(tick * 0.45 + 1);
   return [
@@ -33,12 +33,12 @@ export const demo: OverlaySource = {
   start(context) {
     let tick = 0;
     let latest: FrameId | undefined;
-    const forget = context.onFrame((name) => {
+    const stopFrames = context.onFrame((name) => {
       latest = name;
     });
     const send = () => {
       const now = context.now();
-      // A shared screen that does not change has no frame of now.
+      // A shared screen that does not change delivers no new frames.
       const isFresh = latest?.capturedAt !== undefined && now - latest.capturedAt < freshMs;
       const shapes = demoShapes(tick, new Date(now));
       sendShapes(context, topic, shapes, { ttlMs, frame: isFresh ? latest : undefined });
@@ -47,7 +47,7 @@ export const demo: OverlaySource = {
     send();
     const timer = setInterval(send, intervalMs);
     return once(() => {
-      forget();
+      stopFrames();
       clearInterval(timer);
       clearTopic(context, topic);
     });

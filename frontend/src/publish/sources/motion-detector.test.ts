@@ -20,8 +20,8 @@ function randomness(seed: number): () => number {
   };
 }
 
-/** A picture with some texture, so that a moving thing has something to stand out from. */
-function picture(squares: readonly Square[], noise: () => number = () => 0): Uint8Array {
+/** A frame with some texture, so that it has a background to compare with. */
+function frameWith(squares: readonly Square[], noise: () => number = () => 0): Uint8Array {
   const frame = new Uint8Array(width * height);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
@@ -56,10 +56,10 @@ function expectAround(box: MotionBox | undefined, square: Square, tolerance = 1)
 }
 
 describe('MotionDetector', () => {
-  it('finds nothing in a still picture', () => {
+  it('finds nothing in a still video', () => {
     const detector = new MotionDetector(width, height);
     for (let i = 0; i < 50; i += 1) {
-      expect(detector.detect(picture([{ x: 40, y: 30, size: 20 }]))).toEqual([]);
+      expect(detector.detect(frameWith([{ x: 40, y: 30, size: 20 }]))).toEqual([]);
     }
   });
 
@@ -67,7 +67,7 @@ describe('MotionDetector', () => {
     const random = randomness(level);
     const detector = new MotionDetector(width, height);
     for (let i = 0; i < 60; i += 1) {
-      const frame = picture([{ x: 40, y: 30, size: 20 }], () => random() * level);
+      const frame = frameWith([{ x: 40, y: 30, size: 20 }], () => random() * level);
       expect(detector.detect(frame)).toEqual([]);
     }
   });
@@ -78,36 +78,36 @@ describe('MotionDetector', () => {
     ['slowly', 1, 0],
     ['upwards', 0, -1],
     ['to the left and down', -2, 1],
-  ])('puts one box around a square that comes in and moves %s', (_name, dx, dy) => {
+  ])('puts one box around a square that appears and moves %s', (_name, dx, dy) => {
     const detector = new MotionDetector(width, height);
-    for (let i = 0; i < 5; i += 1) detector.detect(picture([]));
+    for (let i = 0; i < 5; i += 1) detector.detect(frameWith([]));
     for (let i = 0; i < 15; i += 1) {
       const square = { x: 70 + dx * i, y: 40 + dy * i, size: 14 };
-      const boxes = detector.detect(picture([square]));
+      const boxes = detector.detect(frameWith([square]));
       if (i === 0 || square.x + 14 > width) continue;
       expect(boxes).toHaveLength(1);
       expectAround(boxes[0], square);
     }
   });
 
-  it('sees through noise and still puts the box within two pixels', () => {
+  it('places the box within two pixels despite noise', () => {
     const random = randomness(7);
     const noise = () => random() * 8;
     const detector = new MotionDetector(width, height);
-    for (let i = 0; i < 5; i += 1) detector.detect(picture([], noise));
+    for (let i = 0; i < 5; i += 1) detector.detect(frameWith([], noise));
     for (let i = 0; i < 30; i += 1) {
       const square = { x: 20 + 3 * i, y: 40, size: 12 };
-      const boxes = detector.detect(picture([square], noise));
+      const boxes = detector.detect(frameWith([square], noise));
       expect(boxes).toHaveLength(1);
       expectAround(boxes[0], square, 2);
     }
   });
 
-  it('does not keep a box where a thing stood at the start', () => {
+  it('keeps no box where an object stood at the start', () => {
     const detector = new MotionDetector(width, height);
     for (let i = 0; i < 40; i += 1) {
       const square = { x: 20 + 2 * i, y: 40, size: 10 };
-      const boxes = detector.detect(picture([square]));
+      const boxes = detector.detect(frameWith([square]));
       if (i < 20) continue;
       expect(boxes).toHaveLength(1);
       expectAround(boxes[0], square);
@@ -116,11 +116,11 @@ describe('MotionDetector', () => {
 
   it('finds two squares as two boxes, the larger first', () => {
     const detector = new MotionDetector(width, height);
-    detector.detect(picture([]));
+    detector.detect(frameWith([]));
     for (let i = 0; i < 12; i += 1) {
       const small = { x: 20 + 2 * i, y: 10, size: 10 };
       const large = { x: 100 - 2 * i, y: 60, size: 16, grey: 10 };
-      const boxes = detector.detect(picture([small, large]));
+      const boxes = detector.detect(frameWith([small, large]));
       if (i === 0) continue;
       expect(boxes).toHaveLength(2);
       expectAround(boxes[0], large);
@@ -128,12 +128,12 @@ describe('MotionDetector', () => {
     }
   });
 
-  it('merges what is nearly touching', () => {
+  it('merges boxes that nearly touch', () => {
     const detector = new MotionDetector(width, height);
-    detector.detect(picture([]));
+    detector.detect(frameWith([]));
     for (let i = 0; i < 5; i += 1) {
       const boxes = detector.detect(
-        picture([
+        frameWith([
           { x: 40 + i, y: 30, size: 12 },
           { x: 55 + i, y: 30, size: 12 },
         ]),
@@ -149,48 +149,49 @@ describe('MotionDetector', () => {
     }
   });
 
-  it('lets go of a thing that stops, and finds it again when it goes on', () => {
+  it('drops an object that stops, and finds it again when it moves on', () => {
     const detector = new MotionDetector(width, height);
-    detector.detect(picture([]));
-    for (let i = 0; i < 10; i += 1) detector.detect(picture([{ x: 20 + 2 * i, y: 40, size: 12 }]));
-    const parked = picture([{ x: 40, y: 40, size: 12 }]);
+    detector.detect(frameWith([]));
+    for (let i = 0; i < 10; i += 1)
+      detector.detect(frameWith([{ x: 20 + 2 * i, y: 40, size: 12 }]));
+    const parked = frameWith([{ x: 40, y: 40, size: 12 }]);
     for (let i = 0; i < 5; i += 1) detector.detect(parked);
     for (let i = 0; i < 60; i += 1) expect(detector.detect(parked)).toEqual([]);
     for (let i = 1; i < 25; i += 1) {
       const square = { x: 40 + 2 * i, y: 40, size: 12 };
-      const boxes = detector.detect(picture([square]));
+      const boxes = detector.detect(frameWith([square]));
       expect(boxes.length).toBeGreaterThan(0);
       if (i > 15) expectAround(boxes[0], square);
     }
   });
 
-  it('takes a change of the light for what it is', () => {
+  it('finds nothing when the light changes', () => {
     const detector = new MotionDetector(width, height);
-    for (let i = 0; i < 5; i += 1) detector.detect(picture([]));
+    for (let i = 0; i < 5; i += 1) detector.detect(frameWith([]));
     for (let i = 0; i < 5; i += 1) {
-      expect(detector.detect(picture([], () => 60))).toEqual([]);
+      expect(detector.detect(frameWith([], () => 60))).toEqual([]);
     }
   });
 
-  it('drops specks', () => {
+  it('ignores specks', () => {
     const detector = new MotionDetector(width, height);
-    detector.detect(picture([]));
+    detector.detect(frameWith([]));
     for (let i = 0; i < 10; i += 1) {
-      expect(detector.detect(picture([{ x: 20 + 3 * i, y: 40, size: 2 }]))).toEqual([]);
+      expect(detector.detect(frameWith([{ x: 20 + 3 * i, y: 40, size: 2 }]))).toEqual([]);
     }
   });
 
-  it('bounds the number of boxes and keeps them inside the picture', () => {
+  it('limits the number of boxes and keeps them inside the frame', () => {
     const random = randomness(3);
     const detector = new MotionDetector(width, height);
-    detector.detect(picture([]));
+    detector.detect(frameWith([]));
     for (let i = 0; i < 20; i += 1) {
       const squares = Array.from({ length: 40 }, () => ({
         x: Math.round(80 + random() * 85),
         y: Math.round(45 + random() * 50),
         size: 6,
       }));
-      const boxes = detector.detect(picture(squares));
+      const boxes = detector.detect(frameWith(squares));
       expect(boxes.length).toBeLessThanOrEqual(20);
       for (const box of boxes) {
         expect(box.x).toBeGreaterThanOrEqual(0);
@@ -207,7 +208,7 @@ describe('MotionDetector', () => {
 });
 
 describe('toGrey', () => {
-  it('weighs the colours as the eye does', () => {
+  it('weights the colours by BT.601', () => {
     const grey = new Uint8Array(5);
     toGrey(
       new Uint8ClampedArray(

@@ -1,6 +1,6 @@
 import { findRegions, mergeNear, type Region } from './motion-regions.ts';
 
-/** Relative to the picture, 0 to 1. */
+/** Relative to the frame, 0 to 1. */
 export interface MotionBox {
   readonly x: number;
   readonly y: number;
@@ -8,23 +8,23 @@ export interface MotionBox {
   readonly height: number;
 }
 
-/** All counts are frames at the 10 to 15 frames a second that the source looks at. */
+/** Counts are frames, at 10 to 15 frames per second. */
 const tuning = {
-  /** Grey levels by which a pixel must differ in a picture without noise. */
+  /** Grey levels by which a pixel must differ in a video without noise. */
   minThreshold: 18,
-  /** How many times the picture's own noise (the median change per pixel) a change must be. */
+  /** By this factor a change must exceed the noise of the video (the median change per pixel). */
   noiseFactor: 6,
-  /** A region counts as moving while some of it changed within so many frames. */
+  /** A region counts as moving while a part of it changed within this many frames. */
   movingFrames: 3,
-  /** What stands still for so long is background, wherever it came from. */
+  /** A pixel that did not change for this many frames becomes background. */
   absorbFrames: 40,
-  /** The background takes 1/8 of the difference per frame where nothing stands before it. */
+  /** Where nothing covers the background, it adapts by 1/8 (2^-3) of the difference per frame. */
   adaptShift: 3,
-  /** Above this part of the picture the light or the camera has changed, not a thing in it. */
+  /** If more than this share of the frame is foreground, the light or the camera has changed. */
   maxForeground: 0.6,
-  /** Smaller regions are specks, as a part of the picture's pixels. */
+  /** Smaller regions are specks. A share of the frame's pixels. */
   minPixels: 0.001,
-  /** Boxes nearer than this part of the width are one thing. */
+  /** Boxes closer together than this share of the width are merged. */
   mergeGap: 0.03,
   maxBoxes: 20,
 } as const;
@@ -32,12 +32,12 @@ const tuning = {
 const still = 255;
 
 /**
- * Finds what moves in a sequence of small grey pictures of one size, one byte per pixel, rows from
- * the top. Knows nothing of the page.
+ * Finds what moves in a sequence of small grey frames of one size, one byte per pixel, rows from the
+ * top.
  *
- * A pixel is foreground where it differs from a slowly learnt background, which gives whole things
- * rather than their edges; a region of these is reported while some of it changes from frame to
- * frame, which drops the hole that a thing leaves where it stood at the start.
+ * A pixel is foreground if it differs from a slowly learnt background. This finds whole objects, not
+ * only their edges. A region of such pixels is reported only while a part of it changes from frame to
+ * frame. This leaves out the hole where an object stood at the start.
  */
 export class MotionDetector {
   readonly width: number;
@@ -64,7 +64,7 @@ export class MotionDetector {
     this.#moving = new Uint8Array(pixels);
   }
 
-  /** The boxes around what moves, the largest first. `frame` is not kept. */
+  /** Returns a box around each thing that moves, the largest first. Does not keep `frame`. */
   detect(frame: Uint8Array): MotionBox[] {
     const pixels = this.width * this.height;
     if (frame.length !== pixels) throw new RangeError(`expected ${pixels} pixels`);
@@ -92,7 +92,7 @@ export class MotionDetector {
     this.#age.fill(still);
   }
 
-  /** Fills the mask and the ages; returns how many pixels are foreground. */
+  /** Updates the masks and the ages; returns the number of foreground pixels. */
   #compare(frame: Uint8Array, threshold: number): number {
     let count = 0;
     for (let i = 0; i < frame.length; i += 1) {
@@ -123,7 +123,7 @@ export class MotionDetector {
 
   #boxes(): MotionBox[] {
     const { width, height } = this;
-    dropLonely(this.#mask, this.#clean, width, height);
+    removeSpecks(this.#mask, this.#clean, width, height);
     const minPixels = Math.max(4, tuning.minPixels * width * height);
     const regions = findRegions(this.#clean, this.#moving, width, height, 2);
     return mergeNear(
@@ -146,7 +146,7 @@ function area(region: Region): number {
   return region.width * region.height;
 }
 
-/** The noise of the picture: most pixels show the same thing twice and differ only by it. */
+/** Estimates the noise: most pixels show the same thing in both frames and differ only by noise. */
 function medianChange(frame: Uint8Array, previous: Uint8Array): number {
   const counts = new Uint32Array(256);
   for (let i = 0; i < frame.length; i += 1) {
@@ -161,8 +161,8 @@ function medianChange(frame: Uint8Array, previous: Uint8Array): number {
   return 255;
 }
 
-/** Keeps a pixel where at least 4 of the 3 x 3 around it are set: a corner survives, a speck not. */
-function dropLonely(mask: Uint8Array, out: Uint8Array, width: number, height: number): void {
+/** Keeps a pixel if at least 4 of the 3 x 3 around it are set: keeps corners, removes specks. */
+function removeSpecks(mask: Uint8Array, out: Uint8Array, width: number, height: number): void {
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const at = y * width + x;
@@ -179,7 +179,7 @@ function dropLonely(mask: Uint8Array, out: Uint8Array, width: number, height: nu
   }
 }
 
-/** Luma (BT.601) of RGBA pixels as a canvas gives them; `out` holds one byte per pixel. */
+/** Luma (BT.601) of a canvas's RGBA pixels; `out` has one byte per pixel. */
 export function toGrey(rgba: Uint8ClampedArray, out: Uint8Array): void {
   for (let i = 0, at = 0; i < out.length; i += 1, at += 4) {
     const red = rgba[at] ?? 0;

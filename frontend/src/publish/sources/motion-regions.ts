@@ -1,18 +1,18 @@
-/** A region of a mask in whole pixels. */
+/** A region of a mask. Its extent is in whole pixels. */
 export interface Region {
   readonly x: number;
   readonly y: number;
   readonly width: number;
   readonly height: number;
-  /** How many pixels of the mask it holds. */
+  /** The number of set pixels in it. */
   readonly pixels: number;
   /** The sum of `weight` over these pixels. */
   readonly weight: number;
 }
 
 /**
- * The connected regions of a mask (non-zero bytes). Pixels up to `reach` apart in both axes hang
- * together, as after a dilation, but the extent is that of the undilated pixels.
+ * The connected regions of a mask (non-zero bytes). Pixels up to `reach` apart on both axes count as
+ * connected, as after a dilation, but the extent covers the undilated pixels only.
  */
 export function findRegions(
   mask: Uint8Array,
@@ -60,12 +60,12 @@ export function findRegions(
   return regions;
 }
 
-/** Joins regions whose extents are no more than `gap` pixels apart, until none are. */
+/** Merges regions whose extents are at most `gap` pixels apart, until no more are. */
 export function mergeNear(regions: readonly Region[], gap: number): Region[] {
   const merged: Region[] = [];
   for (const region of regions) {
     let grown = region;
-    // A grown region may reach what the smaller one did not: look again until nothing is near.
+    // A merged region may reach one that the smaller region did not: search again until none is near.
     for (let near = findNear(merged, grown, gap); near >= 0; near = findNear(merged, grown, gap)) {
       const [other] = merged.splice(near, 1);
       if (other) grown = union(grown, other);

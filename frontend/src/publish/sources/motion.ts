@@ -1,15 +1,14 @@
-import type { OverlaySource } from './types.ts';
-import { clearTopic, once, sendShapes } from './shapes.ts';
+import { clearTopic, once, type OverlaySource, sendShapes } from './source.ts';
 
 const topic = 'motion';
 const ttlMs = 1000;
-/** Every frame of a camera at 30/s, every second one at 60/s. */
+/** Analyses every frame of a camera with 30 frames/s, and every second frame at 60 frames/s. */
 const everyMs = 25;
 
 export const motion: OverlaySource = {
   id: 'motion',
   name: 'Motion',
-  description: 'Boxes around whatever moves in your picture.',
+  description: 'A box around everything that moves in your picture.',
   start(context) {
     const stop = context.analyse(
       () => new Worker(new URL('./motion-worker.ts', import.meta.url), { type: 'module' }),

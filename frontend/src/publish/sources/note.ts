@@ -1,5 +1,4 @@
-import type { OverlaySource } from './types.ts';
-import { once } from './shapes.ts';
+import { once, type OverlaySource } from './source.ts';
 
 const key = { topic: 'note', key: 'line' } as const;
 const maxLength = 300;
@@ -23,9 +22,9 @@ export const note: OverlaySource = {
             : [{ type: 'text', x: 0.5, y: 0.88, size: 0.06, align: 'center', text }],
       });
     };
-    const forget = context.onNote((typed) => set(typed.trim().slice(0, maxLength)));
+    const stopNotes = context.onNote((typed) => set(typed.trim().slice(0, maxLength)));
     return once(() => {
-      forget();
+      stopNotes();
       set('');
     });
   },

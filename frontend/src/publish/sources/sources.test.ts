@@ -38,7 +38,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('each source has an id of its own and words for people', () => {
+it('each source has its own id, and words for people', () => {
   expect(overlaySources.map(({ id }) => id).sort()).toEqual(['demo', 'motion', 'note', 'off']);
   expect(overlaySources.every(({ name, description }) => name && description)).toBe(true);
 });
@@ -55,7 +55,7 @@ describe('demo', () => {
     stop();
   });
 
-  it('sends only what the protocol takes, inside the picture, for an hour', () => {
+  it('sends only valid shapes inside the picture, for an hour', () => {
     const { context, sent, shapes } = harness();
     const stop = demo.start(context);
     vi.advanceTimersByTime(3_600_000);
@@ -69,7 +69,7 @@ describe('demo', () => {
     expect(outside).toEqual([]);
   });
 
-  it('clears its topic once when stopped, and leaves no timer', () => {
+  it('clears its topic once when it is stopped, and leaves no timer', () => {
     const { context, sent } = harness();
     const stop = demo.start(context);
     stop();
@@ -98,7 +98,7 @@ describe('note', () => {
     expect(sent).toEqual([]);
   });
 
-  it('cuts a long line to what the protocol takes', () => {
+  it('cuts a long line to what the protocol allows', () => {
     const { context, type, state } = harness();
     const stop = note.start(context);
     type('long '.repeat(1000));

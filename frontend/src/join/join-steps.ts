@@ -16,8 +16,8 @@ const STEPS: Record<JoinStep, string> = {
   frame: 'First frame',
 };
 
-/** How long joining took: a bar for each step, where it lies in the whole, and its time beside it. */
-export function bindJoinPanel(trace: ReadonlySignal<JoinTrace | undefined>): void {
+/** Shows how long joining took: for each step its time, and a bar for its place in the whole join. */
+export function bindJoinSteps(trace: ReadonlySignal<JoinTrace | undefined>): void {
   const list = find('#join-steps', HTMLDListElement);
   const total = find('#join-total', HTMLElement);
   effect(() => {
@@ -37,13 +37,13 @@ function row(span: JoinSpan, wholeMs: number): HTMLElement {
   element.append(
     make('dt', { text: STEPS[step] }),
     make('dd', { text: formatMilliseconds(toMs - fromMs) }),
-    lane(bar(span, wholeMs)),
+    barCell(bar(span, wholeMs)),
   );
   return element;
 }
 
-/** An image of what stands beside it. */
-function lane(image: SVGSVGElement): HTMLElement {
+/** Hidden from screen readers: the bar repeats the time in the cell before it. */
+function barCell(image: SVGSVGElement): HTMLElement {
   const cell = make('dd');
   cell.ariaHidden = 'true';
   cell.append(image);

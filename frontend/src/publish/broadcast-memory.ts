@@ -6,17 +6,17 @@ const text = v.pipe(v.string(), v.maxLength(1000));
 const RememberedBroadcastSchema = v.object({
   from: v.picklist(['camera', 'screen']),
   cameraId: v.optional(text),
-  /** Absent where the sound was off. */
+  /** Absent if the microphone was off. */
   microphoneId: v.optional(text),
   overlay: text,
   note: text,
   /** ms since 1970. */
   startedAt: v.number(),
 });
-/** What a page needs to go on air again as it was. */
+/** What a reloaded page needs to continue the broadcast. */
 export type RememberedBroadcast = v.InferOutput<typeof RememberedBroadcastSchema>;
 
-/** Remembers, for as long as the tab lives, that this page is on air: a reload then goes on by itself. */
+/** Remembers, as long as the tab exists, that this page is live: a reload then continues on its own. */
 export class BroadcastMemory {
   readonly #key: string;
   readonly #storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
@@ -30,16 +30,16 @@ export class BroadcastMemory {
     try {
       return v.parse(RememberedBroadcastSchema, JSON.parse(this.#storage.getItem(this.#key) ?? ''));
     } catch {
-      // Never written, written by another version, or closed to this page: the same as not on air.
+      // Never written, written by another version, or not accessible: the same as not live.
       return undefined;
     }
   }
 
-  write(onAir: RememberedBroadcast): void {
+  write(broadcast: RememberedBroadcast): void {
     try {
-      this.#storage.setItem(this.#key, JSON.stringify(onAir));
+      this.#storage.setItem(this.#key, JSON.stringify(broadcast));
     } catch {
-      // Storage may be full or closed to this page; the broadcast does not depend on it.
+      // Storage may be full or not accessible; the broadcast does not depend on it.
     }
   }
 

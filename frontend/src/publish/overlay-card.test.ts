@@ -3,13 +3,13 @@ import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { RoomIdSchema } from '#protocol/ids.ts';
 import { parseIngestMessage } from '#protocol/ingest.ts';
-import { isPlain, ingestCommand } from './ingest-command.ts';
+import { isPlain, ingestCommand } from './overlay-card.ts';
 
 const room = v.parse(RoomIdSchema, 'my-room_1');
 
-test('INGEST-5 a shell reads the command as it is meant, and the server would take its message', () => {
+test('INGEST-5 a shell reads the command as intended, and the server would accept its message', () => {
   const command = ingestCommand('https://live.example.org', room, 'se-cr_et.x');
-  // curl replaced by what prints its arguments, one a line.
+  // Replaces curl by a function that prints its arguments, one per line.
   const script = `curl() { printf '%s\\n' "$@"; }\n${command}`;
   const [url, ...rest] = execFileSync('sh', ['-c', script]).toString().trimEnd().split('\n');
   expect(url).toBe('https://live.example.org/api/rooms/my-room_1/overlay');
@@ -25,7 +25,7 @@ test('INGEST-5 a shell reads the command as it is meant, and the server would ta
 });
 
 test.each(["a'b", 'a$b', 'a`b', 'a b', 'a\nb', '', 'a"b', 'a\\b'])(
-  '%j is not put into one',
+  'a secret of %j is not put into a command',
   (bearer) => {
     expect(isPlain(bearer)).toBe(false);
   },

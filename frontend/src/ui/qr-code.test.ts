@@ -1,11 +1,11 @@
 import { encode } from 'uqr';
 import { describe, expect, it } from 'vitest';
-import { squares } from './qr-path.ts';
+import { qrPath } from './qr-code.ts';
 
-describe('squares', () => {
-  it('joins neighbours in a row and skips what is light', () => {
+describe('qrPath', () => {
+  it('joins neighbours in a row and leaves out light modules', () => {
     expect(
-      squares([
+      qrPath([
         [true, true, false, true],
         [false, false, false, false],
       ]),
@@ -15,7 +15,7 @@ describe('squares', () => {
   it('covers every dark module of a real code, and no other', () => {
     const { data } = encode('https://live.example.org/join/main');
     const dark = data.flat().filter(Boolean).length;
-    const widths = [...squares(data).matchAll(/h(\d+)v1/g)].map((match) => Number(match[1]));
+    const widths = [...qrPath(data).matchAll(/h(\d+)v1/g)].map((match) => Number(match[1]));
     expect(widths.reduce((sum, width) => sum + width, 0)).toBe(dark);
   });
 });

@@ -1,10 +1,10 @@
 import { RoomIdSchema } from '#protocol/ids.ts';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { type RememberedBroadcast, BroadcastMemory } from './on-air-memory.ts';
+import { type RememberedBroadcast, BroadcastMemory } from './broadcast-memory.ts';
 
 const room = v.parse(RoomIdSchema, 'studio');
-const onAir: RememberedBroadcast = {
+const broadcast: RememberedBroadcast = {
   from: 'camera',
   cameraId: 'cam',
   overlay: 'demo',
@@ -22,25 +22,25 @@ function fakeStorage() {
   };
 }
 
-describe('OnAirMemory', () => {
-  it('gives back what was written, under a key of its room', () => {
+describe('BroadcastMemory', () => {
+  it('returns what was written, under a key of its room', () => {
     const storage = fakeStorage();
     const memory = new BroadcastMemory(room, storage);
     expect(memory.read()).toBeUndefined();
-    memory.write(onAir);
+    memory.write(broadcast);
     expect([...storage.items.keys()]).toEqual(['onecast.onair.studio']);
-    expect(memory.read()).toEqual(onAir);
+    expect(memory.read()).toEqual(broadcast);
     memory.forget();
     expect(memory.read()).toBeUndefined();
   });
 
-  it.each(['', 'null', '{', '{"from":"roof"}', '[]'])('takes %j for not on air', (stored) => {
+  it.each(['', 'null', '{', '{"from":"roof"}', '[]'])('reads %j as not live', (stored) => {
     const storage = fakeStorage();
     storage.items.set('onecast.onair.studio', stored);
     expect(new BroadcastMemory(room, storage).read()).toBeUndefined();
   });
 
-  it('lives with a storage that is closed', () => {
+  it('works with a storage that is not accessible', () => {
     const closed = () => {
       throw new DOMException('closed', 'SecurityError');
     };
@@ -50,7 +50,7 @@ describe('OnAirMemory', () => {
       removeItem: closed,
     });
     expect(memory.read()).toBeUndefined();
-    memory.write(onAir);
+    memory.write(broadcast);
     memory.forget();
   });
 });

@@ -9,7 +9,7 @@ import {
 import { find, setText } from '../ui/elements.ts';
 import { formatCount, formatMilliseconds } from '../ui/format.ts';
 
-const EVERY_MS = 1_000;
+const POLL_MS = 1_000;
 
 const METHODS: Record<MatchMethod, string> = {
   tag: 'Exact frame (tag)',
@@ -18,27 +18,29 @@ const METHODS: Record<MatchMethod, string> = {
   newest: 'Newest picture',
 };
 
-/** The figures of the overlay, and the choice of how long the picture waits for its data. */
-export function bindPlayoutDelayControl(
-  inStep: PlayoutDelay,
-  figures: () => MatchStats | undefined,
+/** The stats of the overlay, and the choice of the playout delay. They update only while open. */
+export function bindOverlayStats(
+  playoutDelay: PlayoutDelay,
+  readStats: () => MatchStats | undefined,
 ): { set open(open: boolean) } {
   const player = find('#player', HTMLElement);
-  const choice = find('#in-step', HTMLSelectElement);
+  const choice = find('#playout-delay', HTMLSelectElement);
   const cell = (name: string) => find(`#overlay-${name}`, HTMLElement);
-  choice.addEventListener('change', () => inStep.setMode(modeOf(choice.value), performance.now()));
+  choice.addEventListener('change', () =>
+    playoutDelay.setMode(modeOf(choice.value), performance.now()),
+  );
   effect(() => {
-    const delay = inStep.delayMs.value;
+    const delay = playoutDelay.delayMs.value;
     setText(cell('delay'), delay === 0 ? 'Not at all' : formatMilliseconds(delay));
   });
 
   const show = () => {
-    const now = figures();
-    const { method } = now ?? {};
+    const stats = readStats();
+    const { method } = stats ?? {};
     player.dataset['overlayMatch'] = method ?? 'none';
     setText(cell('match'), method ? METHODS[method] : '–');
-    setText(cell('late'), formatCount(now?.late));
-    setText(cell('dropped'), formatCount(now?.dropped));
+    setText(cell('late'), formatCount(stats?.late));
+    setText(cell('dropped'), formatCount(stats?.dropped));
   };
   show();
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -47,7 +49,7 @@ export function bindPlayoutDelayControl(
       clearInterval(timer);
       if (!open) return;
       show();
-      timer = setInterval(show, EVERY_MS);
+      timer = setInterval(show, POLL_MS);
     },
   };
 }
