@@ -1,13 +1,16 @@
 /**
- * What a page does after a refusal:
- * - `never`   stop and say it
- * - `later`   try the same again after the backoff
- * - `rebuild` same session, new transport
- * - `rejoin`  the session is gone: join or publish again from the same page
+ * What a page does after the server refuses a request:
+ * - `never`   stop and show the message
+ * - `later`   send the same request again after the backoff
+ * - `rebuild` keep the session, create a new transport
+ * - `rejoin`  the session no longer exists: join or publish again from the same page
  */
 export type Retry = 'never' | 'later' | 'rebuild' | 'rejoin';
 
-/** Every code a request can be refused with: whether to retry, and the sentence for a person. */
+/**
+ * Every code with which the server can refuse a request: what the page does next, and the sentence
+ * that people read.
+ */
 export const ERRORS = {
   'bad-request': { retry: 'never', message: 'The request was not understood.' },
   'protocol-mismatch': {
@@ -43,7 +46,7 @@ export const ERRORS = {
   },
   'codec-unsupported': {
     retry: 'never',
-    message: 'This browser can not play what the publisher sends.',
+    message: 'This browser cannot play what the publisher sends.',
   },
   'authority-missing': {
     retry: 'never',
@@ -84,16 +87,18 @@ export const ERRORS = {
   internal: { retry: 'later', message: 'Something went wrong on the server.' },
 } as const satisfies Record<string, { retry: Retry; message: string }>;
 
+/** Stable: programs may rely on a code, but not on the wording of its message. */
 export type ErrorCode = keyof typeof ERRORS;
 
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(ERRORS, value);
 }
 
-/** A refusal: thrown by the server's handlers, and on the page when an ack carries one. */
+/** A refusal. The server's handlers throw it, and so does the page's request when the ack is a refusal. */
 export class OnecastError extends Error {
   readonly code: ErrorCode;
 
+  /** @param detail replaces the code's own sentence */
   constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
     super(detail ?? ERRORS[code].message, options);
     this.name = 'OnecastError';

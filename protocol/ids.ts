@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 
-/** A room's name as it stands in the link. */
+/** A room's name, as in the link. */
 export const RoomIdSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{3,64}$/), v.brand('RoomId'));
 export type RoomId = v.InferOutput<typeof RoomIdSchema>;
 
-/** Public name of a session; no secret. */
+/** Public name of a session, made by the server. Not a secret. */
 export const SessionIdSchema = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9_-]{16}$/),
@@ -12,24 +12,27 @@ export const SessionIdSchema = v.pipe(
 );
 export type SessionId = v.InferOutput<typeof SessionIdSchema>;
 
-/** 256 bit, base64url. Used for publisherSecret and resumeSecret. */
+/** 256 random bits in base64url, made by the server: a publisherSecret or a resumeSecret. */
 export const SecretSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/), v.brand('Secret'));
 export type Secret = v.InferOutput<typeof SecretSchema>;
 
 /**
- * A signed token as it stands in a link's fragment. Only its size is checked here: what is wrong
- * with one is for the authority to say, in words for a person.
+ * A signed token, as in a link's fragment. This schema checks only the size, so that an invalid
+ * token reaches the code that verifies tokens, and the person reads what is wrong with it.
  */
 export const TOKEN_MAX_CHARS = 2_048;
 export const TokenSchema = v.pipe(v.string(), v.maxLength(TOKEN_MAX_CHARS));
 
-/** Chosen by the page; a repeated one gets the answer of the first. */
+/**
+ * Chosen by the page. A page repeats a request with the same id when its ack was lost; the server
+ * then returns the answer of the first.
+ */
 export const RequestIdSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,36}$/));
 
-/** mediasoup's ids are UUIDs. */
+/** mediasoup's id of a transport, producer or consumer: a UUID. */
 export const MediaIdSchema = v.pipe(v.string(), v.regex(/^[0-9a-f-]{36}$/));
 
-/** The room that /publish and /join stand for. */
+/** The room behind the addresses /publish and /join, which name no room. */
 export const MAIN_ROOM = v.parse(RoomIdSchema, 'main');
 
 export function isRoomId(value: unknown): value is RoomId {

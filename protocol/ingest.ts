@@ -1,6 +1,7 @@
 /**
- * What a program beside the publisher's page may send. The server numbers it and fills in the time
- * where none is told.
+ * Ingest: overlay messages that a program sends to the server, by HTTP or socket, instead of the
+ * publisher's page. They have no `seq`: the server numbers them. `capturedAt` is optional: the server
+ * fills in the time of arrival.
  */
 import * as v from 'valibot';
 import { DataMessageSchema, ShapesMessageSchema } from './overlay.ts';
@@ -11,7 +12,7 @@ const { seq: _dataSeq, ...data } = DataMessageSchema.entries;
 const [keyedShapes, keyedData] = KeyedMessageSchema.options;
 const capturedAt = v.optional(shapes.capturedAt);
 
-/** Strict, so that a misspelt field is told and not silently without effect. */
+/** Strict, so that the program learns of a misspelt field instead of seeing no effect. */
 const LiveSchema = v.variant('kind', [
   v.strictObject({ ...shapes, capturedAt }),
   v.strictObject({ ...data, capturedAt }),
@@ -27,23 +28,23 @@ export type IngestMessage =
   | { readonly keyed: true; readonly message: IngestKeyedMessage }
   | { readonly keyed: false; readonly message: IngestLiveMessage };
 
-/** The message, or what is wrong with it: where and what. */
-export function parseIngestMessage(value: unknown): IngestMessage | { readonly fault: string } {
+/** The parsed message, or the first problem with it as `path: reason`, at most 200 characters. */
+export function parseIngestMessage(value: unknown): IngestMessage | { readonly problem: string } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { fault: 'a message is one JSON object' };
+    return { problem: 'a message is one JSON object' };
   }
   if ('key' in value) {
     const parsed = v.safeParse(KeyedSchema, value);
     return parsed.success
       ? { keyed: true, message: parsed.output }
-      : { fault: faultOf(parsed.issues[0]) };
+      : { problem: describe(parsed.issues[0]) };
   }
   const parsed = v.safeParse(LiveSchema, value);
   return parsed.success
     ? { keyed: false, message: parsed.output }
-    : { fault: faultOf(parsed.issues[0]) };
+    : { problem: describe(parsed.issues[0]) };
 }
 
-function faultOf(issue: v.BaseIssue<unknown>): string {
+function describe(issue: v.BaseIssue<unknown>): string {
   return `${v.getDotPath(issue) ?? 'message'}: ${issue.message}`.slice(0, 200);
 }

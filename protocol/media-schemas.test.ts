@@ -9,7 +9,7 @@ import {
   SctpStreamParametersSchema,
 } from './media-schemas.ts';
 
-/** What Firefox says differently: numbers for max-fs, a braced cname, no scalabilityMode, unordered ids. */
+/** What Firefox sends differently: numbers for max-fs, a braced cname, no scalabilityMode, unordered ids. */
 const firefoxVp8 = {
   mid: '0',
   codecs: [
@@ -39,7 +39,7 @@ const firefoxVp8 = {
   rtcp: { cname: '{0a2b6dcf-9b63-4e0b-a3a3-2a1d5f3f9b1e}', reducedSize: true },
 };
 
-/** H.265 as Safari lists it, beside what every browser has. */
+/** H.265 as Safari lists it, in addition to what every browser has. */
 const safariCapabilities = {
   codecs: [
     {
@@ -75,7 +75,7 @@ const safariCapabilities = {
   ],
 };
 
-/** Told by clients and of no use to mediasoup: `msid` names the publisher's own tracks. */
+/** Sent by clients but useless to mediasoup: `msid` names the publisher's own tracks. */
 function withoutUnused(parameters: { readonly [name: string]: unknown; encodings: object[] }) {
   const { msid: _msid, encodings, ...rest } = parameters;
   return {
@@ -86,7 +86,7 @@ function withoutUnused(parameters: { readonly [name: string]: unknown; encodings
   };
 }
 
-describe('what browsers say passes unchanged', () => {
+describe('what browsers send passes unchanged', () => {
   it('Chromium: capabilities, DTLS and SCTP parameters', () => {
     expect(v.parse(RtpCapabilitiesSchema, chromium.rtpCapabilities)).toEqual(
       chromium.rtpCapabilities,
@@ -113,13 +113,13 @@ function withAt<T>(base: T, path: string, value: unknown): T {
   const copy = structuredClone(base);
   const names = path.split('.');
   const last = names.pop() ?? '';
-  // oxlint-disable-next-line typescript/no-explicit-any -- walks into a made value
+  // oxlint-disable-next-line typescript/no-explicit-any -- walks into a value made by the test
   const parent = names.reduce((at: any, name) => at[name], copy);
   parent[last] = value;
   return copy;
 }
 
-/** Those of `values` that are accepted at `path`: there should be none. */
+/** The `values` that the schema accepts at `path`: there should be none. */
 function accepted(schema: v.GenericSchema, base: unknown, [path, ...values]: Bad): unknown[] {
   return values.filter((value) => v.safeParse(schema, withAt(base, path, value)).success);
 }
@@ -130,7 +130,7 @@ const disguised = { valueOf: () => 96, toString: () => '96' };
 const notIntegers = [1.5, 'x', '1', null, Number.NaN, Infinity, -1, 1e30, [], [1], true, disguised];
 const many = (count: number) => Array.from({ length: count }, (_, i) => i);
 const longText = 'x'.repeat(257);
-/** What would begin a line of its own in the SDP of every viewer, and what is no ASCII. */
+/** Texts that would start a new line in the SDP of every viewer, and texts that are not ASCII. */
 const notOneLine = [
   'a\r\na=candidate:1 1 udp 1 203.0.113.7 9 typ host',
   'a\nb',
@@ -141,7 +141,7 @@ const notOneLine = [
   'ä',
 ];
 
-describe('SEC-1 SEC-9 what breaks mediasoup is refused', () => {
+describe('SEC-1 SEC-9 values that break mediasoup are refused', () => {
   const badParameters: readonly Bad[] = [
     ['encodings.0.maxBitrate', ...notIntegers, 0, 2 ** 31],
     ['encodings.0.codecPayloadType', ...notIntegers, 128, 1000],
@@ -227,19 +227,19 @@ describe('SEC-1 SEC-9 what breaks mediasoup is refused', () => {
   const vp8 = firefoxVp8.codecs[0];
   const rtx = firefoxVp8.codecs[1];
   const together: readonly Bad[] = [
-    // A second codec that becomes the same one for viewers, or none but retransmissions.
+    // A second codec that becomes the same codec for viewers, or only retransmission codecs.
     ['codecs', [vp8, { ...vp8, payloadType: 121 }], [vp8, vp8], [rtx], [rtx, rtx]],
-    // A retransmission of nothing, of itself, and a second one.
+    // Retransmission of nothing, of itself, and a second retransmission codec.
     ['codecs.1', { ...rtx, parameters: { apt: 121 } }, { ...rtx, parameters: { apt: '120' } }],
     ['codecs.1', { ...rtx, payloadType: 120 }, { ...rtx, parameters: {} }],
     ['codecs.2', { ...rtx, payloadType: 125 }],
-    // Streams that can't be told apart.
+    // Streams that nothing distinguishes.
     ['encodings', [{}, {}], [{ rid: 'r0' }, { rid: 'r0' }], [{ rid: 'r0' }, {}]],
     ['encodings', [{ ssrc: 1 }, { ssrc: 1 }], [{ ssrc: 1, rtx: { ssrc: 1 } }]],
     ['encodings', [{ ssrc: 1 }, { ssrc: 2, rtx: { ssrc: 1 } }]],
     ['encodings.0.codecPayloadType', 121, 124],
     ['headerExtensions', many(2).map(() => ({ uri: 'u', id: 1 }))],
-    // Layers that VP8 does not have, and layers within the layers of simulcast.
+    // Layers that VP8 does not have, and spatial layers inside simulcast layers.
     ['encodings', [{ ssrc: 1, scalabilityMode: 'L3T3' }], [{ ssrc: 1, scalabilityMode: 'S2T1' }]],
   ];
   for (const bad of together) {
@@ -313,7 +313,7 @@ describe('SEC-1 SEC-9 what breaks mediasoup is refused', () => {
     });
   }
 
-  it('leaves out unknown names and those that reach a prototype', () => {
+  it('drops unknown names, and names that reach a prototype', () => {
     const text = JSON.stringify(firefoxVp8)
       .replace('"max-fs"', '"__proto__":{"polluted":1},"constructor":1,"prototype":1,"max-fs"')
       .replace('"mid"', '"__proto__":{"polluted":1},"evil":{"a":1},"mid"');
@@ -335,16 +335,16 @@ const whitelist = new Set(
   ).split(' '),
 );
 
-/** What is not as it should be: unknown names (but for codec parameters'), leaves that are not plain or not bounded. */
-function faults(value: unknown, name = ''): string[] {
+/** Lists problems: unknown names (except in codec parameters), and leaves that are not plain or not bounded. */
+function problems(value: unknown, name = ''): string[] {
   if (Array.isArray(value)) {
-    return value.length > 64 ? [`${name}: long`] : value.flatMap((item) => faults(item, name));
+    return value.length > 64 ? [`${name}: long`] : value.flatMap((item) => problems(item, name));
   }
   if (typeof value === 'object' && value !== null) {
     const plain = Object.getPrototypeOf(value) === Object.prototype;
     return Object.entries(value).flatMap(([key, inner]) => {
       const known = name === 'parameters' ? /^[A-Za-z0-9_-]{1,64}$/.test(key) : whitelist.has(key);
-      return plain && known ? faults(inner, key) : [`${name}: ${key}`];
+      return plain && known ? problems(inner, key) : [`${name}: ${key}`];
     });
   }
   const fine =
@@ -357,7 +357,7 @@ function faults(value: unknown, name = ''): string[] {
   return fine ? [] : [`${name}: a ${typeof value} that is not bounded`];
 }
 
-/** Every path of a value, as withAt takes them. */
+/** Every path of a value, in the form that withAt expects. */
 function paths(value: unknown, prefix = ''): string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) => {
@@ -366,7 +366,7 @@ function paths(value: unknown, prefix = ''): string[] {
   });
 }
 
-describe('whatever comes, parsing never throws and what comes out is rebuilt from known names', () => {
+describe('arbitrary input: parsing never throws, and the output has only known names', () => {
   const cases: readonly (readonly [string, v.GenericSchema, unknown])[] = [
     ['RTP parameters', RtpParametersSchema, chromium.simulcastVp8],
     ['capabilities', RtpCapabilitiesSchema, chromium.rtpCapabilities],
@@ -389,7 +389,7 @@ describe('whatever comes, parsing never throws and what comes out is rebuilt fro
     fc.assert(
       fc.property(fc.oneof(anything, fc.jsonValue(), bent), (value) => {
         const parsed = v.safeParse(schema, value);
-        expect(parsed.success ? faults(parsed.output) : []).toEqual([]);
+        expect(parsed.success ? problems(parsed.output) : []).toEqual([]);
       }),
       { numRuns: 500 },
     );

@@ -1,18 +1,18 @@
 /**
- * Strict schemas for the media parameters that clients send. What comes out is rebuilt field by
- * field: unknown fields are dropped, integers are in range, lists and strings are bounded. mediasoup
- * 3.27 can be broken by values it does not check itself (docs/security.md).
+ * Strict schemas for the media parameters that pages send (the shapes are mediasoup's). The output is
+ * built again field by field: unknown fields are dropped, integers are in range, lists and strings
+ * are bounded. mediasoup 3.27 breaks on some values that it does not check (docs/security.md).
  */
 import * as v from 'valibot';
 
 /**
- * Printable ASCII: a publisher's codec parameters and its cname stand in the SDP that every viewer's
- * page makes, where a line break would begin a line of the publisher's own.
+ * Printable ASCII. A publisher's codec parameters and its cname become part of the SDP in every
+ * viewer's page, where a line break would let the publisher insert SDP lines.
  */
 const text = v.pipe(v.string(), v.regex(/^[\x20-\x7e]{0,256}$/));
 const int = (min: number, max: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-/** Never 0: mediasoup takes it for a given SSRC in one place and for a missing one in another. */
+/** Never 0: one place in mediasoup treats 0 as an SSRC, another as a missing SSRC. */
 const ssrc = int(1, 0xffff_ffff);
 const bounded = <const S extends v.GenericSchema>(schema: S, max: number) =>
   v.pipe(v.array(schema), v.maxLength(max));
@@ -36,7 +36,7 @@ const codecCommon = {
   rtcpFeedback: v.optional(bounded(rtcpFeedback, 16)),
 };
 
-/** A receiver lists everything its browser knows (Chromium: 40 codecs), so bounds are wider here. */
+/** A viewer lists everything that its browser supports (Chromium: 40 codecs), so the bounds are wider. */
 const capabilities = v.object({
   codecs: v.optional(
     bounded(v.object({ kind, preferredPayloadType: int(0, 127), ...codecCommon }), 64),
@@ -54,7 +54,10 @@ const capabilities = v.object({
     ),
   ),
 });
-/** The brands: only what was parsed here passes the door to mediasoup (backend/src/media/mediasoup-calls.ts). */
+/**
+ * A viewer's page sends them with `join`. The brand is the proof of parsing that the calls into
+ * mediasoup require (backend/src/media/mediasoup-calls.ts); so it is for the schemas below.
+ */
 export const RtpCapabilitiesSchema = v.pipe(capabilities, v.brand('RtpCapabilities'));
 
 const encoding = v.object({
@@ -89,7 +92,7 @@ const rtpParameters = v.object({
   encodings: v.optional(v.pipe(v.array(encoding), v.minLength(1), v.maxLength(3))),
   rtcp: v.optional(
     v.object({
-      // RTCP gives its length one byte.
+      // In RTCP the length of a cname is one byte.
       cname: v.optional(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{0,255}$/))),
       reducedSize: v.optional(v.boolean()),
       mux: v.optional(v.boolean()),
@@ -99,13 +102,14 @@ const rtpParameters = v.object({
 type RtpParameters = v.InferOutput<typeof rtpParameters>;
 
 /**
- * What the worker would refuse only half-way, or not before a viewer comes: two codecs that become
- * one for viewers, streams that can't be told apart, layers that the codec does not have.
+ * The publisher's page sends them with `produce`. The checks catch what the worker would refuse only
+ * half-way through, or only when a viewer joins: two codecs that become one for viewers, streams that
+ * nothing distinguishes, and layers that the codec does not have.
  */
 export const RtpParametersSchema = v.pipe(
   rtpParameters,
   v.check(hasOneMediaCodec, 'one media codec, and at most its retransmission'),
-  v.check(hasDistinctStreams, 'SSRCs, RIDs and header extension ids that differ'),
+  v.check(hasDistinctStreams, 'distinct SSRCs, RIDs and header extension ids'),
   v.check(hasLayersOfItsCodec, 'layers that the codec has'),
   v.brand('RtpParameters'),
 );
@@ -117,7 +121,7 @@ function hasOneMediaCodec({ codecs, encodings = [] }: RtpParameters): boolean {
   const { payloadType } = media;
   return (
     rtx.every(
-      (one) => one.parameters?.['apt'] === payloadType && one.payloadType !== payloadType,
+      (codec) => codec.parameters?.['apt'] === payloadType && codec.payloadType !== payloadType,
     ) && encodings.every(({ codecPayloadType = payloadType }) => codecPayloadType === payloadType)
   );
 }
@@ -164,6 +168,7 @@ const dtlsParameters = v.object({
     v.maxLength(8),
   ),
 });
+/** Sent by both roles' pages: `join` (viewer) or `connectTransport`. */
 export const DtlsParametersSchema = v.pipe(dtlsParameters, v.brand('DtlsParameters'));
 
 const sctpStreamParameters = v.object({
@@ -172,6 +177,7 @@ const sctpStreamParameters = v.object({
   maxPacketLifeTime: v.optional(int(0, 60_000)),
   maxRetransmits: v.optional(int(0, 1000)),
 });
+/** The publisher's page sends them with `produceData`. `maxPacketLifeTime` is in ms. */
 export const SctpStreamParametersSchema = v.pipe(
   sctpStreamParameters,
   v.check(

@@ -53,7 +53,7 @@ describe('valid messages pass unchanged', () => {
     expect(parse(rest)).toEqual(rest);
   });
 
-  it('drops what it does not know', () => {
+  it('drops unknown fields', () => {
     expect(parse({ ...shapes({ ...box, onclick: 'x' }), extra: 1 })).toEqual(shapes(box));
   });
 });
@@ -83,7 +83,7 @@ describe('invalid messages are refused', () => {
     ['a box of negative width', shapes({ ...box, width: -0.1 })],
     ['a coordinate as text', shapes({ ...box, x: '0.1' })],
     ['a colour by name', shapes({ ...box, color: 'red' })],
-    ['a colour that is an url', shapes({ ...box, color: 'url(//evil)' })],
+    ['a colour that is a URL', shapes({ ...box, color: 'url(//evil)' })],
     ['a long label', shapes({ ...box, label: 'x'.repeat(201) })],
     ['a long text', shapes({ type: 'text', x: 0, y: 0, text: 'x'.repeat(1001) })],
     ['huge text', shapes({ type: 'text', x: 0, y: 0, text: 'x', size: 5 })],
@@ -118,7 +118,7 @@ describe('invalid messages are refused', () => {
     },
   );
 
-  it('anything longer than the limit', () => {
+  it('a text longer than the limit', () => {
     const padded = (length: number) => {
       const empty = JSON.stringify({ kind: 'data', ...common, data: '' });
       return JSON.stringify({ kind: 'data', ...common, data: 'x'.repeat(length - empty.length) });
@@ -127,7 +127,7 @@ describe('invalid messages are refused', () => {
     expect(parseOverlayMessage(padded(OVERLAY_MAX_BYTES + 1))).toBeUndefined();
   });
 
-  it('data nested so deeply that sending it on would overflow the stack', () => {
+  it('data nested so deeply that serialising it would overflow the stack', () => {
     const nested = (depth: number, open = '[', close = ']') =>
       `{"kind":"data","topic":"t","seq":1,"capturedAt":0,"data":${open.repeat(depth)}0${close.repeat(depth)}}`;
     expect(parseOverlayMessage(nested(OVERLAY_MAX_DEPTH))).toBeDefined();
@@ -136,7 +136,7 @@ describe('invalid messages are refused', () => {
     expect(parseOverlayMessage(nested(2000, '{"a":', '}'))).toBeUndefined();
   });
 
-  it('a payload that reaches for the prototype stays a payload', () => {
+  it('a payload with `__proto__` does not change a prototype', () => {
     const text = `{"kind":"data","topic":"t","seq":1,"capturedAt":0,"__proto__":{"a":1},"data":{"__proto__":{"a":1}}}`;
     const message = parseOverlayMessage(text);
     expect(Object.keys(message ?? {})).toEqual(['kind', 'topic', 'seq', 'capturedAt', 'data']);
@@ -145,7 +145,7 @@ describe('invalid messages are refused', () => {
   });
 });
 
-describe('whatever comes', () => {
+describe('arbitrary input', () => {
   const known = new Set(
     'kind topic seq capturedAt ttlMs shapes type x y width height label color id text size align points closed'.split(
       ' ',
@@ -159,7 +159,7 @@ describe('whatever comes', () => {
   }
 
   /** Numbers and colours that must never reach the canvas. */
-  function unfit(shape: Shape): unknown[] {
+  function invalidValues(shape: Shape): unknown[] {
     const points = shape.type === 'polyline' ? shape.points : [[shape.x, shape.y]];
     const colors = [shape.color].filter((color) => color !== undefined);
     return [
@@ -177,7 +177,7 @@ describe('whatever comes', () => {
     );
   });
 
-  it('shapes that come out have known names and numbers in range only', () => {
+  it('parsed shapes have only known names and numbers in range', () => {
     const coordinate = fc.oneof(fc.double({ min: -2, max: 3, noNaN: true }), fc.constant(null));
     const anyShape = fc.record(
       {
@@ -197,7 +197,7 @@ describe('whatever comes', () => {
       fc.property(fc.array(anyShape, { maxLength: 3 }), (list) => {
         const message = parse(shapes(...list));
         expect(unknownNames(message)).toEqual([]);
-        expect(message?.kind === 'shapes' ? message.shapes.flatMap(unfit) : []).toEqual([]);
+        expect(message?.kind === 'shapes' ? message.shapes.flatMap(invalidValues) : []).toEqual([]);
       }),
       { numRuns: 500 },
     );

@@ -1,17 +1,19 @@
 /**
- * The overlay: the JSON data that belongs to the picture, one message per data-channel message.
- * All coordinates are relative to the picture: x and y from 0 (left, top) to 1 (right, bottom).
+ * The overlay: JSON data that belongs to the video, one overlay message in one data-channel message.
+ * Coordinates are relative to the video: x and y from 0 (left, top) to 1 (right, bottom).
  */
 import * as v from 'valibot';
 
+/** Bytes of JSON of one message. */
 export const OVERLAY_MAX_BYTES = 16 * 1024;
-/** Messages a second, in the long run: one for each frame of a fast camera. */
+/** Messages per second on average: one for each frame of a fast camera. */
 export const OVERLAY_MAX_PER_S = 60;
+/** Topics for which the server keeps the newest message. */
 export const OVERLAY_MAX_TOPICS = 16;
-/** Arrays and objects inside one another. 16 KiB of `[` would overflow the stack of whoever sends it on. */
+/** Nesting of arrays and objects. 16 KiB of `[` would overflow the stack of code that serialises it again. */
 export const OVERLAY_MAX_DEPTH = 32;
 
-/** How a viewer finds the frame of a message, the surest first. */
+/** How a viewer finds the frame of a message, the most reliable method first. */
 export const MATCH_METHODS = ['tag', 'rtp', 'time', 'newest'] as const;
 export type MatchMethod = (typeof MATCH_METHODS)[number];
 
@@ -20,13 +22,14 @@ const Extent = v.pipe(v.number(), v.minValue(0), v.maxValue(2));
 const Label = v.pipe(v.string(), v.maxLength(200));
 /** #rgb, #rrggbb or #rrggbbaa; anything else never reaches the canvas. */
 const Color = v.pipe(v.string(), v.regex(/^#(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})$/i));
-/** An identity the source keeps over time for the same thing (a tracked object). */
+/** The source gives the same object the same id from message to message. */
 const TrackId = v.pipe(v.string(), v.maxLength(64));
 
 const Uint32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1));
-/** What six bytes hold: the year 10889. */
+/** A frame tag stores the time in six bytes: until the year 10889. */
 const MAX_TIME_MS = 2 ** 48 - 1;
 
+/** A rectangle; `x` and `y` are its left top corner. */
 export const BoxSchema = v.object({
   type: v.literal('box'),
   x: Coordinate,
@@ -37,7 +40,7 @@ export const BoxSchema = v.object({
   color: v.optional(Color),
   id: v.optional(TrackId),
 });
-/** A short word pinned to a point, drawn on a filled tag. */
+/** A short text at a point, drawn on a filled background. */
 export const LabelSchema = v.object({
   type: v.literal('label'),
   x: Coordinate,
@@ -45,7 +48,7 @@ export const LabelSchema = v.object({
   text: Label,
   color: v.optional(Color),
 });
-/** Free text; `size` is the text height relative to the picture's height. */
+/** Free text; `size` is the text height relative to the height of the video. */
 export const TextSchema = v.object({
   type: v.literal('text'),
   x: Coordinate,
@@ -55,6 +58,7 @@ export const TextSchema = v.object({
   align: v.optional(v.picklist(['left', 'center', 'right'])),
   color: v.optional(Color),
 });
+/** Connected line segments; `closed` adds the segment from the last point to the first. */
 export const PolylineSchema = v.object({
   type: v.literal('polyline'),
   points: v.pipe(v.array(v.tuple([Coordinate, Coordinate])), v.minLength(2), v.maxLength(500)),
@@ -63,29 +67,32 @@ export const PolylineSchema = v.object({
 });
 export const ShapeSchema = v.variant('type', [BoxSchema, LabelSchema, TextSchema, PolylineSchema]);
 
-/** The captured frame that a message was made from. A page matches it by the surest that it can. */
+/**
+ * Identifies the captured frame that a message was computed from. The viewer matches with the most
+ * reliable field that it can use.
+ */
 export const FrameSchema = v.pipe(
   v.object({
-    /** As the publisher's page numbers its frames; it travels inside the encoded frame too. */
+    /** The publisher's page numbers its frames, and the encoded frame carries the number too. */
     number: v.optional(Uint32),
-    /** As the publisher's encoder stamps it. */
+    /** The RTP timestamp that the publisher's encoder gives the frame (90 kHz). */
     rtpTimestamp: v.optional(Uint32),
-    /** ms since 1970 by the publisher's clock. */
+    /** ms since 1970, publisher's clock. */
     capturedAt: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_TIME_MS))),
   }),
-  v.check((frame) => Object.values(frame).some((name) => name !== undefined), 'names no frame'),
+  v.check((frame) => Object.values(frame).some((id) => id !== undefined), 'names no frame'),
 );
 
 const common = {
-  /** Which stream of data this belongs to; the newest message of a topic replaces the one before. */
+  /** Names a stream of messages. A new message of a topic replaces the one before. */
   topic: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.:-]{1,64}$/)),
-  /** Rises by one per message and topic, from 1, anew with every broadcast epoch. */
+  /** Counts the messages of a topic, starting from 1 in each broadcast epoch. */
   seq: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-  /** When the picture it belongs to was captured: ms since 1970 by the publisher's clock. */
+  /** When the frame was captured: ms since 1970, publisher's clock. */
   capturedAt: v.pipe(v.number(), v.finite()),
-  /** Drawn on this frame and no other; without it: at once. */
+  /** Draw the message on exactly this frame. Without it the message is drawn at once. */
   frame: v.optional(FrameSchema),
-  /** How long it may stand on the picture without a successor, ms. Without it: until replaced. */
+  /** For how many ms it is shown if no newer message replaces it. Without it there is no time limit. */
   ttlMs: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(3_600_000))),
 };
 
@@ -95,21 +102,25 @@ export const ShapesMessageSchema = v.object({
   ...common,
   shapes: v.pipe(v.array(ShapeSchema), v.maxLength(200)),
 });
-/** Any JSON under a topic of its own; shown as it is, never drawn. */
+/** Any JSON. Pages show it as text or pass it to a program; it is never drawn. */
 export const DataMessageSchema = v.object({
   kind: v.literal('data'),
   ...common,
   data: v.pipe(
     v.unknown(),
-    v.check((data) => !deeperThan(data, OVERLAY_MAX_DEPTH), 'nested too deeply'),
+    v.check((data) => !isDeeperThan(data, OVERLAY_MAX_DEPTH), 'nested too deeply'),
   ),
 });
 
-function deeperThan(value: unknown, depth: number): boolean {
+function isDeeperThan(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return depth === 0 || Object.values(value).some((inner) => deeperThan(inner, depth - 1));
+  return depth === 0 || Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));
 }
 
+/**
+ * Sent by the publisher's page on its data channel, and forwarded unchanged to viewers. The server
+ * sends messages of programs (ingest) to viewers in the same form, on a channel of its own.
+ */
 export const OverlayMessageSchema = v.variant('kind', [ShapesMessageSchema, DataMessageSchema]);
 
 export type FrameId = v.InferOutput<typeof FrameSchema>;
@@ -119,9 +130,9 @@ export type ShapesMessage = v.InferOutput<typeof ShapesMessageSchema>;
 export type DataMessage = v.InferOutput<typeof DataMessageSchema>;
 export type OverlayMessage = v.InferOutput<typeof OverlayMessageSchema>;
 
-/** `undefined` for anything that is not a valid overlay message; never throws. */
+/** Parses the JSON of an overlay message. Returns `undefined` for anything else; never throws. */
 export function parseOverlayMessage(text: string): OverlayMessage | undefined {
-  // Characters never outnumber bytes, so this bound costs nothing and keeps JSON.parse small.
+  // There are never more characters than bytes, so this check is cheap and keeps JSON.parse small.
   if (text.length > OVERLAY_MAX_BYTES) return undefined;
   let value: unknown;
   try {

@@ -1,6 +1,7 @@
 /**
- * Every message between a page and the server. The schemas parse what a client sent, field by
- * field, so that no object of a client's making ever reaches mediasoup.
+ * Every message between a page and the server, over Socket.IO. A page sends requests and the server
+ * answers each with an ack; the server also sends pushes. The schemas build what they parse again,
+ * field by field, so that no object made by a client reaches mediasoup.
  */
 import type { types } from 'mediasoup-client';
 import * as v from 'valibot';
@@ -30,23 +31,24 @@ import {
 } from './overlay-state.ts';
 
 const protocol = v.pipe(v.number(), v.safeInteger());
+/** Rises with every takeover or republish of a room. */
 const epoch = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const requestId = RequestIdSchema;
 
-/** Messages in one `feed`; how many a second is the server's to say. */
+/** Messages in one `ingest` request. The server limits how many it accepts per second. */
 export const INGEST_MAX_MESSAGES = 120;
 
-const grant = {
+const sessionGrant = {
   requestId,
   protocol,
   sessionId: SessionIdSchema,
   resumeSecret: SecretSchema,
 } as const;
 
-/** Where a viewer's page posts its `join` ahead of its socket. */
+/** HTTP address to which a viewer's page posts its `join` before its socket is open. */
 export const JOIN_PATH = '/api/join';
 
-/** Requests of a page, each answered by an ack with a Result. */
+/** Requests that a page sends. The server answers each with an ack that holds a Result. */
 export const REQUESTS = {
   /** Viewer: first message on a new socket. Answer: Joined. */
   join: v.strictObject({
@@ -55,13 +57,13 @@ export const REQUESTS = {
     room: RoomIdSchema,
     rtpCapabilities: RtpCapabilitiesSchema,
     /**
-     * The page's side of the transport, where it is known beforehand: connectTransport is not needed
-     * then, and the consumers begin by themselves when DTLS is up.
+     * The page's DTLS parameters, if it knows them before it has the transport. Then the page needs
+     * no `connectTransport`, and the server starts the consumers when DTLS is up.
      */
     dtlsParameters: v.optional(DtlsParametersSchema),
     token: v.optional(TokenSchema),
   }),
-  /** Publisher: claims the room. Answer: Published. */
+  /** Publisher: claims the room; first message on a new socket. Answer: Published. */
   publish: v.strictObject({
     requestId,
     protocol,
@@ -69,11 +71,11 @@ export const REQUESTS = {
     publisherSecret: v.optional(SecretSchema),
     token: v.optional(TokenSchema),
   }),
-  /** A socket for the session that was joined ahead of it (`POST /api/join`). Answer: Resumed. */
-  attach: v.strictObject(grant),
-  /** Takes a session up again on a new socket. Answer: Resumed. */
-  resume: v.strictObject(grant),
-  /** The page's side of a transport. Answer: nothing. (`connect` itself is Socket.IO's own.) */
+  /** Viewer: binds a new socket to the session that `POST /api/join` created. Answer: Resumed. */
+  attach: v.strictObject(sessionGrant),
+  /** Continues a session on a new socket. Answer: Resumed. */
+  resume: v.strictObject(sessionGrant),
+  /** The page's DTLS parameters of a transport. Answer: nothing. (Socket.IO reserves the name `connect`.) */
   connectTransport: v.strictObject({
     requestId,
     transportId: MediaIdSchema,
@@ -81,64 +83,67 @@ export const REQUESTS = {
   }),
   /** Answer: IceRestarted. */
   restartIce: v.strictObject({ requestId, transportId: MediaIdSchema }),
-  /** A new transport for the same session; the old one is closed. Answer: Renewed. */
+  /** Replaces the session's transport by a new one. Answer: Renewed. */
   renewTransport: v.strictObject({ requestId }),
-  /** Publisher. Answer: Produced. */
+  /** Publisher: starts to send audio or video. Answer: Produced. */
   produce: v.strictObject({
     requestId,
     transportId: MediaIdSchema,
     kind: v.picklist(['audio', 'video']),
     rtpParameters: RtpParametersSchema,
   }),
-  /** Publisher. Answer: Produced. */
+  /** Publisher: opens its overlay channel. Answer: Produced. */
   produceData: v.strictObject({
     requestId,
     transportId: MediaIdSchema,
     sctpStreamParameters: SctpStreamParametersSchema,
   }),
-  /** Publisher: microphone off. Answer: nothing. */
+  /** Publisher: stops sending audio. Answer: nothing. */
   closeProducer: v.strictObject({ requestId, producerId: MediaIdSchema }),
   /** Publisher: the broadcast is over. Answer: nothing. */
   endBroadcast: v.strictObject({ requestId, epoch }),
-  /** Viewer: its side of these consumers is set up. Answer: nothing. */
+  /** Viewer: the page's side of these consumers is set up, so the server may send. Answer: nothing. */
   resumeConsumers: v.strictObject({
     requestId,
     consumerIds: v.pipe(v.array(MediaIdSchema), v.maxLength(8)),
   }),
-  /** Viewer: the picture stands still. Answer: nothing. */
+  /** Viewer: needs a key frame before it can show video. Answer: nothing. */
   requestKeyFrame: v.strictObject({ requestId }),
-  /** Viewer: new consumers on the same transport. Answer: ViewerMedia. */
+  /** Viewer: replaces all consumers, on the same transport. Answer: ViewerMedia. */
   renewConsumers: v.strictObject({ requestId }),
   /** Viewer: how long joining took, for the metrics; counted once a session. Answer: nothing. */
   reportJoin: v.strictObject({ requestId, ...JoinTraceSchema.entries }),
   /**
-   * Publisher, on air: state that survives. With `keys` the page holds these and no others. Answer:
-   * nothing.
+   * Publisher, while live: sets or deletes keyed state. `keys`, if present, is the complete list of
+   * the page's keys: the server deletes all others of the page. Answer: nothing.
    */
   setState: v.strictObject({
     requestId,
     keys: v.optional(v.pipe(v.array(StateKeySchema), v.maxLength(STATE_MAX_KEYS))),
     messages: v.pipe(v.array(KeyedMessageSchema), v.maxLength(STATE_MAX_BATCH)),
   }),
-  /** Viewer: it has lost changes of the state. Answer: StateSnapshot. */
+  /** Viewer: it has lost changes of the keyed state. Answer: StateSnapshot. */
   stateSnapshot: v.strictObject({ requestId }),
   /** Viewer: how its messages find their frames now. For the metrics. Answer: nothing. */
   tellMatch: v.strictObject({ requestId, method: v.picklist(MATCH_METHODS) }),
-  /** A program beside the publisher's page: makes the socket one that may `feed`. Answer: RoomView. */
+  /**
+   * A program, first message on a new socket: lets this socket send `ingest`. `bearer` is the
+   * publisher's secret or token. Answer: RoomView.
+   */
   attachIngest: v.strictObject({
     requestId,
     protocol,
     room: RoomIdSchema,
     bearer: v.pipe(v.string(), v.maxLength(4_096)),
   }),
-  /** Overlay messages of such a program, each parsed by itself. Answer: FeedResult. */
+  /** Program: overlay messages, each parsed separately. Answer: IngestResult. */
   ingest: v.strictObject({
     requestId,
     messages: v.pipe(v.array(v.unknown()), v.minLength(1), v.maxLength(INGEST_MAX_MESSAGES)),
   }),
   /**
-   * The page goes away. A publisher's broadcast is interrupted by it, not ended: the page may be
-   * one that is being reloaded. Answer: nothing.
+   * The page is closing. This interrupts a publisher's broadcast but does not end it, because the
+   * page may be reloading. Answer: nothing.
    */
   leave: v.strictObject({ requestId }),
 } as const;
@@ -146,23 +151,25 @@ export const REQUESTS = {
 export type RequestName = keyof typeof REQUESTS;
 export type RequestOf<N extends RequestName> = v.InferOutput<(typeof REQUESTS)[N]>;
 
-/** mediasoup's parameters come from our own server: checked to be objects, typed from there on. */
+/**
+ * mediasoup's parameters from our own server, which the page trusts: only checked to be an object.
+ */
 const fromServer = <T>() =>
   v.custom<T>((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
 
 export const RoomViewSchema = v.object({
   roomId: RoomIdSchema,
   status: v.picklist(['open', 'live', 'interrupted', 'ended', 'closed']),
-  /** Rises with every takeover or republish; 0 before the first broadcast. */
+  /** 0 before the first broadcast. */
   epoch,
-  /** Viewers watching now. */
+  /** Number of viewers that watch now. */
   viewers: v.number(),
-  /** Only while interrupted. */
+  /** Only while `status` is `interrupted`: why, and for how many more ms the room waits. */
   interruption: v.optional(
     v.object({ reason: v.picklist(['publisher-lost', 'worker-lost']), remainingMs: v.number() }),
   ),
 });
-/** What a page may know of a room. */
+/** The public state of a room. Sent by the server. */
 export type RoomView = v.InferOutput<typeof RoomViewSchema>;
 
 const TransportSchema = v.object({
@@ -172,9 +179,13 @@ const TransportSchema = v.object({
   dtlsParameters: fromServer<types.DtlsParameters>(),
   sctpParameters: fromServer<types.SctpParameters>(),
 });
+/** What a page needs to create its side of a transport. Sent by the server. */
 export type TransportDescription = v.InferOutput<typeof TransportSchema>;
 
-/** `page`: the publisher's own. `state` and `outside`: the server's, made when first needed. */
+/**
+ * The data channels to a viewer: `page` forwards the publisher's channel; the server writes `state`
+ * and `ingest` itself, and creates them when they are first needed.
+ */
 const DataChannelNameSchema = v.picklist(['page', 'state', 'ingest']);
 export type DataChannelName = v.InferOutput<typeof DataChannelNameSchema>;
 
@@ -197,52 +208,57 @@ export const ViewerMediaSchema = v.object({
     }),
   ),
 });
-/** Everything a viewer should be receiving now; the page makes what it has match it. */
+/**
+ * Everything that a viewer should receive now, sent by the server. The page creates and closes
+ * consumers until it matches.
+ */
 export type ViewerMedia = v.InferOutput<typeof ViewerMediaSchema>;
 
 const SessionGrantSchema = v.object({ sessionId: SessionIdSchema, resumeSecret: SecretSchema });
+/** Lets a page continue its session on a new socket. Sent by the server. */
 export type SessionGrant = v.InferOutput<typeof SessionGrantSchema>;
 
 const OverlaySnapshotSchema = v.object({
-  /** The newest message of each topic that still stands, of the page's channel. */
+  /** The newest message of each topic of the publisher's channel, unless it has expired. */
   page: v.array(OverlayMessageSchema),
-  /** The same of programs beside it, numbered by the server. */
+  /** The same for the messages of programs. */
   ingest: v.array(OverlayMessageSchema),
   state: StateSnapshotSchema,
 });
-/** The overlay as it is now. */
+/** The whole overlay at this moment, for a viewer. Sent by the server. */
 export type OverlaySnapshot = v.InferOutput<typeof OverlaySnapshotSchema>;
 
 const IngestResultSchema = v.object({
   accepted: v.number(),
   refused: v.array(
     v.object({
-      /** From 1, as sent. */
+      /** Position in the request, from 1. */
       line: v.number(),
       code: v.custom<ErrorCode>(isErrorCode),
       message: v.string(),
     }),
   ),
 });
-/** What became of messages from outside. */
+/** How many messages of a program were accepted, and why others were refused. Sent by the server. */
 export type IngestResult = v.InferOutput<typeof IngestResultSchema>;
 
-const nothing = v.nullish(v.null());
+const noValue = v.nullish(v.null());
 
 const ResumedSchema = v.object({
-  /** Rotated: the one used before is worth nothing now. */
+  /** With a new resumeSecret: the one before is no longer valid. */
   session: SessionGrantSchema,
   room: RoomViewSchema,
-  /** The session's transport as the server still has it, or null where media must be renewed. */
+  /** The session's transport if it still exists; null means that the page must renew it. */
   transportId: v.nullable(MediaIdSchema),
-  /** Viewer: what to receive. Publisher: null. */
+  /** Null for a publisher. */
   media: v.nullable(ViewerMediaSchema),
-  /** Publisher: the ids of its producers that still live. */
+  /** Publisher: the ids of its producers that are still open. */
   producerIds: v.array(MediaIdSchema),
-  /** Viewer's; null for a publisher. */
+  /** Null for a publisher. */
   overlay: v.nullable(OverlaySnapshotSchema),
 });
 
+/** What the server answers to each request. */
 export const ANSWERS = {
   join: v.object({
     session: SessionGrantSchema,
@@ -255,13 +271,13 @@ export const ANSWERS = {
     session: SessionGrantSchema,
     room: RoomViewSchema,
     epoch,
-    /** Absent where tokens decide who publishes. */
+    /** Absent where tokens decide who may publish. */
     publisherSecret: v.optional(SecretSchema),
     transport: TransportSchema,
   }),
   attach: ResumedSchema,
   resume: ResumedSchema,
-  connectTransport: nothing,
+  connectTransport: noValue,
   restartIce: v.object({ iceParameters: fromServer<types.IceParameters>() }),
   renewTransport: v.object({
     transport: TransportSchema,
@@ -271,54 +287,57 @@ export const ANSWERS = {
   }),
   produce: v.object({ producerId: MediaIdSchema }),
   produceData: v.object({ producerId: MediaIdSchema }),
-  closeProducer: nothing,
-  endBroadcast: nothing,
-  resumeConsumers: nothing,
-  requestKeyFrame: nothing,
+  closeProducer: noValue,
+  endBroadcast: noValue,
+  resumeConsumers: noValue,
+  requestKeyFrame: noValue,
   renewConsumers: ViewerMediaSchema,
-  reportJoin: nothing,
-  setState: nothing,
+  reportJoin: noValue,
+  setState: noValue,
   stateSnapshot: StateSnapshotSchema,
-  tellMatch: nothing,
+  tellMatch: noValue,
   attachIngest: RoomViewSchema,
   ingest: IngestResultSchema,
-  leave: nothing,
+  leave: noValue,
 } as const satisfies Record<RequestName, v.GenericSchema>;
 
 export type AnswerOf<N extends RequestName> = v.InferOutput<(typeof ANSWERS)[N]>;
 
-/** Server to page, unasked. Hints: after every reconnection the page takes a full snapshot. */
+/**
+ * Messages that the server sends without a request. One that is lost while the socket is down does no
+ * harm: after every reconnection the page gets the full state in the answer.
+ */
 export const PUSHES = {
   /** The room's status, epoch or number of viewers changed. */
   roomChanged: RoomViewSchema,
-  /** Viewer: there is something new to receive. */
+  /** Viewer: what there is to receive has changed. */
   broadcastChanged: v.object({
     room: RoomViewSchema,
     media: ViewerMediaSchema,
-    /** Where there is a channel of the server's that was not there before, else null. */
+    /** Only if there is a server channel that the viewer did not have before, else null. */
     overlay: v.nullable(OverlaySnapshotSchema),
   }),
-  /** The session's transport is gone on the server (its worker died, DTLS closed). */
+  /** The server's side of the session's transport is closed (its worker died, or DTLS was closed). */
   transportGone: v.object({ transportId: MediaIdSchema }),
-  /** Publisher: a newer publisher of this room is ready; this page is out. */
+  /** Publisher: another page has taken over this broadcast. */
   superseded: v.object({ epoch }),
-  /** Publisher: the server has ended its session and the broadcast, and why. */
+  /** Publisher: the server has ended the session and the broadcast; `code` is the reason. */
   sessionClosed: v.object({ code: v.custom<ErrorCode>(isErrorCode) }),
-  /** The server stops soon: reconnect after `retryInMs`. */
+  /** The server stops soon: the page reconnects after `retryInMs` ms. */
   draining: v.object({ retryInMs: v.number() }),
 } as const;
 
 export type PushName = keyof typeof PUSHES;
 export type PushOf<N extends PushName> = v.InferOutput<(typeof PUSHES)[N]>;
 
-/** What the server writes into the served page, read from #onecast-page. */
+/** JSON that the server writes into every page, in the element #onecast-page. */
 export const PageConfigSchema = v.object({
   protocol,
-  /** The routers' capabilities, so that the page's Device is loaded before its socket is up. */
+  /** The routers' capabilities, so that the page can load its Device before its socket is open. */
   routerRtpCapabilities: fromServer<types.RtpCapabilities>(),
-  /** Whether a room is entered with a token only. */
+  /** Whether entering a room needs a token. */
   tokens: v.boolean(),
-  /** Whether pages of other sites may show a room. */
+  /** Whether pages of other sites may embed a room. */
   embedding: v.boolean(),
 });
 export type PageConfig = v.InferOutput<typeof PageConfigSchema>;

@@ -1,11 +1,12 @@
+/** The rate that a TokenBucket allows. */
 export interface Rate {
-  /** So many at once. */
+  /** Maximum at once. */
   readonly burst: number;
-  /** So many a second in the long run. */
+  /** Average per second. */
   readonly perS: number;
 }
 
-/** Lets through a burst, and then so many a second. Times are ms of any clock that only rises. */
+/** A rate limiter: allows a burst, and then an average rate. Times are ms of any monotonic clock. */
 export class TokenBucket {
   readonly #rate: Rate;
   #tokens: number;
@@ -17,8 +18,8 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** All of `count` or none: false where there are not so many left; that costs nothing. */
-  take(now: number, count = 1): boolean {
+  /** Consumes `count` tokens. @returns false, and consumes nothing, when fewer are left */
+  consume(now: number, count = 1): boolean {
     const { burst, perS } = this.#rate;
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1_000) * perS);
     this.#at = now;
@@ -27,7 +28,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** ms from the last `take` until there are `count`. */
+  /** ms from the last `consume` until `count` tokens are available. */
   waitMs(count: number): number {
     return Math.max(0, Math.ceil(((count - this.#tokens) / this.#rate.perS) * 1_000));
   }

@@ -37,7 +37,7 @@ export class Ingest {
    * @throws FeedBusy
    */
   accept(lines: readonly unknown[], onAir: boolean): IngestResult {
-    if (!this.#bucket.take(performance.now(), lines.length)) {
+    if (!this.#bucket.consume(performance.now(), lines.length)) {
       throw new IngestBusy(this.#bucket.waitMs(lines.length));
     }
     const refused: IngestResult['refused'] = [];
@@ -56,8 +56,8 @@ export class Ingest {
   #take(line: unknown, onAir: boolean): void {
     if (line === undefined) throw new OnecastError('bad-request', 'This is not JSON.');
     const parsed = parseIngestMessage(line);
-    if ('fault' in parsed) {
-      throw new OnecastError('bad-request', `${ERRORS['bad-request'].message} ${parsed.fault}`);
+    if ('problem' in parsed) {
+      throw new OnecastError('bad-request', `${ERRORS['bad-request'].message} ${parsed.problem}`);
     }
     this.#metrics.overlay('taken', this.#overlay.setFromIngest(parsed, onAir));
   }

@@ -4,7 +4,7 @@ import {
   deletionOf,
   isDeletion,
   type KeyedMessage,
-  slotOf,
+  stateKeyId,
   STATE_MAX_BYTES,
   STATE_MAX_KEYS,
   type StateChange,
@@ -55,7 +55,7 @@ export class KeyedState {
    * @throws OnecastError `message-too-large`, `state-full`
    */
   set(message: KeyedMessage, from: StateOrigin): StateChange | undefined {
-    const slot = slotOf({ ...message, from });
+    const slot = stateKeyId({ ...message, from });
     const held = this.#held.get(slot);
     const entry: StateEntry = { ...message, from };
     if (isDeletion(message)) return held && this.#delete(slot, held, entry);
@@ -76,7 +76,7 @@ export class KeyedState {
 
   /** Deletes what `from` holds beside `keys`. */
   keepOnly(keys: readonly StateKey[], from: StateOrigin): StateChange[] {
-    const kept = new Set(keys.map(([topic, key]) => slotOf({ topic, key, from })));
+    const kept = new Set(keys.map(([topic, key]) => stateKeyId({ topic, key, from })));
     return [...this.#held].flatMap(([slot, held]) => {
       if (held.entry.from !== from || kept.has(slot)) return [];
       return [this.#delete(slot, held, deletionOf(held.entry))];

@@ -70,7 +70,7 @@ export class Receiver {
 
   /**
    * Creates a new transport. The one before keeps playing until `reconcile` has brought video on the
-   * new one. With a `certificate` (the page's own, sent with `join`) the server already knows this
+   * new one. With a `certificate` (whose fingerprint the page sent with `join`) the server already knows this
    * page's DTLS parameters, so no `connect` event follows.
    */
   open(description: TransportDescription, certificate?: RTCCertificate): void {

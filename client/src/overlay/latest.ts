@@ -4,7 +4,7 @@ import {
   type DataMessage,
   type OverlayMessage,
 } from '#protocol/overlay.ts';
-import { slotOf, type StateEntry } from '#protocol/overlay-state.ts';
+import { stateKeyId, type StateEntry } from '#protocol/overlay-state.ts';
 import { signal, type ReadonlySignal } from '@preact/signals-core';
 
 export interface TopicData {
@@ -53,7 +53,7 @@ export class LatestData {
   /** One key of the state; of kind `data`, others are ignored. */
   set(entry: StateEntry): void {
     if (entry.kind !== 'data') return;
-    const slot = slotOf(entry);
+    const slot = stateKeyId(entry);
     const others = this.#others(slot);
     if (entry.data === null) this.#show(others);
     else

@@ -4,7 +4,7 @@ import {
   type Shape,
   type ShapesMessage,
 } from '#protocol/overlay.ts';
-import { slotOf, type StateEntry } from '#protocol/overlay-state.ts';
+import { stateKeyId, type StateEntry } from '#protocol/overlay-state.ts';
 
 export interface ShownTopic {
   /** Names what is drawn; of a keyed message it holds the key too. */
@@ -51,7 +51,7 @@ export class ShapeTopics {
   /** Sets or deletes one key of the state; it stands until its key is set or deleted again. */
   set(entry: StateEntry, now: number): void {
     if (entry.kind !== 'shapes') return;
-    const slot = slotOf(entry);
+    const slot = stateKeyId(entry);
     if (entry.shapes === null) {
       this.#entries.delete(slot);
       return;

@@ -2,7 +2,7 @@ import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
 import {
   isDeletion,
   type KeyedMessage,
-  slotOf,
+  stateKeyId,
   STATE_MAX_BATCH,
   STATE_MAX_BYTES,
   STATE_MAX_KEYS,
@@ -36,7 +36,7 @@ export class StateOutbox {
 
   /** False where the state is full: it stays as it was. @throws RangeError above OVERLAY_MAX_BYTES */
   set(message: KeyedMessage): boolean {
-    const slot = slotOf(message);
+    const slot = stateKeyId(message);
     const held = this.#held.get(slot);
     if (isDeletion(message)) {
       if (!held) return true;
@@ -91,7 +91,7 @@ export class StateOutbox {
     this.#underWay = undefined;
     if (batch.keys) this.#keysUnconfirmed = false;
     for (const message of batch.messages) {
-      const slot = slotOf(message);
+      const slot = stateKeyId(message);
       if (this.#unconfirmed.get(slot) === message) this.#unconfirmed.delete(slot);
     }
   }

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type KeyedMessage,
-  slotOf,
+  stateKeyId,
   type StateChange,
   type StateEntry,
 } from '#protocol/overlay-state.ts';
@@ -23,7 +23,7 @@ const keyed = (key: string, value: number | null): KeyedMessage =>
       };
 
 const bySlot = (entries: readonly StateEntry[]) =>
-  new Map(entries.map((entry) => [slotOf(entry), entry]));
+  new Map(entries.map((entry) => [stateKeyId(entry), entry]));
 
 /** A viewer's page: a connection that loses changes, the replica, and the entries drawn from what it reports. */
 class ModelViewer {
@@ -34,8 +34,8 @@ class ModelViewer {
   show(changed: readonly StateEntry[]): void {
     for (const entry of changed) {
       const empty = entry.kind === 'data' ? entry.data === null : entry.shapes === null;
-      if (empty) this.drawn.delete(slotOf(entry));
-      else this.drawn.set(slotOf(entry), entry);
+      if (empty) this.drawn.delete(stateKeyId(entry));
+      else this.drawn.set(stateKeyId(entry), entry);
     }
   }
 
@@ -80,8 +80,8 @@ class Model {
 
   setFromIngest(message: KeyedMessage): void {
     const deletes = message.kind === 'data' ? message.data === null : message.shapes === null;
-    if (deletes) this.ingest.delete(slotOf(message));
-    else this.ingest.set(slotOf(message), message);
+    if (deletes) this.ingest.delete(stateKeyId(message));
+    else this.ingest.set(stateKeyId(message), message);
     this.announce([this.state.set(message, 'ingest')]);
   }
 

@@ -1,7 +1,7 @@
 import {
   deletionOf,
   isDeletion,
-  slotOf,
+  stateKeyId,
   type StateChange,
   type StateEntry,
   type StateSnapshot,
@@ -63,7 +63,7 @@ export class StateReplica {
     const changed: StateEntry[] = [];
     this.#entries.clear();
     for (const entry of entries) {
-      const slot = slotOf(entry);
+      const slot = stateKeyId(entry);
       const old = before.get(slot);
       before.delete(slot);
       this.#entries.set(slot, entry);
@@ -81,7 +81,7 @@ export class StateReplica {
     for (const { stateId, rev, entry } of this.#waiting) {
       if (stateId !== applied.stateId || rev !== applied.rev + 1 || !entry) continue;
       applied.rev = rev;
-      const slot = slotOf(entry);
+      const slot = stateKeyId(entry);
       if (isDeletion(entry)) this.#entries.delete(slot);
       else this.#entries.set(slot, entry);
       changed.push(entry);
