@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from './env.ts';
 import { machineAddresses } from './media.ts';
 
-describe('SRV-1 configuration comes from the environment, faults are told all at once', () => {
+describe('SRV-1 configuration comes from the environment, and all problems are reported at once', () => {
   test('an empty environment is a complete configuration', () => {
     const config = readConfig({});
     expect(config).toMatchObject({
@@ -59,7 +59,7 @@ describe('SRV-1 configuration comes from the environment, faults are told all at
     });
   });
 
-  test('every fault is in one error, with the variable, what it holds and what it may hold', () => {
+  test('one error lists every problem, with the variable, its value and what is allowed', () => {
     let error: unknown;
     try {
       readConfig({
@@ -75,8 +75,8 @@ describe('SRV-1 configuration comes from the environment, faults are told all at
       error = caught;
     }
     expect(error).toBeInstanceOf(ConfigError);
-    const { faults, message } = error as ConfigError;
-    expect(faults.map((fault) => fault.split(' ')[0])).toEqual([
+    const { problems, message } = error as ConfigError;
+    expect(problems.map((problem) => problem.split(' ')[0])).toEqual([
       'HOST',
       'PORT',
       'ANNOUNCED_ADDRESS',
@@ -89,21 +89,21 @@ describe('SRV-1 configuration comes from the environment, faults are told all at
   });
 
   test.each([
-    [{ MEDIA_PORT: '64999', WORKERS: '64', PORT: '65010' }, 'PORT 65010 lies among'],
-    [{ MEDIA_PORT: '8087', WORKERS: '2' }, 'PORT 8088 lies among'],
-    [{ MEDIA_PORT: '9460', WORKERS: '8' }, 'METRICS_PORT 9464 lies among'],
+    [{ MEDIA_PORT: '64999', WORKERS: '64', PORT: '65010' }, 'PORT 65010 is one of the media ports'],
+    [{ MEDIA_PORT: '8087', WORKERS: '2' }, 'PORT 8088 is one of the media ports'],
+    [{ MEDIA_PORT: '9460', WORKERS: '8' }, 'METRICS_PORT 9464 is one of the media ports'],
     [{ TRUST_PROXY: 'everybody' }, 'TRUST_PROXY is "everybody" and must be the number of proxies'],
     [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY'],
     [{ TRUST_PROXY: '1,2' }, 'TRUST_PROXY'],
     [{ MAX_SOCKETS_PER_ADDRESS: '0' }, 'MAX_SOCKETS_PER_ADDRESS is "0"'],
-    [{ PORT: '9464' }, 'METRICS_PORT 9464 is PORT'],
-  ])('what makes no sense is a fault: %j', (env, fault) => {
-    expect(() => readConfig(env)).toThrow(fault);
+    [{ PORT: '9464' }, 'METRICS_PORT 9464 is the same as PORT'],
+  ])('values that contradict each other or make no sense are a problem: %j', (env, problem) => {
+    expect(() => readConfig(env)).toThrow(problem);
   });
 });
 
-describe('SEC-13 whose pages may show a room', () => {
-  test('nobody’s, unless the operator says so', () => {
+describe('SEC-13 which pages may embed a room', () => {
+  test('none, unless the operator allows it', () => {
     expect(readConfig({}).embedOrigins).toEqual([]);
     expect(readConfig({ EMBED_ORIGINS: '*' }).embedOrigins).toEqual(['*']);
     expect(
@@ -122,15 +122,15 @@ describe('SEC-13 whose pages may show a room', () => {
     'null',
     'wss://a.example',
     'data:,x',
-  ])('%s is a fault', (origins) => {
+  ])('%s is a problem', (origins) => {
     expect(() => readConfig({ EMBED_ORIGINS: origins })).toThrow('EMBED_ORIGINS is');
   });
 });
 
-describe('SEC-7 the secret that signs tokens is never told', () => {
+describe('SEC-7 the secret that signs tokens is never revealed', () => {
   const SECRET = 'a secret of more than thirty-two bytes';
 
-  test('it is read, and shows nowhere in the configuration', () => {
+  test('it is read, and does not appear in the configuration', () => {
     const config = readConfig({ AUTH_SECRET: SECRET });
     expect(config.authKey?.export().toString()).toBe(SECRET);
     for (const shown of [JSON.stringify(config), inspect(config, { depth: 9 })]) {
@@ -139,7 +139,7 @@ describe('SEC-7 the secret that signs tokens is never told', () => {
     expect(readConfig({ AUTH_SECRET: '' }).authKey).toBeUndefined();
   });
 
-  test('one that is too short is a fault that tells its length and not what it holds', () => {
+  test('a secret that is too short is a problem that shows its length and not the secret', () => {
     const short = 'not-quite-long-enough-to-sign';
     let message = '';
     try {
@@ -157,7 +157,7 @@ describe('SEC-7 the secret that signs tokens is never told', () => {
   });
 });
 
-test('media listens on outward addresses first and always on loopback', () => {
+test('media listens on external addresses first, and always on loopback', () => {
   const entry = (address: string, internal: boolean, family: 'IPv4' | 'IPv6' = 'IPv4') =>
     ({ address, internal, family, netmask: '', mac: '', cidr: null, scopeid: 0 }) as never;
   expect(

@@ -1,4 +1,4 @@
-/** Environment -> frozen, typed Config. Every fault is reported, all at once. */
+/** Turns the environment into a typed, frozen Config. All problems are reported at once. */
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -10,47 +10,47 @@ export interface Config {
   readonly port: number;
   readonly mediaPort: number;
   readonly mediaListenAddress: string;
-  /** How many proxies stand before this server, or the addresses (or networks) of those that do. */
+  /** The number of proxies before this server, or their addresses or networks. */
   readonly trustProxy: number | readonly string[];
-  /** What the operator has changed of config/limits.ts. */
+  /** The limits of config/limits.ts that the operator has changed. */
   readonly limits: Partial<Pick<Limits, 'socketsPerAddressMax' | 'connectsPerAddressMax'>>;
-  /** Which viewers' lines are estimated: those in trouble, or all. */
+  /** For which viewers the server estimates bandwidth: those with a lossy connection, or all. */
   readonly estimation: 'auto' | 'always';
-  /** Where the metrics are served; undefined: nowhere. Port 0 takes a free one. */
+  /** Address of the metrics; undefined: off. Port 0 chooses a free port. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
-  /** undefined: every IPv4 address of this machine is told to clients. */
+  /** The address that clients use for media; undefined: every IPv4 address of this machine. */
   readonly announcedAddress: string | undefined;
   readonly workers: number;
-  /** undefined: mediasoup's own place for its binary. */
+  /** Path of the media worker's binary; undefined: the one in the mediasoup package. */
   readonly workerBin: string | undefined;
-  /** Media workers gather what they send where that is possible, or never. */
+  /** Whether media workers send packets in batches: `auto` where it works, or never. */
   readonly egressBatching: 'auto' | 'off';
-  /** The library for that; undefined: the set-up has built none. */
+  /** Path of the library for that; undefined: the set-up has not built it. */
   readonly egressLibrary: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
-  /** Further origins whose pages may connect, beside the server's own. */
+  /** Origins, in addition to the server's own, whose pages may connect. */
   readonly allowedOrigins: readonly string[];
-  /** Origins whose pages may show a room in a frame; `*` for any. */
+  /** Origins whose pages may embed a room in a frame; `*` for any. */
   readonly embedOrigins: readonly string[];
   /**
-   * Signs the tokens that entering a room then needs; undefined: no tokens. A key object does not
-   * show what it holds, whether logged, printed or written as JSON.
+   * Verifies the tokens that are then needed to enter a room; undefined: no tokens. A key object
+   * does not reveal the secret when it is logged, printed or written as JSON.
    */
   readonly authKey: KeyObject | undefined;
-  /** Vite as middleware with hot modules instead of the built frontend. */
+  /** Serves the frontend through Vite with hot module replacement instead of the built files. */
   readonly dev: boolean;
 }
 
-/** Thrown with a line per fault. */
+/** The message has a line for each problem. */
 export class ConfigError extends Error {
-  readonly faults: readonly string[];
+  readonly problems: readonly string[];
 
-  constructor(faults: readonly string[]) {
+  constructor(problems: readonly string[]) {
     super(
-      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n  ${faults.join('\n  ')}`,
+      `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n  ${problems.join('\n  ')}`,
     );
     this.name = 'ConfigError';
-    this.faults = faults;
+    this.problems = problems;
   }
 }
 
@@ -64,7 +64,7 @@ const integer = (min: number, max: number) =>
   );
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
 const ipAddress = v.pipe(v.string(), v.ip('an IP address such as 0.0.0.0'));
-/** As long as the hash that HS256 is made of: RFC 7518, 3.2 asks for it. */
+/** HS256 needs a key at least as long as its hash (RFC 7518, section 3.2). */
 const AUTH_SECRET_MIN_BYTES = 32;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
@@ -91,7 +91,7 @@ const VARIABLES = {
       v.array(
         v.pipe(
           v.string(),
-          v.check(isOrigin, 'origins with commas between, such as https://video.example.org'),
+          v.check(isOrigin, 'origins separated by commas, such as https://video.example.org'),
         ),
       ),
     ),
@@ -102,7 +102,7 @@ const VARIABLES = {
       v.transform((value) => value.split(',').map((origin) => origin.trim())),
       v.check(
         (origins) => origins.every(isWebOrigin) || (origins.length === 1 && origins[0] === '*'),
-        '* or origins with commas between, such as https://www.example.org',
+        '* or origins separated by commas, such as https://www.example.org',
       ),
     ),
   ),
@@ -119,7 +119,7 @@ const VARIABLES = {
       v.transform((value) => value.split(',').map((entry) => entry.trim())),
       v.check(
         (entries) => entries.every(isNetwork) || (entries.length === 1 && isHops(entries[0])),
-        'the number of proxies before this server (0 to 9), or their addresses with commas between, such as 127.0.0.1,10.0.0.0/8',
+        'the number of proxies before this server (0 to 9), or their addresses separated by commas, such as 127.0.0.1,10.0.0.0/8',
       ),
       v.transform((entries) => (isHops(entries[0]) ? Number(entries[0]) : Object.freeze(entries))),
     ),
@@ -134,20 +134,20 @@ const VARIABLES = {
   ONECAST_DEV: v.optional(v.picklist(['0', '1'], '0 or 1'), '0'),
 } as const;
 
-/** All that `readConfig` looks at. */
+/** Every variable that `readConfig` reads. */
 export const VARIABLE_NAMES: readonly string[] = Object.keys(VARIABLES);
 
 /**
- * @throws ConfigError naming each variable, what it holds and what it may hold.
- * An empty variable counts as unset, as Compose files write them.
+ * An empty variable counts as unset, because Compose files write unset variables that way.
+ * @throws ConfigError that names each wrong variable, its value and what is allowed
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const faults: string[] = [];
+  const problems: string[] = [];
   const read = <const S extends v.GenericSchema>(name: string, schema: S) => {
     const value = env[name] === '' ? undefined : env[name];
     const parsed = v.safeParse(schema, value);
     if (parsed.success) return parsed.output;
-    faults.push(`${name} is ${JSON.stringify(value)} and must be ${parsed.issues[0].message}`);
+    problems.push(`${name} is ${JSON.stringify(value)} and must be ${parsed.issues[0].message}`);
     return undefined;
   };
   const metrics = {
@@ -172,7 +172,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
     embedOrigins: Object.freeze(read('EMBED_ORIGINS', VARIABLES.EMBED_ORIGINS) ?? []),
-    authKey: readAuthKey(env, faults),
+    authKey: readAuthKey(env, problems),
     trustProxy: read('TRUST_PROXY', VARIABLES.TRUST_PROXY) ?? 0,
     limits: Object.freeze({
       ...(socketsPerAddressMax !== undefined && { socketsPerAddressMax }),
@@ -184,8 +184,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   };
   const lastMediaPort = values.mediaPort + values.workers - 1;
   if (lastMediaPort > 65_535) {
-    faults.push(
-      `MEDIA_PORT ${values.mediaPort} and WORKERS ${values.workers} reach past port 65535`,
+    problems.push(
+      `MEDIA_PORT ${values.mediaPort} and WORKERS ${values.workers} need ports above 65535`,
     );
   }
   for (const [name, port] of [
@@ -193,31 +193,31 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     ['METRICS_PORT', values.metrics?.port ?? 0],
   ] as const) {
     if (port !== 0 && port >= values.mediaPort && port <= lastMediaPort) {
-      faults.push(
-        `${name} ${port} lies among the media ports ${values.mediaPort} to ${lastMediaPort}`,
+      problems.push(
+        `${name} ${port} is one of the media ports ${values.mediaPort} to ${lastMediaPort}`,
       );
     }
   }
   if (values.port !== 0 && values.metrics?.port === values.port) {
-    faults.push(`METRICS_PORT ${values.port} is PORT, where the pages are`);
+    problems.push(`METRICS_PORT ${values.port} is the same as PORT`);
   }
-  if (faults.length > 0) throw new ConfigError(faults);
+  if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(values);
 }
 
 /**
- * The one secret of the configuration: a fault tells its length and never what it holds.
- * Undefined where there is none, or a fault was added.
+ * Reads the only secret of the configuration. A problem is added to `problems`; it shows the length of
+ * the secret, never the secret. Returns undefined if there is no secret or it is wrong.
  */
 export function readAuthKey(
   { AUTH_SECRET }: Readonly<Record<string, string | undefined>>,
-  faults: string[],
+  problems: string[],
 ): KeyObject | undefined {
   const parsed = v.safeParse(VARIABLES.AUTH_SECRET, AUTH_SECRET === '' ? undefined : AUTH_SECRET);
   if (parsed.success) return parsed.output;
   const bytes = Buffer.byteLength(AUTH_SECRET ?? '');
-  faults.push(
-    `AUTH_SECRET is ${bytes} bytes long and must be ${AUTH_SECRET_MIN_BYTES} or more, such as openssl rand -base64 32 makes`,
+  problems.push(
+    `AUTH_SECRET is ${bytes} bytes long and must be ${AUTH_SECRET_MIN_BYTES} or more; create one with: openssl rand -base64 32`,
   );
   return undefined;
 }
@@ -226,7 +226,7 @@ function isHops(value: string | undefined): boolean {
   return value !== undefined && /^\d$/.test(value);
 }
 
-/** An address, or a network such as 10.0.0.0/8. */
+/** An IP address, or a network such as 10.0.0.0/8. */
 function isNetwork(value: string): boolean {
   const [address = '', prefix, ...more] = value.split('/');
   const family = isIP(address);
@@ -245,7 +245,7 @@ function isOrigin(value: string): boolean {
   }
 }
 
-/** One that can stand in a policy: the scheme of a web page, and a host that is no list of anything. */
+/** An origin that is safe in a Content-Security-Policy: http or https, and a host without wildcards or separators. */
 function isWebOrigin(value: string): boolean {
   return isOrigin(value) && /^https?:\/\/[a-z0-9.:[\]-]+$/.test(value);
 }

@@ -1,215 +1,235 @@
-/** Every timeout and cap, unit in the name, its reason beside it. */
+/**
+ * Every timeout and limit of the server: the unit is in the name (Ms, S, Bytes, Bps, PerS; Max and
+ * Burst are counts, Share is a fraction), and the comment gives the reason.
+ */
 export const LIMITS = {
   // Signalling
-  /** A dead socket is noticed within interval + timeout: 7 s instead of Socket.IO's 45 s. */
+  /** The server notices a dead socket within interval + timeout: 7 s instead of Socket.IO's 45 s. */
   pingIntervalMs: 3_000,
   pingTimeoutMs: 4_000,
-  /** A socket that does not finish its handshake. */
+  /** After this the server closes a socket that has not finished its handshake. */
   connectTimeoutMs: 10_000,
-  /** The largest honest message, RTP capabilities of a browser, is about 12 KiB. */
+  /** The largest legitimate message, a browser's RTP capabilities, is about 12 KiB. */
   signalMaxBytes: 64 * 1024,
   /**
-   * Messages of one socket. A page sends five when it joins and one or two a second while a line is
-   * being mended. What is beyond is refused; a page then closes its socket and waits.
+   * Messages of one socket. A page sends five when it joins, and one or two a second while it
+   * recovers its connection. More are refused; a page then closes its socket and waits.
    */
   messageBurst: 20,
   messagesPerS: 10,
   /**
-   * Messages of one socket that carry overlay (`setState`, `feed`), apart from the others. Above what
-   * a room takes of programs, so that one that is a little too fast is told and not cut.
+   * Overlay messages of one socket (`setState`, `ingest`), counted separately. Higher than the rate
+   * that a room accepts from programs (`ingestPerS`), so that a program that is slightly too fast gets
+   * a refusal instead of losing its socket.
    */
   overlayRequestBurst: 160,
   overlayRequestsPerS: 80,
-  /** So many refusals within so long and the socket is cut: no page goes on after the first. */
+  /** This many refusals within the window close the socket: our pages stop after the first refusal. */
   violationsMax: 3,
   violationWindowMs: 10_000,
-  /** Packets of any kind, answers to pings among them: well above what those messages need. */
+  /** Socket.IO packets of any kind, pongs included: well above what the messages above need. */
   packetBurst: 300,
   packetsPerS: 120,
   /**
-   * What may wait to be sent to a socket before it counts as one that does not read. The largest
-   * answer, to a page that joins with every topic of the overlay and all keys full, is 640 KiB, and
-   * a change of what there is to receive may follow at once with as much.
+   * A socket with more unsent data than this counts as one that does not read. The largest answer
+   * goes to a viewer that joins a room with every overlay topic and all keys full: 640 KiB. A
+   * `broadcastChanged` of the same size may follow at once.
    */
   signalBacklogBytes: 2 * 1024 * 1024,
-  /** A browser sends a message in one piece, or in a few. */
+  /** WebSocket fragments of one message. A browser sends one or a few. */
   messageFragmentsMax: 256,
   /**
-   * Sockets of one address (an IPv6 /64 counts as one), and how many it may open within 10 s. A
-   * school or a company is one address, and comes back within seconds of a restart: 200 pages need
-   * two windows. Larger ones set MAX_SOCKETS_PER_ADDRESS and MAX_CONNECTS_PER_ADDRESS.
+   * Open sockets of one address (an IPv6 /64 counts as one address), and how many it may open within
+   * 10 s. A school or a company may be one address, and all its pages reconnect within seconds of a
+   * restart: 200 pages need two windows. For more, set MAX_SOCKETS_PER_ADDRESS and
+   * MAX_CONNECTS_PER_ADDRESS.
    */
   socketsPerAddressMax: 200,
   connectsPerAddressMax: 100,
-  /** An answer is remembered so long, for a page that repeats a request whose ack was lost. */
+  /** How long an answer is kept for a page that repeats a request because its ack was lost. */
   answerMemoryMs: 60_000,
-  /** Answers remembered per session; the oldest goes first. A page has at most a few under way. */
+  /** Answers kept per session; the oldest is dropped first. A page has few open requests at a time. */
   answerMemoryMax: 64,
 
   // Tokens
-  /** How far the clock of the one who signs a token may be from ours. */
+  /** How far the clock of the token's issuer may differ from ours. */
   tokenToleranceS: 10,
-  /** A token that ends later is refused: its `exp` was written in milliseconds, or has no end. */
+  /** A token that expires later is refused: its `exp` is in milliseconds, or meant to last for ever. */
   tokenMaxAheadS: 366 * 24 * 3_600,
 
   // Sessions and rooms
-  /** How long a session outlives both its socket and its media. Covers a lift, a tunnel, a nap. */
+  /** How long a session without socket and media is kept. Covers a lift, a tunnel, a short sleep. */
   sessionGraceMs: 45_000,
-  /** Resume secrets remembered after their time, so that a copy of one is known for what it is. */
+  /** Used resume secrets that a session remembers, to recognise a page that resumes with a copied one. */
   spentSecretsMax: 32,
-  /** How long a room waits for its lost publisher before it says that the broadcast has ended. */
+  /** How long a room waits for its lost publisher before the broadcast counts as ended. */
   interruptedRoomMs: 120_000,
-  /** A room nobody is in is forgotten, and its name is free again. */
+  /** After this an empty room is deleted, and its name is free again. */
   idleRoomMs: 600_000,
-  /** One in which nobody has been on air holds nothing that anyone would miss. */
+  /** The same for an empty room that never had a broadcast: nothing would be lost. */
   idleUnusedRoomMs: 60_000,
-  /** A room with its router takes less than 100 KiB, in Node and its worker together. */
+  /** A room with its router uses less than 100 KiB, in Node and its worker together. */
   roomsMax: 1_000,
   roomsPerAddressMax: 100,
-  /** One without media takes 30 KiB in its worker and less than 60 KiB in Node: 1 GiB at most. */
+  /** A session without media uses 30 KiB in its worker and less than 60 KiB in Node: 1 GiB in all. */
   sessionsMax: 10_000,
-  /** Sessions of an address for each socket that it may have: reloaded pages leave some behind. */
+  /** Sessions of an address, per socket that it may open: a reloaded page leaves its old session. */
   sessionsPerSocketMax: 2,
-  /** Changes of the number of viewers are told at most so often. */
-  viewerCountPushMs: 500,
+  /** Shortest interval between two pushes of the number of viewers. */
+  viewerCountIntervalMs: 500,
 
   // Media
   /**
-   * Consent (RFC 7675): the worker calls ICE disconnected after so long without an answered check.
-   * 10 is mediasoup's minimum; a phone that changes networks is back by ICE restart well before.
+   * Consent (RFC 7675): without an answered check for this long, the worker reports ICE as
+   * disconnected. mediasoup's minimum is 10; a phone that changes networks is back much earlier, by
+   * ICE restart.
    */
   iceConsentTimeoutS: 20,
-  /** A live publisher's transport is asked so often for what has arrived. */
+  /** How often the server reads the received bytes of a live publisher's transport. */
   livenessIntervalMs: 500,
-  /** Nothing arrived for so long: the publisher is lost. ICE checks alone come every 2.5 s. */
+  /** With nothing received for this long the publisher is lost. ICE checks alone come every 2.5 s. */
   publisherSilentMs: 3_000,
-  /** DTLS that is not up by then never will be. Counted from when there is something to send over it. */
+  /** DTLS that takes longer never completes. Counted from when there is something to send over it. */
   dtlsDeadlineMs: 15_000,
-  /** A replaced transport of a viewer lives on so long while the new one comes up. */
+  /** How long a viewer's replaced transport stays open while the new one connects. */
   retiringTransportMs: 10_000,
   /**
-   * A viewer is shown the top simulcast layer so long after its first picture at the earliest: the
-   * key frames for that come after those for the rush of viewers, not among them.
+   * Earliest time after its first frame at which a viewer gets the top simulcast layer. When many
+   * viewers join, the key frames for the upper layers then come after those for joining.
    */
   upperLayerDelayMs: 3_000,
-  /** Merges the key-frame requests of viewers that join together; about a fifth of a screen switch. */
+  /**
+   * Merges the key-frame requests of viewers that join at the same time. It is about a fifth of the time
+   * that a switch to screen sharing takes.
+   */
   keyFrameRequestDelayMs: 500,
-  /** Where the estimate of a viewer's line starts: the middle simulcast layer fits at once. */
+  /** Start value of a viewer's bandwidth estimate: the middle simulcast layer fits at once. */
   initialOutgoingBitrateBps: 1_500_000,
   /**
-   * All that a publisher may send of picture and sound; its page's simulcast layers are 2.95 Mbit/s
-   * together, and lost packets are sent again. Its browser is told, and measured.
+   * Video and audio of one publisher. The page's simulcast layers add up to 2.95 Mbit/s, plus
+   * retransmissions. The server sends this limit to the browser, and measures what arrives.
    */
   publisherBitrateMaxBps: 4_000_000,
-  /** Over tolerance so many times in a row is no burst; a gross excess need not be seen twice. */
+  /** How often the bitrate of video and audio is measured. */
   bitrateCheckMs: 2_000,
-  /** The overlay is small messages, which pile up for less long: a flood ends within 5 s. */
+  /** The same for the overlay: its messages are small and queue up for less time, so 5 s end a flood. */
   overlayBitrateCheckMs: 1_000,
+  /** Times the limit: a higher bitrate is a strike. */
   bitrateTolerance: 1.5,
+  /** This many strikes in a row are no burst: the server ends the session. */
   bitrateStrikesMax: 3,
+  /** Times the limit: a higher bitrate ends the session at once. */
   bitrateGrossFactor: 5,
   /**
-   * Overlay messages at once, on top of OVERLAY_MAX_PER_S: what a line that stood still for some
-   * seconds delivers in one go. The page keeps to a third of it.
+   * Overlay messages at once, in addition to OVERLAY_MAX_PER_S: a connection that was blocked for
+   * some seconds delivers them together. The page limits itself to a third of this.
    */
   overlayBurst: 180,
   /**
-   * New transports, producers and consumers of one session: each costs its worker, and a new producer
-   * every viewer of the room. Going on air takes three, a line that is being mended one a second.
+   * New transports, producers and consumers of one session: each costs its worker some work, and a
+   * new producer costs work for every viewer of the room. Going live needs three; a page that recovers
+   * its connection needs one a second.
    */
   mediaChangeBurst: 20,
   mediaChangesPerS: 1,
   /**
-   * A viewer's line is in trouble at this score of the worker's (10: nothing lost). It takes a fifth
-   * of the packets lost for a second, or a tenth for some seconds, to get there.
+   * A consumer's score at or below which the viewer's connection counts as lossy (mediasoup's score:
+   * 10 is no loss). It takes 20 % loss for a second, or 10 % for some seconds.
    */
   lossyScore: 9,
-  /** The estimate of such a line starts so low that it holds the lowest layer and little more … */
+  /** Start value of a lossy connection's bandwidth estimate: room for the lowest layer, little more. */
   initialLossyEstimateBps: 250_000,
-  /** … and may rise after this: what has piled up on the line is gone by then. */
+  /** How long that estimate is held, until the packets that have queued up on the connection are gone. */
   initialLossyEstimateMs: 3_000,
-  /** The default drops a publisher's packets from some 300 viewers on. */
+  /** With the system's default the worker loses a publisher's packets from about 300 viewers on. */
   socketBufferBytes: 4 * 1024 * 1024,
-  /** A viewer that reads no data costs at most this. */
+  /** The most that waits in the worker for a viewer that reads no data. */
   sctpSendBufferBytes: 256 * 1024,
-  /** What a worker keeps of messages that have not arrived in full; the default is 5 MiB a page. */
+  /** The most that a worker keeps of incomplete messages of one page; mediasoup's default is 5 MiB. */
   sctpReceiveWindowBytes: 256 * 1024,
 
-  // Overlay (what one message and a room's state may hold stands in protocol/)
-  /** What programs send to one room: twice a camera's frames, and a page's own channel. */
+  // Overlay (the limits of one message and of a room's keyed state are in protocol/)
+  /** Messages of programs to one room: two for each frame of a camera. */
   ingestPerS: 60,
-  /** At once, so that a batch of two seconds fits. Larger batches are refused whole. */
+  /** At once: a batch of two seconds fits. A larger batch is refused as a whole. */
   ingestBurst: 120,
-  /** One request: four messages of the largest size, or some hundred boxes in many. */
+  /** One HTTP request: four messages of the largest size, or about a hundred boxes in small ones. */
   ingestRequestMaxBytes: 64 * 1024,
-  /** Fresh beats complete: a lost message is sent to a viewer again for so long, then forgotten. */
+  /** How long a lost message is retransmitted to a viewer. Overlay data prefers fresh to complete. */
   ingestLifetimeMs: 500,
-  /** After a change of the state word of its number is repeated after so long, then ever later. */
+  /** First interval at which the current revision is announced again after a change; it then doubles. */
   stateReannounceMinMs: 500,
-  /** The latest that a viewer who has lost the last change hears of it: 20 µs of a worker each. */
+  /**
+   * Longest such interval, so also the longest time until a viewer notices that it lost the last
+   * change. An announcement costs 20 µs of a worker.
+   */
   stateReannounceMaxMs: 15_000,
 
   // Workers
+  /** How often the server sends each worker a request to see that it answers. */
   watchdogIntervalMs: 1_500,
-  /** A worker answers in about a millisecond; two missed deadlines in a row and it is replaced. */
+  /** A worker answers in about 1 ms. After `watchdogMissesMax` missed deadlines in a row it is replaced. */
   watchdogDeadlineMs: 1_200,
-  watchdogMisses: 2,
-  /** A worker that dies while it starts is tried again after this, doubled up to the maximum. */
+  watchdogMissesMax: 2,
+  /** A worker that dies while it starts is started again after this, doubled up to the maximum. */
   respawnMinMs: 100,
   respawnMaxMs: 5_000,
-  /** While every worker is being replaced (0.1 s), who asks for one waits so long before it is refused. */
+  /** While every worker is being replaced (0.1 s), a request waits this long for one, then is refused. */
   workerWaitMs: 2_000,
 
   // Fan-out
   /**
-   * A room spreads to a further worker when the ones it is on are busier than this share of a core:
-   * short of where delay begins to grow, and with room for those who come before the next measure.
+   * A room spreads to another worker when its workers use more than this share of a core. That is
+   * below the load at which delay grows, and leaves room for viewers that join before the next
+   * measurement.
    */
   workerBusyShare: 0.6,
-  /** So much less busy a further worker must be: a pipe costs 5 to 10 % of what it feeds. */
+  /** The other worker's load must be lower by this share: a pipe costs 5 to 10 % of what it carries. */
   spreadGainShare: 0.1,
-  /** What a transport is taken to cost, in cores, until a worker has shown it; and the bounds of that. */
-  transportCostGuess: 0.002,
-  transportCostMin: 0.0005,
-  transportCostMax: 0.01,
-  /** Three answers in a row slower than this, where one takes a millisecond: the worker is at its end. */
+  /** Assumed cost of a transport until the worker's own load shows it, and the bounds of the measured cost. */
+  transportCostInitialCores: 0.002,
+  transportCostMinCores: 0.0005,
+  transportCostMaxCores: 0.01,
+  /** An answer takes about 1 ms. If three in a row are slower than this, the worker is overloaded … */
   slowAnswerMs: 100,
-  slowAnswerShare: 0.5,
-  /** A further router that nobody is on is closed after this: viewers who reload find it. */
+  /** … and this is added to its load. */
+  slowAnswerLoadShare: 0.5,
+  /** After this an additional router without viewers is closed. Viewers that reload still find it. */
   emptyRouterMs: 10_000,
-  /** UDP ports on loopback for pipes between workers, apart from the media ports. */
+  /** UDP ports on loopback for pipes between workers. They are separate from the media ports. */
   pipePortMin: 20_000,
   pipePortMax: 29_999,
 
-  /** Whether batched sending works here is known in some ms; the server starts without it else. */
+  /** The check whether batched sending works here takes some ms. After this the server starts without it. */
   egressProbeMs: 5_000,
 
   // Process
-  /** What pages are told on SIGTERM: come back after this. */
+  /** On SIGTERM the server sends this to the pages: they reconnect after this time. */
   drainRetryMs: 500,
-  /** Between telling the pages and closing: lets the message leave. */
+  /** Time between that message and closing, so that it can leave. */
   drainNoticeMs: 200,
-  /** Past this, closing is given up and the process exits. */
+  /** After this the process exits even if closing has not finished. */
   shutdownDeadlineMs: 4_000,
-  /** How often transports are asked for what has flowed, and how many of all at most each time. */
+  /** How often the server reads the traffic of transports, and of how many at most each time. */
   trafficIntervalMs: 1_000,
-  trafficAskedMax: 50,
-  /** File descriptors are counted so often (some milliseconds where there are ten thousand). */
+  trafficReadsMax: 50,
+  /** How often file descriptors are counted (takes some ms with ten thousand open). */
   descriptorCheckMs: 10_000,
-  /** From this share of what a process may open on it is said in the log. */
+  /** The server logs a warning when it uses more than this share of the descriptors it may open. */
   descriptorAlarmShare: 0.7,
-  /** A media worker that has not answered by then is left out of the metrics, not waited for. */
+  /** The metrics leave out a media worker that has not answered within this time. */
   scrapeDeadlineMs: 1_000,
-  /** Who watches the server is a few programs; each asks over one connection. */
-  metricsMaxConnections: 32,
-  /** Twice the sessions: a page has its socket, and for a moment what it loads. */
+  /** Only a few monitoring programs read the metrics, each over one connection. */
+  metricsConnectionsMax: 32,
+  /** Twice the sessions: a page has its socket and, for a moment, the files that it loads. */
   httpConnectionsMax: 20_000,
-  /** Headers of an honest browser take 1 to 2 KiB, cookies of others on the same host more. */
+  /** A browser's headers are 1 to 2 KiB; cookies of other services on the same host add to that. */
   headersMaxBytes: 16 * 1024,
-  /** How often the two deadlines below are looked at; Node's own 30 s would triple them. */
+  /** How often Node checks the two timeouts below; its default of 30 s would triple them. */
   httpCheckIntervalMs: 2_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
 } as const;
 
+/** Tests pass other values. */
 export type Limits = { readonly [K in keyof typeof LIMITS]: number };

@@ -1,4 +1,4 @@
-/** What the routers speak, and the options of workers, WebRtcServers and transports. */
+/** The codecs of the routers, and the options of WebRtcServers and transports. */
 import { networkInterfaces } from 'node:os';
 import type { types } from 'mediasoup';
 import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
@@ -6,8 +6,8 @@ import type { Config } from './env.ts';
 import type { Limits } from './limits.ts';
 
 /**
- * VP8 and Opus: every browser has both, and VP8 simulcast works in all of them. The payload types
- * are fixed so that a page served before a restart fits the server after it.
+ * VP8 and Opus: every browser supports both, and VP8 simulcast works in all of them. The payload
+ * types are fixed so that a page loaded before a restart still matches the server after it.
  */
 export const ROUTER_CODECS: types.RouterRtpCodecCapability[] = [
   {
@@ -22,15 +22,15 @@ export const ROUTER_CODECS: types.RouterRtpCodecCapability[] = [
     mimeType: 'video/VP8',
     clockRate: 90_000,
     preferredPayloadType: 101,
-    // Chromium otherwise starts at 300 kbit/s and takes seconds to reach the upper layers.
+    // Without it Chromium starts at 300 kbit/s and needs seconds to reach the upper layers.
     parameters: { 'x-google-start-bitrate': 1_000 },
   },
 ];
 
 /**
- * One UDP and one TCP port for a worker. With an announced address the sockets listen where
- * MEDIA_LISTEN_ADDRESS says; without one, on loopback and every IPv4 address of this machine, so
- * that both a page on this machine and one on the local network find a candidate.
+ * The UDP and the TCP port of a worker (counted from 0). With an announced address the sockets listen
+ * on MEDIA_LISTEN_ADDRESS; without one, on loopback and every IPv4 address of this machine, so that
+ * pages on this machine and on the local network both find a working candidate.
  */
 export function listenInfos(
   config: Config,
@@ -54,14 +54,15 @@ export function listenInfos(
   );
 }
 
-/** IPv4 addresses to listen on, the outward ones first: candidates are preferred in this order. */
+/** IPv4 addresses to listen on. Loopback is last because ICE prefers candidates in this order. */
 export function machineAddresses(interfaces = networkInterfaces()): string[] {
   const all = Object.values(interfaces).flatMap((list) => list ?? []);
   const ipv4 = all.filter((entry) => entry.family === 'IPv4');
-  const outward = ipv4.filter((entry) => !entry.internal).map((entry) => entry.address);
-  return [...new Set([...outward, '127.0.0.1'])];
+  const external = ipv4.filter((entry) => !entry.internal).map((entry) => entry.address);
+  return [...new Set([...external, '127.0.0.1'])];
 }
 
+/** Options that every WebRtcTransport has. */
 export function webRtcTransportOptions(limits: Limits) {
   return {
     enableUdp: true,
@@ -73,7 +74,7 @@ export function webRtcTransportOptions(limits: Limits) {
     sctpSendBufferSize: limits.sctpSendBufferBytes,
     sctpPerStreamSendQueueLimit: limits.sctpSendBufferBytes,
     sctpMaxReceiverWindowBufferSize: limits.sctpReceiveWindowBytes,
-    // A larger one is dropped in the worker and reaches nobody.
+    // The worker drops larger messages.
     maxReceiveMessageSize: OVERLAY_MAX_BYTES,
   } as const;
 }

@@ -1,19 +1,19 @@
 const PREFIX = 'ONECAST_';
-/** Read by the server, and by the scripts around it. */
+/** Read by the server or by scripts/. */
 const KNOWN = ['ONECAST_DEV', 'ONECAST_CACHE'];
 
-/** A sentence for each variable with this project's prefix that nothing reads: a slip of the pen. */
+/** A sentence for each variable with the prefix ONECAST_ that nothing reads: probably a typing error. */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && !KNOWN.includes(name))
     .map((name) => {
-      const meant = KNOWN.toSorted((a, b) => distance(name, a) - distance(name, b))[0];
-      const near = meant !== undefined && distance(name, meant) <= 3;
-      return `${name.slice(0, 64)} is not known here${near ? `; perhaps ${meant} is meant` : ''}`;
+      const nearest = KNOWN.toSorted((a, b) => distance(name, a) - distance(name, b))[0];
+      const similar = nearest !== undefined && distance(name, nearest) <= 3;
+      return `${name.slice(0, 64)} is not a variable of Onecast${similar ? `; do you mean ${nearest}?` : ''}`;
     });
 }
 
-/** Levenshtein: letters to change, add or leave out. */
+/** Levenshtein distance: the number of letters to change, add or remove. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (const [i, letter] of a.split('').entries()) {

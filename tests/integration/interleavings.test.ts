@@ -22,7 +22,7 @@ let rooms = 0;
 beforeAll(async () => {
   server = await InProcessServer.start({
     workers: 2,
-    limits: { sessionGraceMs: 60_000, idleRoomMs: 50, viewerCountPushMs: 10 },
+    limits: { sessionGraceMs: 60_000, idleRoomMs: 50, viewerCountIntervalMs: 10 },
   });
 });
 afterAll(async () => {

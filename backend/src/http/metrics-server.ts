@@ -11,7 +11,7 @@ export class MetricsServer {
   /** @throws where the port is taken */
   static async listen(
     { host, port }: { readonly host: string; readonly port: number },
-    limits: Pick<Limits, 'headersTimeoutMs' | 'requestTimeoutMs' | 'metricsMaxConnections'>,
+    limits: Pick<Limits, 'headersTimeoutMs' | 'requestTimeoutMs' | 'metricsConnectionsMax'>,
     contentType: string,
     read: () => Promise<string>,
   ): Promise<MetricsServer> {
@@ -22,7 +22,7 @@ export class MetricsServer {
   }
 
   private constructor(
-    limits: Pick<Limits, 'headersTimeoutMs' | 'requestTimeoutMs' | 'metricsMaxConnections'>,
+    limits: Pick<Limits, 'headersTimeoutMs' | 'requestTimeoutMs' | 'metricsConnectionsMax'>,
     contentType: string,
     read: () => Promise<string>,
   ) {
@@ -39,7 +39,7 @@ export class MetricsServer {
     });
     this.#server.headersTimeout = limits.headersTimeoutMs;
     this.#server.requestTimeout = limits.requestTimeoutMs;
-    this.#server.maxConnections = limits.metricsMaxConnections;
+    this.#server.maxConnections = limits.metricsConnectionsMax;
   }
 
   get port(): number {

@@ -261,7 +261,7 @@ export class Room {
     this.#countTimer = setTimeout(() => {
       this.#countTimer = undefined;
       this.#publisher?.session.push('roomChanged', this.view());
-    }, this.limits.viewerCountPushMs);
+    }, this.limits.viewerCountIntervalMs);
     this.#countTimer.unref();
   }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Traffic, type TrafficSource } from './traffic.ts';
 
-const LIMITS = { trafficIntervalMs: 1_000, trafficAskedMax: 3 };
+const LIMITS = { trafficIntervalMs: 1_000, trafficReadsMax: 3 };
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -17,7 +17,7 @@ export interface TrafficSource {
  */
 export class Traffic {
   readonly #sources: () => Iterator<TrafficSource>;
-  readonly #limits: Pick<Limits, 'trafficIntervalMs' | 'trafficAskedMax'>;
+  readonly #limits: Pick<Limits, 'trafficIntervalMs' | 'trafficReadsMax'>;
   readonly #metrics: Pick<Metrics, 'mediaBytes' | 'packetsLost'>;
   /** The last value of each transport's or producer's counter. */
   readonly #lastValues = new WeakMap<object, number>();
@@ -27,7 +27,7 @@ export class Traffic {
 
   constructor(
     sources: () => Iterator<TrafficSource>,
-    limits: Pick<Limits, 'trafficIntervalMs' | 'trafficAskedMax'>,
+    limits: Pick<Limits, 'trafficIntervalMs' | 'trafficReadsMax'>,
     metrics: Pick<Metrics, 'mediaBytes' | 'packetsLost'>,
   ) {
     this.#sources = sources;
@@ -53,7 +53,7 @@ export class Traffic {
   #nextSources(): TrafficSource[] {
     const next: TrafficSource[] = [];
     this.#round ??= this.#sources();
-    while (next.length < this.#limits.trafficAskedMax) {
+    while (next.length < this.#limits.trafficReadsMax) {
       const { done, value } = this.#round.next();
       if (done === true) {
         this.#round = undefined;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
 import { WorkerLoad } from './load.ts';
 
-const GUESS = LIMITS.transportCostGuess;
+const GUESS = LIMITS.transportCostInitialCores;
 const cpu = (ms: number) => ({ ru_utime: ms * 0.75, ru_stime: ms * 0.25 });
 
 /** A load that was measured once a second; `seconds` is the CPU time (ms) used in each. */
@@ -38,8 +38,8 @@ describe('FAN-1 how busy a worker is', () => {
   });
 
   it('keeps the cost within bounds if the worker is busy with something else, or idle', () => {
-    expect(measured([900], 2).estimate(3)).toBeCloseTo(0.9 + LIMITS.transportCostMax);
-    expect(measured([0], 500).estimate(600)).toBeCloseTo(100 * LIMITS.transportCostMin);
+    expect(measured([900], 2).estimate(3)).toBeCloseTo(0.9 + LIMITS.transportCostMaxCores);
+    expect(measured([0], 500).estimate(600)).toBeCloseTo(100 * LIMITS.transportCostMinCores);
   });
 
   it('does not fall below the measurement when transports have closed', () => {
@@ -48,7 +48,7 @@ describe('FAN-1 how busy a worker is', () => {
 
   it('rises when several answers in a row were slow, but not for a single slow answer', () => {
     const slow = LIMITS.slowAnswerMs + 1;
-    expect(measured([300, 300], 0, slow).estimate(0)).toBeCloseTo(0.3 + LIMITS.slowAnswerShare);
+    expect(measured([300, 300], 0, slow).estimate(0)).toBeCloseTo(0.3 + LIMITS.slowAnswerLoadShare);
     const oneSlow = measured([300, 300]);
     oneSlow.record(cpu(5_900), slow, 0, 3_000);
     expect(oneSlow.estimate(0)).toBeCloseTo(0.3);

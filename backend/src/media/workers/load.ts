@@ -2,11 +2,11 @@ import type { Limits } from '#config/limits.ts';
 
 type LoadLimits = Pick<
   Limits,
-  | 'transportCostGuess'
-  | 'transportCostMin'
-  | 'transportCostMax'
+  | 'transportCostInitialCores'
+  | 'transportCostMinCores'
+  | 'transportCostMaxCores'
   | 'slowAnswerMs'
-  | 'slowAnswerShare'
+  | 'slowAnswerLoadShare'
 >;
 
 /** CPU time of a worker since it started, ms (mediasoup's getResourceUsage). */
@@ -34,7 +34,7 @@ export class WorkerLoad {
 
   constructor(limits: LoadLimits) {
     this.#limits = limits;
-    this.#costPerTransport = limits.transportCostGuess;
+    this.#costPerTransport = limits.transportCostInitialCores;
   }
 
   /** `transports`: number open now. `now` and `answeredInMs` are ms of the monotonic clock. */
@@ -49,11 +49,11 @@ export class WorkerLoad {
     // Transports created during the measurement show only part of their cost, hence the mean.
     const mean = (last.transports + transports) / 2;
     this.#transportsMeasured = transports;
-    const { transportCostMin, transportCostMax } = this.#limits;
+    const { transportCostMinCores, transportCostMaxCores } = this.#limits;
     if (mean >= 1) {
       this.#costPerTransport = Math.min(
-        transportCostMax,
-        Math.max(transportCostMin, this.#share / mean),
+        transportCostMaxCores,
+        Math.max(transportCostMinCores, this.#share / mean),
       );
     }
   }
@@ -61,10 +61,10 @@ export class WorkerLoad {
   /** Estimated share of a core with this number of transports; above 1 if that is too many. */
   estimate(transports: number): number {
     const unseen = Math.max(0, transports - this.#transportsMeasured);
-    const { slowAnswerMs, slowAnswerShare } = this.#limits;
+    const { slowAnswerMs, slowAnswerLoadShare } = this.#limits;
     const full = this.#answersMs.length === ANSWERS_KEPT;
     const slow = full && Math.min(...this.#answersMs) > slowAnswerMs;
-    return this.#share + unseen * this.#costPerTransport + (slow ? slowAnswerShare : 0);
+    return this.#share + unseen * this.#costPerTransport + (slow ? slowAnswerLoadShare : 0);
   }
 
   /** The measured share of a core, without any estimate. */

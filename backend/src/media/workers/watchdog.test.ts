@@ -5,7 +5,7 @@ import { Watchdog } from './watchdog.ts';
 
 const { watchdogIntervalMs: INTERVAL, watchdogDeadlineMs: DEADLINE } = LIMITS;
 /** The worker hangs just after a check; then two deadlines are missed, one check interval apart. */
-const NOTICED_WITHIN_MS = LIMITS.watchdogMisses * INTERVAL + DEADLINE;
+const NOTICED_WITHIN_MS = LIMITS.watchdogMissesMax * INTERVAL + DEADLINE;
 
 function watched() {
   const hangs: string[] = [];

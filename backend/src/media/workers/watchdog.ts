@@ -44,7 +44,7 @@ export class Watchdog {
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => {
       this.#misses += 1;
-      if (this.#misses >= this.#limits.watchdogMisses) this.#reportHung('no answer');
+      if (this.#misses >= this.#limits.watchdogMissesMax) this.#reportHung('no answer');
     }, this.#limits.watchdogDeadlineMs);
     const deadline = this.#deadline;
     deadline.unref();
