@@ -19,7 +19,7 @@ export class TokenBucket {
   }
 
   /** Consumes `count` tokens. @returns false, and consumes nothing, when fewer are left */
-  consume(now: number, count = 1): boolean {
+  tryConsume(now: number, count = 1): boolean {
     const { burst, perS } = this.#rate;
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1_000) * perS);
     this.#at = now;
@@ -28,7 +28,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** ms from the last `consume` until `count` tokens are available. */
+  /** ms from the last `tryConsume` until `count` tokens are available. */
   waitMs(count: number): number {
     return Math.max(0, Math.ceil(((count - this.#tokens) / this.#rate.perS) * 1_000));
   }

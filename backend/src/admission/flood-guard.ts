@@ -36,7 +36,7 @@ export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: 
       raw.request.socket.destroy();
     };
     const count = () => {
-      if (!bucket.consume(performance.now())) cut('too-many', 'too many packets');
+      if (!bucket.tryConsume(performance.now())) cut('too-many', 'too many packets');
     };
     raw.on('packet', (packet: Packet) => {
       count();
@@ -96,7 +96,7 @@ export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, 
     // What came in the same breath is still handed on.
     if (cut) return;
     const now = performance.now();
-    if ((CARRY_OVERLAY.has(event[0]) ? overlays : messages).consume(now)) {
+    if ((CARRY_OVERLAY.has(event[0]) ? overlays : messages).tryConsume(now)) {
       next();
       return;
     }

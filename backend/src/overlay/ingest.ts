@@ -37,7 +37,7 @@ export class Ingest {
    * @throws FeedBusy
    */
   accept(lines: readonly unknown[], onAir: boolean): IngestResult {
-    if (!this.#bucket.consume(performance.now(), lines.length)) {
+    if (!this.#bucket.tryConsume(performance.now(), lines.length)) {
       throw new IngestBusy(this.#bucket.waitMs(lines.length));
     }
     const refused: IngestResult['refused'] = [];

@@ -144,7 +144,7 @@ export class Publisher {
   /** Before a message of it is looked at: false where there have been too many, and this is the end. */
   sendsOverlay(): boolean {
     if (this.session.ended !== undefined) return false;
-    if (this.#overlayRate.consume(performance.now())) return true;
+    if (this.#overlayRate.tryConsume(performance.now())) return true;
     this.#violates('overlay-flood');
     return false;
   }

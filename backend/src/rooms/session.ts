@@ -178,7 +178,7 @@ export class Session {
 
   /** Something is about to be made in a worker. @throws `too-many` where that comes too often */
   spendMediaChange(): void {
-    if (!this.#mediaChanges.consume(performance.now())) throw new OnecastError('too-many');
+    if (!this.#mediaChanges.tryConsume(performance.now())) throw new OnecastError('too-many');
   }
 
   /** The session's transport, if it lives. @throws `transport-gone` */

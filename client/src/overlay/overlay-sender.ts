@@ -67,7 +67,7 @@ export class OverlaySender {
     if (!this.#channel) return false;
     const { channel, rate } = this.#channel;
     // The server ends a broadcast that sends far more; this page never gets there.
-    if (!rate.consume(this.#now())) return false;
+    if (!rate.tryConsume(this.#now())) return false;
     const { topic } = message;
     const seq = (this.#lastSeq.get(topic) ?? 0) + 1;
     this.#lastSeq.set(topic, seq);
