@@ -213,7 +213,7 @@ async function watch(page: Page, count: number, by: MatchMethod = 'tag'): Promis
       const label = drawn?.shapes.find((shape) => shape.type === 'label');
       seen.push({
         // The very picture that the overlay was matched to.
-        picture: record.picture && barcode.grab(record.picture),
+        picture: record.image && barcode.grab(record.image),
         data: label?.type === 'label' ? Number(label.text) : undefined,
         method,
         number,

@@ -1,62 +1,63 @@
-/** What pages and their frame workers say to each other. */
+/** Messages between pages and their workers, named by direction. */
 import type { FrameId, Shape } from '#protocol/overlay.ts';
 
-/** Either worker to its page, once: its script runs. */
-export interface WorkerReady {
+/** The worker's script runs; sent once. */
+interface WorkerReady {
   readonly kind: 'ready';
 }
 
-/** Receiving worker to page: the tag that was taken off a frame. `generation` is its receiver's. */
-export interface TagRead {
-  readonly kind: 'tag';
-  readonly generation: number;
-  readonly rtpTimestamp: number;
-  readonly number: number | undefined;
-  readonly capturedAt: number;
-}
+export type SendWorkerToPage = WorkerReady;
 
-export type FromReceiveWorker = WorkerReady | TagRead;
-
-/** Page to sending worker. */
-export type ToSendWorker =
-  /** The camera's frames from now on; without a stream there are none. */
-  | { readonly kind: 'camera'; readonly frames: ReadableStream<VideoFrame> | undefined }
-  /** Somebody who looks at captured frames, one at a time: the next comes after the port's answer. */
+export type ReceiveWorkerToPage =
+  | WorkerReady
+  /** The tag of a received frame. `generation` is the one that the receiver was attached with. */
   | {
-      readonly kind: 'analyser';
+      readonly kind: 'tag';
+      readonly generation: number;
+      readonly rtpTimestamp: number;
+      readonly number: number | undefined;
+      readonly capturedAt: number;
+    };
+
+export type PageToSendWorker =
+  /** The camera's frames from now on; none without a stream. */
+  | { readonly kind: 'camera'; readonly frames: ReadableStream<VideoFrame> | undefined }
+  | {
+      readonly kind: 'add-analyser';
       readonly id: number;
+      /** Takes `FrameToAnalyser`. */
       readonly port: MessagePort;
       readonly wants: AnalyserWants;
     }
-  | { readonly kind: 'forget'; readonly id: number }
-  /** Said once, where the browser hands out no captured frames. */
-  | { readonly kind: 'uncaptured' }
-  /** There: what the preview shows, while nothing better comes. */
+  | { readonly kind: 'remove-analyser'; readonly id: number }
+  /** The browser gives no captured frames: number the sent ones. Posted once, before any other. */
+  | { readonly kind: 'number-sent-frames' }
+  /** For such a browser: a port that brings the preview's frames as `FrameToAnalyser`. */
   | { readonly kind: 'preview'; readonly port: MessagePort };
 
 export interface AnalyserWants {
-  /** Without them: only their names. */
-  readonly frames: boolean;
-  /** No more often than this. */
+  /** False: only frame ids. */
+  readonly images: boolean;
+  /** At most one frame in so many ms. */
   readonly everyMs: number;
 }
 
-/** A picture to look at; whoever has it closes it. */
-export type Picture = VideoFrame | ImageBitmap;
+/** The content of a frame; its receiver closes it. */
+export type FrameImage = VideoFrame | ImageBitmap;
 
-/** To an analyser. Anything posted back is the answer. */
-export interface ToAnalyser {
-  readonly picture: Picture | undefined;
-  readonly name: FrameId;
+/** One frame for an analyser. The next frame comes after the analyser has posted anything back. */
+export interface FrameToAnalyser {
+  readonly image: FrameImage | undefined;
+  readonly frameId: FrameId;
 }
 
-/** Page to the worker of an overlay source, once. */
-export interface ToSourceWorker {
+/** To the worker of an overlay source, once: the port that brings `FrameToAnalyser`. */
+export interface PageToSourceWorker {
   readonly port: MessagePort;
 }
 
-/** A source's worker to its page. */
-export interface FromSourceWorker {
+/** The shapes to draw on the frame `frameId`. */
+export interface SourceWorkerToPage {
   readonly shapes: Shape[];
-  readonly name: FrameId;
+  readonly frameId: FrameId;
 }

@@ -11,7 +11,7 @@ const tags: fc.Arbitrary<FrameTag> = fc.record({
 });
 
 describe('the tag', () => {
-  it('FRAME-1 is read as it was written, and the frame before it is untouched', () => {
+  it('FRAME-1 is read as it was written, and the frame before it is unchanged', () => {
     fc.assert(
       fc.property(payload, tags, (data, tag) => {
         const tagged = appendTag(data, tag);
@@ -36,7 +36,7 @@ describe('the tag', () => {
     expect(readTag(new ArrayBuffer(length))).toBeUndefined();
   });
 
-  it('FRAME-2 is not taken when any of its bits is wrong', () => {
+  it('FRAME-2 is ignored when any of its bits is wrong', () => {
     const tagged = appendTag(new Uint8Array([1, 2, 3]).buffer, { number: 7, capturedAt: 1e12 });
     for (let bit = 0; bit < TAG_BYTES * 8; bit += 1) {
       const broken = new Uint8Array(tagged.slice(0));

@@ -1,19 +1,19 @@
 /**
- * The tag: 16 bytes after an encoded frame that say which captured frame it is. Decoders of VP8 do
- * not read past their last partition, so a viewer that leaves it on still sees the picture.
+ * The tag: 16 bytes at the end of an encoded frame that identify its captured frame. Decoders of VP8
+ * do not read past their last partition, so a viewer that does not remove the tag still shows video.
  *
  *   0  frame number, 32 bits
- *   4  when it was captured, ms since 1970 by the publisher's clock, 48 bits
+ *   4  capture time, ms since 1970 by the publisher's clock, 48 bits
  *  10  flags: 1 the number is known
  *  11  version, 1
- *  12  check over the bytes before, 16 bits
+ *  12  checksum over the bytes before, 16 bits
  *  14  magic, 16 bits
  *
- * All numbers have their high byte first. Version, check and magic together make a random payload
- * pass for a tag once in 10^12 frames.
+ * All numbers have their high byte first. With version, checksum and magic together, a random payload
+ * is mistaken for a tag once in 10^12 frames.
  */
 export interface FrameTag {
-  /** Unsigned 32 bits; undefined where the publisher could not tell which frame this is. */
+  /** Unsigned 32 bits; undefined where the publisher could not identify the captured frame. */
   readonly number: number | undefined;
   /** ms since 1970, whole. */
   readonly capturedAt: number;
@@ -21,14 +21,14 @@ export interface FrameTag {
 
 export const TAG_BYTES = 16;
 
-/** A tag is only ever put on what every decoder takes with it. */
+/** Only codecs whose decoders all accept a frame with a tag. */
 export const TAGGABLE_CODECS: readonly string[] = ['video/vp8'];
 
 const VERSION = 1;
 const MAGIC = 0x0ca5;
 const NUMBER_KNOWN = 1;
 
-/** A copy of the frame's data with the tag behind it. */
+/** A copy of the frame's data with the tag at its end. */
 export function appendTag(data: ArrayBuffer, { number, capturedAt }: FrameTag): ArrayBuffer {
   const tagged = new Uint8Array(data.byteLength + TAG_BYTES);
   tagged.set(new Uint8Array(data));
@@ -39,7 +39,7 @@ export function appendTag(data: ArrayBuffer, { number, capturedAt }: FrameTag): 
   view.setUint32(6, time % 2 ** 32);
   view.setUint8(10, number === undefined ? 0 : NUMBER_KNOWN);
   view.setUint8(11, VERSION);
-  view.setUint16(12, check(view));
+  view.setUint16(12, checksum(view));
   view.setUint16(14, MAGIC);
   return tagged.buffer;
 }
@@ -51,7 +51,7 @@ export function readTag(data: ArrayBuffer): FrameTag | undefined {
   const isTag =
     view.getUint16(14) === MAGIC &&
     view.getUint8(11) === VERSION &&
-    view.getUint16(12) === check(view);
+    view.getUint16(12) === checksum(view);
   if (!isTag) return undefined;
   return {
     number: (view.getUint8(10) & NUMBER_KNOWN) === 0 ? undefined : view.getUint32(0),
@@ -59,8 +59,8 @@ export function readTag(data: ArrayBuffer): FrameTag | undefined {
   };
 }
 
-/** Fletcher's: two sums, so that bytes which change places are seen. */
-function check(view: DataView): number {
+/** Fletcher's checksum: two sums, so that swapped bytes are detected. */
+function checksum(view: DataView): number {
   let [low, high] = [1, 0];
   for (let at = 0; at < 12; at += 1) {
     low = (low + view.getUint8(at)) % 255;

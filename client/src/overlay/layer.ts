@@ -1,16 +1,15 @@
 import type { MatchMethod, OverlayMessage, Shape } from '#protocol/overlay.ts';
 import type { StateEntry } from '#protocol/overlay-state.ts';
 import { drawTopics } from './draw.ts';
-import type { FrameTag } from '../frame-sync/tag.ts';
 import { CaptureClock } from './capture-clock.ts';
-import { FrameMatch, type MatchStats } from '../frame-sync/frame-match.ts';
+import { FrameMatch, type MatchStats } from '../frame-sync/viewer/frame-match.ts';
 import { pictureRect } from './geometry.ts';
-import { type FrameLookup, shownPicture, shownRtpTimestamp } from '../frame-sync/shown-picture.ts';
+import {
+  type FrameLookup,
+  shownImage,
+  shownRtpTimestamp,
+} from '../frame-sync/viewer/shown-frame.ts';
 import { ShapeTopics } from './shape-topics.ts';
-
-export interface ShownFrames extends FrameLookup {
-  tagOf(rtpTimestamp: number | undefined): FrameTag | undefined;
-}
 
 /** What was drawn on a frame of the video. */
 export interface DrawnFrame {
@@ -19,8 +18,8 @@ export interface DrawnFrame {
   readonly mediaTime: number;
   readonly rtpTimestamp: number | undefined;
   readonly number: number | undefined;
-  /** The picture itself, where the browser hands it out; closed after the call. */
-  readonly picture: VideoFrame | undefined;
+  /** The content of the frame, where the browser gives it; closed after the call. */
+  readonly image: VideoFrame | undefined;
   readonly drawn: readonly {
     readonly topic: string;
     readonly frameNumber: number | undefined;
@@ -43,7 +42,7 @@ export class OverlayLayer {
   readonly #video: HTMLVideoElement;
   readonly #context: CanvasRenderingContext2D;
   readonly #topics = new ShapeTopics();
-  readonly #frames: ShownFrames | undefined;
+  readonly #frames: FrameLookup | undefined;
   readonly #match: FrameMatch | undefined;
   readonly #clock = new CaptureClock();
   readonly #closing = new AbortController();
@@ -59,7 +58,7 @@ export class OverlayLayer {
   constructor(
     canvas: HTMLCanvasElement,
     video: HTMLVideoElement,
-    frames?: ShownFrames & { readonly lateness?: (ms: number) => void },
+    frames?: FrameLookup & { readonly lateness?: (ms: number) => void },
   ) {
     const context = canvas.getContext('2d');
     if (!context) throw new Error('This browser gives no 2D canvas.');
@@ -85,8 +84,8 @@ export class OverlayLayer {
   }
 
   /** How messages find their frames; undefined where they are drawn at once. */
-  get figures(): MatchStats | undefined {
-    return this.#match?.figures;
+  get matchStats(): MatchStats | undefined {
+    return this.#match?.stats;
   }
 
   /** For measurements: no surer method than this is used. */
@@ -159,12 +158,12 @@ export class OverlayLayer {
     const frames = this.#frames;
     if (!frames) return;
     const now = performance.now();
-    const picture = shownPicture(this.#video, metadata);
-    const rtpTimestamp = shownRtpTimestamp(picture, metadata, frames);
+    const image = shownImage(this.#video, metadata);
+    const rtpTimestamp = shownRtpTimestamp(image, metadata, frames);
     const tag = frames.tagOf(rtpTimestamp);
     this.#untagged = tag ? undefined : rtpTimestamp;
-    const guessedAt = this.#clock.capturedAt(metadata.receiveTime);
-    const due = this.#match?.shown({ rtpTimestamp, tag, guessedAt }, now) ?? [];
+    const estimatedCapturedAt = this.#clock.capturedAt(metadata.receiveTime);
+    const due = this.#match?.frameShown({ rtpTimestamp, tag, estimatedCapturedAt }, now) ?? [];
     for (const message of due) this.#topics.apply(message, now);
     const expired = this.#topics.expire(now);
     if (due.length > 0) this.#awaitExpiry();
@@ -174,7 +173,7 @@ export class OverlayLayer {
       mediaTime: metadata.mediaTime,
       rtpTimestamp,
       number: tag?.number,
-      picture,
+      image,
       drawn: this.#topics.shown().map(({ topic, seq, frame, shapes }) => ({
         topic,
         seq,
@@ -182,16 +181,18 @@ export class OverlayLayer {
         shapes,
       })),
     });
-    picture?.close();
+    image?.close();
   }
 
   /** A tag has come: a busy page may have shown its frame already. */
-  tagCame(rtpTimestamp: number): void {
+  tagArrived(rtpTimestamp: number): void {
     if (rtpTimestamp !== this.#untagged) return;
     this.#untagged = undefined;
     const now = performance.now();
     const tag = this.#frames?.tagOf(rtpTimestamp);
-    const due = this.#match?.told({ rtpTimestamp, tag, guessedAt: undefined }, now) ?? [];
+    const due =
+      this.#match?.frameIdentified({ rtpTimestamp, tag, estimatedCapturedAt: undefined }, now) ??
+      [];
     if (due.length === 0) return;
     for (const message of due) this.#topics.apply(message, now);
     this.#awaitExpiry();

@@ -72,7 +72,7 @@ function watchRoom(room: RoomId): void {
     find('#data-empty', HTMLElement),
   );
   bindJoinSteps(connection.joinTrace);
-  const overlayStats = bindOverlayStats(playoutDelay, () => layer.figures);
+  const overlayStats = bindOverlayStats(playoutDelay, () => layer.matchStats);
   let stopPolling = () => {};
   bindPanel('stats', (open) => {
     overlayStats.open = open;

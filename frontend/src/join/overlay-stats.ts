@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals-core';
 import type { MatchMethod } from '#protocol/overlay.ts';
-import type { MatchStats } from '#client/frame-sync/frame-match.ts';
+import type { MatchStats } from '#client/frame-sync/viewer/frame-match.ts';
 import {
   PLAYOUT_DELAY,
   type PlayoutDelay,

@@ -3,7 +3,7 @@ import { computed, effect } from '@preact/signals-core';
 import type { ViewerConnection } from '#client/connection/types.ts';
 import { connectViewer } from '#client/connection/viewer.ts';
 import { watchLinkToken } from '#client/credentials/link-token.ts';
-import { ViewerFrames } from '#client/frame-sync/viewer-frames.ts';
+import { ViewerFrames } from '#client/frame-sync/viewer/viewer-frames.ts';
 import { JitterBufferDelay } from '#client/media/jitter-buffer.ts';
 import { PlayoutDelay } from '#client/overlay/playout-delay.ts';
 import { LatestData } from '#client/overlay/latest.ts';
@@ -48,10 +48,10 @@ export function openStage(room: RoomId): Stage {
   const player = new Player(video, connection.stream);
   const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video, {
     tagOf: (rtpTimestamp) => frames.tagOf(rtpTimestamp),
-    near: (rtpTimestamp, toleranceTicks) => frames.near(rtpTimestamp, toleranceTicks),
+    nearest: (rtpTimestamp, toleranceTicks) => frames.nearest(rtpTimestamp, toleranceTicks),
     lateness: (ms) => playoutDelay.sample(ms, performance.now()),
   });
-  frames.onTag = (rtpTimestamp) => layer.tagCame(rtpTimestamp);
+  frames.onTag = (rtpTimestamp) => layer.tagArrived(rtpTimestamp);
   const latest = new LatestData();
   const wakeLock = new WakeLock();
 
@@ -69,7 +69,7 @@ export function openStage(room: RoomId): Stage {
   });
   offerViewerFrames(layer, playoutDelay);
   setInterval(() => {
-    const { method } = layer.figures ?? {};
+    const { method } = layer.matchStats ?? {};
     if (method) connection.reportMatch(method);
   }, REPORT_MATCH_EVERY_MS);
   connection.onOverlay((message) => {

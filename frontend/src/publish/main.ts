@@ -11,7 +11,7 @@ import {
   openMicrophone,
   openScreen,
 } from '#client/media/capture.ts';
-import { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
+import { PublisherFrames } from '#client/frame-sync/publisher/publisher-frames.ts';
 import { OverlayLayer } from '#client/overlay/layer.ts';
 import { find, setText } from '../ui/elements.ts';
 import { offerPublisherFrames } from '../ui/frame-debug.ts';
@@ -69,7 +69,7 @@ function publishRoom(room: RoomId): void {
     frames.track = video.kind === 'on' ? video.track : undefined;
   });
   effect(() => {
-    frames.onAir = isWanted(connection.status.value);
+    frames.isBroadcasting = isWanted(connection.status.value);
   });
   offerPublisherFrames(frames, (message) => connection.sendOverlay(message));
 

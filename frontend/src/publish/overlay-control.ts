@@ -2,7 +2,7 @@ import type { OverlayMessage } from '#protocol/overlay.ts';
 import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
-import type { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
+import type { PublisherFrames } from '#client/frame-sync/publisher/publisher-frames.ts';
 import type { OverlaySource, OverlaySourceContext } from './sources/source.ts';
 
 export interface OverlayControlOptions {
@@ -78,7 +78,7 @@ export class OverlayControl {
       analyse: (makeWorker, everyMs, listener) =>
         this.#options.frames.analyse(makeWorker, everyMs, listener),
       onFrame: (listener) =>
-        this.#options.frames.watch({ frames: false, everyMs: 0 }, (name) => listener(name)),
+        this.#options.frames.watch({ images: false, everyMs: 0 }, (frameId) => listener(frameId)),
       send: (message) => this.#send(message),
       setState: (message) => {
         this.#options.previewState({ ...message, from: 'page' });

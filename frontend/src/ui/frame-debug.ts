@@ -1,9 +1,9 @@
 /** What a page with `?debug` offers about single frames of video, for tests and benchmarks. */
 import type { FrameId, MatchMethod } from '#protocol/overlay.ts';
 import { debugConsole } from '#client/connection/page-console.ts';
-import type { MatchStats } from '#client/frame-sync/frame-match.ts';
-import type { Picture } from '#client/frame-sync/messages.ts';
-import type { PublisherFrames } from '#client/frame-sync/publisher-frames.ts';
+import type { MatchStats } from '#client/frame-sync/viewer/frame-match.ts';
+import type { FrameImage } from '#client/frame-sync/messages.ts';
+import type { PublisherFrames } from '#client/frame-sync/publisher/publisher-frames.ts';
 import type { DrawnFrame, OverlayLayer } from '#client/overlay/layer.ts';
 import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 import type { PlayoutDelay, PlayoutDelayMode } from '#client/overlay/playout-delay.ts';
@@ -26,11 +26,11 @@ declare module '#client/connection/page-console.ts' {
     /** Viewer: sets the playout delay. */
     setPlayoutDelay?: (mode: PlayoutDelayMode) => void;
     /**
-     * Publisher: passes captured frames to `look`, one at a time; `look` closes the frame. Returns
+     * Publisher: passes captured frames to `look`, one at a time; `look` closes the image. Returns
      * a function that stops it.
      */
     watchFrames?: (
-      look: (frame: Picture, name: FrameId) => Promise<void> | void,
+      look: (image: FrameImage, frameId: FrameId) => Promise<void> | void,
       everyMs?: number,
     ) => () => void;
     /** Publisher: sends an overlay message; false if it was dropped. */
@@ -45,7 +45,7 @@ export function offerViewerFrames(layer: OverlayLayer, playoutDelay: PlayoutDela
   debug.setPlayoutDelay = (mode) => playoutDelay.setMode(mode, performance.now());
   debug.forceMatch = (method) => layer.limitMatch(method);
   layer.onFrameDrawn = (frame) => {
-    const { method, late = 0, dropped = 0 } = layer.figures ?? {};
+    const { method, late = 0, dropped = 0 } = layer.matchStats ?? {};
     debug.onFrameDrawn?.({ ...frame, method, delayMs: playoutDelay.delayMs.value, late, dropped });
   };
 }
@@ -58,6 +58,6 @@ export function offerPublisherFrames(
   const debug = debugConsole();
   if (!debug) return;
   debug.watchFrames = (look, everyMs = 0) =>
-    frames.watch({ frames: true, everyMs }, (name, frame) => frame && look(frame, name));
+    frames.watch({ images: true, everyMs }, (frameId, image) => image && look(image, frameId));
   debug.sendOverlay = send;
 }

@@ -33,8 +33,8 @@ export const demo: OverlaySource = {
   start(context) {
     let tick = 0;
     let latest: FrameId | undefined;
-    const stopFrames = context.onFrame((name) => {
-      latest = name;
+    const stopFrames = context.onFrame((frameId) => {
+      latest = frameId;
     });
     const send = () => {
       const now = context.now();

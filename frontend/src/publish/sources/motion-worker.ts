@@ -1,5 +1,5 @@
 /** A worker that finds motion in captured frames. */
-import { analyseFrames, sizeOf } from '#client/frame-sync/analyse-frames.ts';
+import { analyseFrames, sizeOf } from '#client/frame-sync/publisher/analyser-port.ts';
 import { MotionDetector, toGrey } from './motion-detector.ts';
 
 /** Enough pixels to find a hand; costs 1 ms per frame. */
@@ -17,9 +17,9 @@ let detectors: MotionDetector[] = [];
 let grey = new Uint8Array(0);
 let turn = 0;
 
-analyseFrames((frame) => {
+analyseFrames((image) => {
   if (!context) return undefined;
-  const size = sizeOf(frame);
+  const size = sizeOf(image);
   const width = Math.min(DETECTOR_WIDTH, size.width);
   const height = Math.max(1, Math.round((width * size.height) / size.width));
   if (detectors[0]?.width !== width || detectors[0].height !== height) {
@@ -30,7 +30,7 @@ analyseFrames((frame) => {
     detectors = Array.from({ length: DETECTORS }, () => new MotionDetector(width, height));
     grey = new Uint8Array(width * height);
   }
-  context.drawImage(frame, 0, 0, width, height);
+  context.drawImage(image, 0, 0, width, height);
   toGrey(context.getImageData(0, 0, width, height).data, grey);
   turn = (turn + 1) % DETECTORS;
   return detectors[turn]?.detect(grey).map((box) => ({ type: 'box' as const, ...box }));

@@ -13,7 +13,7 @@ export const motion: OverlaySource = {
     const stop = context.analyse(
       () => new Worker(new URL('./motion-worker.ts', import.meta.url), { type: 'module' }),
       everyMs,
-      ({ shapes, name }) => sendShapes(context, topic, shapes, { ttlMs, frame: name }),
+      ({ shapes, frameId }) => sendShapes(context, topic, shapes, { ttlMs, frame: frameId }),
     );
     return once(() => {
       stop();

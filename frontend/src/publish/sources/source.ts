@@ -1,5 +1,5 @@
 import type { FrameId, Shape } from '#protocol/overlay.ts';
-import type { FromSourceWorker } from '#client/frame-sync/messages.ts';
+import type { SourceWorkerToPage } from '#client/frame-sync/messages.ts';
 import type { KeyedMessage } from '#protocol/overlay-state.ts';
 import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 
@@ -20,16 +20,16 @@ export interface OverlaySource {
 export interface OverlaySourceContext {
   /**
    * Passes captured frames, at most one per `everyMs`, to a worker whose script calls
-   * `analyseFrames`. `listener` gets each result, with the `name` of the frame that it belongs to.
+   * `analyseFrames`. `listener` gets each result, with the `frameId` that it belongs to.
    * Returns a function that stops this and ends the worker.
    */
   analyse(
     makeWorker: () => Worker,
     everyMs: number,
-    listener: (result: FromSourceWorker) => void,
+    listener: (result: SourceWorkerToPage) => void,
   ): () => void;
-  /** Calls the listener with the name of each captured frame. Returns a function that stops this. */
-  onFrame(listener: (name: FrameId) => void): () => void;
+  /** Calls the listener with the id of each captured frame. Returns a function that stops this. */
+  onFrame(listener: (frameId: FrameId) => void): () => void;
   send(message: OutgoingOverlayMessage): void;
   /**
    * Sets one key of the state; `null` as content deletes it. Every viewer gets the state, also one

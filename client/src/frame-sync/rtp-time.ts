@@ -1,4 +1,8 @@
-/** Arithmetic of counters that begin anew after 2^32 - 1: frame numbers and RTP timestamps. */
+/** RTP timestamps of video and the frame numbers of tags: unsigned 32-bit counters that wrap to 0. */
+
+/** RTP ticks in a millisecond of video. */
+export const TICKS_PER_MS = 90;
+
 export function toUint32(value: number): number {
   return ((value % 2 ** 32) + 2 ** 32) % 2 ** 32;
 }

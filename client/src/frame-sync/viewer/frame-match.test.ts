@@ -1,6 +1,8 @@
 import { type FrameId, OVERLAY_MAX_TOPICS, type ShapesMessage } from '#protocol/overlay.ts';
 import { describe, expect, it, test } from 'vitest';
-import { FrameMatch, MATCH, type ShownFrame } from './frame-match.ts';
+import { FRAME_DISTANCE } from './frame-distance.ts';
+import { FrameMatch, MATCH } from './frame-match.ts';
+import type { ShownFrame } from './shown-frame.ts';
 
 let seq = 0;
 function message(frame: FrameId | undefined, text = '', topic = 't'): ShapesMessage {
@@ -17,16 +19,16 @@ function message(frame: FrameId | undefined, text = '', topic = 't'): ShapesMess
 
 const EPOCH = 1_800_000_000_000;
 const frameMs = 33;
-/** Frame `number` with its tag; the viewer's RTP timestamps are its own. */
+/** Frame `number` with its tag; the viewer's RTP timestamps differ from the publisher's. */
 const shown = (number: number): ShownFrame => ({
   rtpTimestamp: (number * 3000 + 777) >>> 0,
   tag: { number: number >>> 0, capturedAt: EPOCH + number * frameMs },
-  guessedAt: undefined,
+  estimatedCapturedAt: undefined,
 });
 const untagged = (rtpTimestamp: number | undefined): ShownFrame => ({
   rtpTimestamp,
   tag: undefined,
-  guessedAt: undefined,
+  estimatedCapturedAt: undefined,
 });
 
 function harness() {
@@ -36,51 +38,51 @@ function harness() {
   return {
     match,
     lateness,
-    /** Shows a frame; the frames whose data is drawn with it. */
+    /** Shows a frame; returns the frames whose data is drawn with it. */
     show: (number: number) =>
-      match.shown(shown(number), at(number)).map(({ frame }) => frame?.number),
+      match.frameShown(shown(number), at(number)).map(({ frame }) => frame?.number),
     offer: (number: number, now: number) => match.offer(message({ number: number >>> 0 }), at(now)),
     at,
   };
 }
 
-describe('a frame whose tag has not come yet among others that have one', () => {
+describe('a frame whose tag has not come yet, among frames that have one', () => {
   const shift = 777;
   const rtpOf = (number: number) => number * 3000;
-  const named = (number: number) => message({ number, rtpTimestamp: rtpOf(number) });
+  const withFrame = (number: number) => message({ number, rtpTimestamp: rtpOf(number) });
   const bare = (number: number) => untagged(rtpOf(number) + shift);
-  /** Frame 10 has been shown with its data; that of 11, 12 and 13 waits. */
+  /** Frame 10 has been shown with its data; the data of 11, 12 and 13 waits. */
   function begun() {
     const match = new FrameMatch();
-    match.offer(named(10), 0);
-    match.shown(shown(10), 1);
-    for (const number of [11, 12, 13]) match.offer(named(number), 2);
+    match.offer(withFrame(10), 0);
+    match.frameShown(shown(10), 1);
+    for (const number of [11, 12, 13]) match.offer(withFrame(number), 2);
     return match;
   }
   const numbers = (due: readonly ShapesMessage[]) => due.map(({ frame }) => frame?.number);
 
-  it('FRAME-1 is told by how the RTP timestamps of its neighbours differ from the publisher’s', () => {
+  it('FRAME-1 is identified by how the RTP timestamps of its neighbours differ from the publisher’s', () => {
     const match = begun();
-    expect(numbers(match.shown(bare(11), 33))).toEqual([11]);
-    expect(numbers(match.shown(shown(12), 66))).toEqual([12]);
-    expect(match.figures).toMatchObject({ method: 'tag', exact: 3 });
+    expect(numbers(match.frameShown(bare(11), 33))).toEqual([11]);
+    expect(numbers(match.frameShown(shown(12), 66))).toEqual([12]);
+    expect(match.stats).toMatchObject({ method: 'tag', exact: 3 });
   });
 
-  it('FRAME-1 draws nothing that belongs to others', () => {
+  it('FRAME-1 draws nothing that belongs to other frames', () => {
     const match = begun();
-    // Between two frames by its time: another layer's, after a switch.
-    expect(numbers(match.shown(untagged(rtpOf(10) + shift + 1500), 33))).toEqual([]);
-    expect(numbers(match.shown(shown(11), 66))).toEqual([11]);
+    // Its time is between two frames: a frame of another layer, after a switch.
+    expect(numbers(match.frameShown(untagged(rtpOf(10) + shift + 1500), 33))).toEqual([]);
+    expect(numbers(match.frameShown(shown(11), 66))).toEqual([11]);
   });
 
   it('FRAME-1 gets its data when the tag comes', () => {
     const match = new FrameMatch();
     match.offer(message({ number: 10 }), 0);
-    match.shown(shown(10), 1);
+    match.frameShown(shown(10), 1);
     match.offer(message({ number: 11 }), 2);
-    expect(match.shown(untagged(11 * 3000 + 777), 33)).toEqual([]);
-    expect(numbers(match.told(shown(11), 40))).toEqual([11]);
-    expect(numbers(match.told(shown(11), 41))).toEqual([]);
+    expect(match.frameShown(untagged(11 * 3000 + 777), 33)).toEqual([]);
+    expect(numbers(match.frameIdentified(shown(11), 40))).toEqual([11]);
+    expect(numbers(match.frameIdentified(shown(11), 41))).toEqual([]);
   });
 });
 
@@ -90,36 +92,36 @@ describe('with tags', () => {
     expect(show(10)).toEqual([]);
     expect([offer(12, 10), offer(11, 10), offer(13, 10)]).toEqual([false, false, false]);
     expect([show(11), show(12), show(13), show(14)]).toEqual([[11], [12], [13], []]);
-    expect(match.figures).toEqual({ method: 'tag', exact: 3, late: 0, dropped: 0 });
+    expect(match.stats).toEqual({ method: 'tag', exact: 3, late: 0, dropped: 0 });
   });
 
-  it('FRAME-1 draws at once what belongs to the frame on the screen', () => {
+  it('FRAME-1 draws a message at once whose frame is on the screen', () => {
     const { offer, show, match } = harness();
     show(10);
     expect(offer(10, 10.4)).toBe(true);
-    expect(match.figures).toMatchObject({ exact: 1, late: 0 });
+    expect(match.stats).toMatchObject({ exact: 1, late: 0 });
   });
 
-  it('FRAME-5 a frame that is lost does not take its boxes with it', () => {
+  it('FRAME-5 a lost frame does not remove its boxes', () => {
     const { offer, show } = harness();
     show(10);
     for (const number of [11, 12, 13]) offer(number, 10);
-    // 11 and 12 never come to the screen: 13 does, and then nothing is missing.
+    // 11 and 12 never come to the screen; with 13 nothing is missing.
     expect(show(13)).toEqual([13]);
     for (const number of [14, 15]) offer(number, 13);
-    // 15 is shown and not analysed yet, 16 is: what is known of 14 and 15 is drawn by then.
+    // 16 is shown and has no message yet: the latest earlier message, that of 15, is drawn.
     expect(show(16)).toEqual([15]);
   });
 
-  it('FRAME-6 a message for a frame that has gone is drawn at once and counted as late', () => {
+  it('FRAME-6 a message of a frame that is gone is drawn at once and counted as late', () => {
     const { offer, show, match, lateness } = harness();
     for (const number of [10, 11, 12]) show(number);
     expect(offer(11, 12)).toBe(true);
-    expect(match.figures).toMatchObject({ late: 1, exact: 0 });
+    expect(match.stats).toMatchObject({ late: 1, exact: 0 });
     expect(lateness).toEqual([frameMs]);
   });
 
-  it('FRAME-6 tells how early a message came', () => {
+  it('FRAME-6 reports how early a message came', () => {
     const { offer, show, lateness } = harness();
     show(10);
     offer(12, 10);
@@ -127,29 +129,29 @@ describe('with tags', () => {
     expect(lateness).toEqual([-2 * frameMs]);
   });
 
-  it('FRAME-6 what is older than the first frame is retained, not late', () => {
+  it('FRAME-6 a message older than the first frame is retained, not late', () => {
     const { offer, show, match } = harness();
     show(100);
     expect(offer(3, 100)).toBe(true);
-    expect(match.figures.late).toBe(0);
+    expect(match.stats.late).toBe(0);
   });
 
-  it('FRAME-1 waits for the first frame before it draws what was there before', () => {
+  it('FRAME-1 draws earlier messages only with the first frame', () => {
     const { offer, show } = harness();
     expect([offer(3, 0), offer(50, 0)]).toEqual([false, false]);
     expect([show(49), show(50)]).toEqual([[3], [50]]);
   });
 
-  it('FRAME-1 of two messages for one frame the later one stays', () => {
+  it('FRAME-1 of two messages of one frame the later one stays', () => {
     const { match, at } = harness();
-    match.shown(shown(1), at(1));
+    match.frameShown(shown(1), at(1));
     match.offer(message({ number: 2 }, 'first'), at(1));
     match.offer(message({ number: 2 }, 'second'), at(1));
-    const due = match.shown(shown(2), at(2)).map(({ shapes }) => shapes[0]);
+    const due = match.frameShown(shown(2), at(2)).map(({ shapes }) => shapes[0]);
     expect(due).toMatchObject([{ text: 'second' }]);
   });
 
-  it('FRAME-6 analysis that finishes out of order never goes back', () => {
+  it('FRAME-6 an older message never replaces a newer one, where analysis finishes out of order', () => {
     const { offer, show } = harness();
     show(10);
     expect(offer(10, 10)).toBe(true);
@@ -159,7 +161,7 @@ describe('with tags', () => {
     expect(offer(10, 12)).toBe(false);
   });
 
-  test.each([2 ** 32 - 2, 2 ** 32 - 1, 0])('FRAME-4 numbers begin anew after %i', (last) => {
+  test.each([2 ** 32 - 2, 2 ** 32 - 1, 0])('FRAME-4 numbers go on after %i', (last) => {
     const { offer, show } = harness();
     show(last);
     expect([offer(last + 1, last), offer(last + 2, last)]).toEqual([false, false]);
@@ -167,53 +169,53 @@ describe('with tags', () => {
     expect(show(last + 2)).toEqual([(last + 2) >>> 0]);
   });
 
-  it('FRAME-5 a frame whose tag is missing waits for the next, and draws nothing wrong', () => {
+  it('FRAME-5 draws nothing on a frame without a tag, and goes on with the next frame', () => {
     const { match, offer, show, at } = harness();
     show(10);
     offer(11, 10);
     offer(12, 10);
-    expect(match.shown(untagged(33_777), at(11))).toEqual([]);
+    expect(match.frameShown(untagged(33_777), at(11))).toEqual([]);
     expect(show(12)).toEqual([12]);
   });
 
-  it('FRAME-8 goes to the next best when tags stay away', () => {
+  it('FRAME-8 uses the next best method when no more tags come', () => {
     const { match, show, at } = harness();
     show(10);
-    match.shown(untagged(5_000), at(10) + MATCH.tagPatienceMs + 1);
-    const now = at(10) + MATCH.tagPatienceMs + 2;
+    match.frameShown(untagged(5_000), at(10) + FRAME_DISTANCE.tagPatienceMs + 1);
+    const now = at(10) + FRAME_DISTANCE.tagPatienceMs + 2;
     expect(match.offer(message({ number: 11, rtpTimestamp: 8_000 }), now)).toBe(false);
-    expect(match.shown(untagged(8_000), now + 33)).toHaveLength(1);
-    expect(match.figures.method).toBe('rtp');
+    expect(match.frameShown(untagged(8_000), now + 33)).toHaveLength(1);
+    expect(match.stats.method).toBe('rtp');
   });
 
-  it('FRAME-5 a message whose frame never comes is drawn after all, the newest of them', () => {
+  it('FRAME-5 of messages whose frames never come the newest is drawn in the end', () => {
     const { match, offer, show, at } = harness();
     show(10);
     for (const number of [20, 21, 22]) offer(number, 10);
-    expect(match.nextDue()).toBe(at(10) + MATCH.pendingMaxMs);
-    expect(match.overdue(at(10) + MATCH.pendingMaxMs - 1)).toEqual([]);
-    const due = match.overdue(at(10) + MATCH.pendingMaxMs);
+    expect(match.nextDue()).toBe(at(10) + MATCH.waitingMaxMs);
+    expect(match.overdue(at(10) + MATCH.waitingMaxMs - 1)).toEqual([]);
+    const due = match.overdue(at(10) + MATCH.waitingMaxMs);
     expect(due.map(({ frame }) => frame?.number)).toEqual([22]);
-    expect(match.figures.dropped).toBe(2);
+    expect(match.stats.dropped).toBe(2);
     expect(match.nextDue()).toBeUndefined();
   });
 
-  it('FRAME-10 a hidden tab, which shows no frames, misses nothing', () => {
+  it('FRAME-10 counts nothing as dropped in a hidden tab, which shows no frames', () => {
     const { match, offer, show, at } = harness();
     show(10);
     for (let number = 500; number < 600; number += 1) offer(number, number);
-    expect(match.overdue(at(600) + MATCH.pendingMaxMs)).toHaveLength(1);
-    expect(match.figures.dropped).toBe(0);
+    expect(match.overdue(at(600) + MATCH.waitingMaxMs)).toHaveLength(1);
+    expect(match.stats.dropped).toBe(0);
   });
 
-  it('FRAME-5 a number far ahead of the picture is not waited for', () => {
+  it('FRAME-5 a message whose number is far ahead of the video does not wait', () => {
     const { offer, show, match } = harness();
     show(10);
-    expect(offer(10 + MATCH.aheadMaxFrames + 1, 10)).toBe(true);
-    expect(match.figures.method).toBe('newest');
+    expect(offer(10 + FRAME_DISTANCE.aheadMaxFrames + 1, 10)).toBe(true);
+    expect(match.stats.method).toBe('newest');
   });
 
-  it('FRAME-1 a new broadcast begins from nothing', () => {
+  it('FRAME-1 forgets everything at a new broadcast', () => {
     const { offer, show, match } = harness();
     show(5000);
     offer(5001, 5000);
@@ -224,8 +226,8 @@ describe('with tags', () => {
   });
 });
 
-describe('without a frame', () => {
-  it('FRAME-9 is drawn at once, and takes the place of what waits', () => {
+describe('a message without a frame', () => {
+  it('FRAME-9 is drawn at once, and replaces waiting messages', () => {
     const { match, offer, show, at } = harness();
     show(10);
     offer(11, 10);
@@ -235,86 +237,86 @@ describe('without a frame', () => {
 });
 
 describe('without tags', () => {
-  it('FRAME-8 goes by the RTP timestamp, a ms off at most', () => {
+  it('FRAME-8 matches by the RTP timestamp, within 2 ms', () => {
     const match = new FrameMatch();
-    match.shown(untagged(90_000), 0);
+    match.frameShown(untagged(90_000), 0);
     for (const rtpTimestamp of [93_090, 96_000]) match.offer(message({ rtpTimestamp }), 1);
     const drawn = [93_000, 96_000].map((rtp, i) =>
-      match.shown(untagged(rtp), 33 * (i + 1)).map(({ frame }) => frame?.rtpTimestamp),
+      match.frameShown(untagged(rtp), 33 * (i + 1)).map(({ frame }) => frame?.rtpTimestamp),
     );
     expect(drawn).toEqual([[93_090], [96_000]]);
-    expect(match.figures).toMatchObject({ method: 'rtp', exact: 2 });
+    expect(match.stats).toMatchObject({ method: 'rtp', exact: 2 });
   });
 
-  it('FRAME-8 an RTP timestamp of another timeline says nothing', () => {
+  it('FRAME-8 ignores an RTP timestamp of another clock', () => {
     const match = new FrameMatch();
-    match.shown(untagged(2_000_000_000), 0);
+    match.frameShown(untagged(2_000_000_000), 0);
     expect(match.offer(message({ rtpTimestamp: 1_000 }), 1)).toBe(true);
-    expect(match.figures.method).toBe('newest');
+    expect(match.stats.method).toBe('newest');
   });
 
-  it('FRAME-8 goes by the nearest capture time', () => {
+  it('FRAME-8 matches by the nearest capture time', () => {
     const match = new FrameMatch();
-    const frame = (at: number) => ({ ...untagged(undefined), guessedAt: EPOCH + at });
-    match.shown(frame(0), 0);
+    const frame = (at: number) => ({ ...untagged(undefined), estimatedCapturedAt: EPOCH + at });
+    match.frameShown(frame(0), 0);
     expect(match.offer(message({ capturedAt: EPOCH + 60 }), 1)).toBe(false);
-    expect(match.shown(frame(33), 33)).toEqual([]);
-    expect(match.shown(frame(66), 66)).toHaveLength(1);
-    expect(match.figures).toMatchObject({ method: 'time', exact: 1 });
+    expect(match.frameShown(frame(33), 33)).toEqual([]);
+    expect(match.frameShown(frame(66), 66)).toHaveLength(1);
+    expect(match.stats).toMatchObject({ method: 'time', exact: 1 });
   });
 
-  it('FRAME-8 data from outside names a frame by its time, and the tag knows the time', () => {
+  it('FRAME-8 data from ingest names a frame by its time, and the tag holds the time', () => {
     const { match, show, at } = harness();
     show(10);
     match.offer(message({ capturedAt: EPOCH + 12 * frameMs + 9 }), at(10));
     expect([show(11), show(12)].map((due) => due.length)).toEqual([0, 1]);
-    expect(match.figures).toMatchObject({ method: 'time', exact: 1 });
+    expect(match.stats).toMatchObject({ method: 'time', exact: 1 });
   });
 
-  it('FRAME-8 with nothing to go by the newest picture has to do', () => {
+  it('FRAME-8 uses the newest frame where nothing can be compared', () => {
     const match = new FrameMatch();
-    match.shown(untagged(undefined), 0);
+    match.frameShown(untagged(undefined), 0);
     expect(match.offer(message({ number: 7 }), 1)).toBe(true);
-    expect(match.figures.method).toBe('newest');
+    expect(match.stats.method).toBe('newest');
   });
 
   it.each(['rtp', 'time', 'newest'] as const)('can be limited to %s', (method) => {
     const match = new FrameMatch();
     match.limit(method);
-    match.shown(shown(1), 0);
+    match.frameShown(shown(1), 0);
     const { rtpTimestamp = 0, tag } = shown(2);
     const frame = { number: 2, rtpTimestamp, capturedAt: tag?.capturedAt };
     match.offer(message(frame), 1);
-    match.shown(shown(2), 33);
-    expect(match.figures.method).toBe(method);
+    match.frameShown(shown(2), 33);
+    expect(match.stats.method).toBe(method);
   });
 });
 
 describe('bounds', () => {
-  it('FRAME-10 keeps so many messages of a topic, the newest', () => {
+  it('FRAME-10 keeps a bounded number of messages of a topic, the newest', () => {
     const { offer, show, match } = harness();
     show(0);
-    for (let number = 1; number <= MATCH.pendingMax + 5; number += 1) offer(number, 0);
-    expect(match.figures.dropped).toBe(5);
+    for (let number = 1; number <= MATCH.waitingMax + 5; number += 1) offer(number, 0);
+    expect(match.stats.dropped).toBe(5);
     expect([show(5), show(6)]).toEqual([[], [6]]);
   });
 
-  it('FRAME-10 keeps so many bytes of a topic', () => {
+  it('FRAME-10 keeps a bounded number of bytes of a topic', () => {
     const { match, show, at } = harness();
     show(0);
-    const text = 'x'.repeat(MATCH.pendingMaxBytes / 4);
+    const text = 'x'.repeat(MATCH.waitingMaxBytes / 4);
     for (let number = 1; number <= 6; number += 1) match.offer(message({ number }, text), at(0));
-    expect(match.figures.dropped).toBe(3);
+    expect(match.stats.dropped).toBe(3);
     expect([show(3), show(4)]).toEqual([[], [4]]);
   });
 
-  it('FRAME-10 keeps so many topics, the latest heard', () => {
+  it('FRAME-10 keeps a bounded number of topics, those with the latest messages', () => {
     const { match, show, at } = harness();
     show(0);
     for (let i = 0; i <= OVERLAY_MAX_TOPICS; i += 1) {
       match.offer(message({ number: 1 }, '', `t${i}`), at(0));
     }
-    expect(match.figures.dropped).toBe(1);
-    expect(match.shown(shown(1), at(1)).map(({ topic }) => topic)).not.toContain('t0');
+    expect(match.stats.dropped).toBe(1);
+    expect(match.frameShown(shown(1), at(1)).map(({ topic }) => topic)).not.toContain('t0');
   });
 });

@@ -1,14 +1,14 @@
 import type { FrameId } from '#protocol/overlay.ts';
-import { FrameWorker } from './frame-worker.ts';
 import type {
   AnalyserWants,
-  FromSourceWorker,
-  Picture,
-  ToAnalyser,
-  ToSendWorker,
-  ToSourceWorker,
-  WorkerReady,
-} from './messages.ts';
+  FrameImage,
+  FrameToAnalyser,
+  PageToSendWorker,
+  PageToSourceWorker,
+  SendWorkerToPage,
+  SourceWorkerToPage,
+} from '../messages.ts';
+import { FrameWorker } from '../script-transform.ts';
 import { passPreviewFrames } from './preview-frames.ts';
 
 /** Not in TypeScript's library; Chromium has it in pages, Safari in workers only. */
@@ -21,22 +21,22 @@ declare global {
     | undefined;
 }
 
-/** Frames that may wait for a busy worker; each that is lost here goes out without a number. */
+/** Captured frames that may wait for a busy worker; each one that is lost here is sent without a number. */
 const BUFFERED_FRAMES = 4;
 
 /**
- * The publisher's side of the tags: numbers what the camera captures, tags what is sent, and shows
- * captured frames to overlay sources. Where the browser does not hand out captured frames, what is sent
- * is numbered instead, and sources see that or, while nothing is sent, the preview.
+ * The publisher's page side of frame numbers and tags: the send worker numbers captured frames, tags
+ * encoded ones and passes captured frames to overlay sources. Where the browser gives no captured
+ * frames, the worker numbers the sent ones; sources get these or, while nothing is sent, the preview's.
  */
 export class PublisherFrames {
   readonly #preview: HTMLVideoElement;
-  readonly #worker: FrameWorker<WorkerReady>;
+  readonly #worker: FrameWorker<SendWorkerToPage>;
   readonly #stops = new Set<() => void>();
   #track: MediaStreamTrack | undefined;
-  #reading: MediaStreamTrack | undefined;
-  #onAir = false;
-  #analysers = 0;
+  #readTrack: MediaStreamTrack | undefined;
+  #isBroadcasting = false;
+  #lastAnalyserId = 0;
 
   constructor(preview: HTMLVideoElement) {
     this.#preview = preview;
@@ -44,7 +44,7 @@ export class PublisherFrames {
       () => new Worker(new URL('./send-worker.ts', import.meta.url), { type: 'module' }),
       () => {},
     );
-    if (!handsOutFrames()) this.#post({ kind: 'uncaptured' });
+    if (!browserGivesFrames()) this.#post({ kind: 'number-sent-frames' });
   }
 
   /** The track that is sent, or will be; it stays the caller's. */
@@ -53,52 +53,52 @@ export class PublisherFrames {
     this.#update();
   }
 
-  /** While on air frames are numbered even if no source looks at them: others may name them. */
-  set onAir(onAir: boolean) {
-    this.#onAir = onAir;
+  /** While broadcasting, frames are numbered even if no source analyses them: other data may name them. */
+  set isBroadcasting(isBroadcasting: boolean) {
+    this.#isBroadcasting = isBroadcasting;
     this.#update();
   }
 
-  /** Resolves when senders can be attached, or never will be. */
+  /** Resolves when senders can be attached, or when it is certain that they never can. */
   get started(): Promise<void> {
     return this.#worker.started;
   }
 
-  /** A sender of the track, before its first frame. */
+  /** A sender of the track, before its first frame, and the codec that it encodes to (`video/VP8`). */
   attach(sender: RTCRtpSender, codec: string | undefined): void {
     this.#worker.attach(sender, codec);
   }
 
   /**
-   * Shows frames to a worker that answers with shapes; `makeWorker`'s script calls `analyseFrames`.
-   * Returns what stops it.
+   * Passes captured frames, at most one in `everyMs`, to a worker that answers with shapes;
+   * `makeWorker`'s script calls `analyseFrames`. Returns a function that stops and ends the worker.
    */
   analyse(
     makeWorker: () => Worker,
     everyMs: number,
-    listener: (answer: FromSourceWorker) => void,
+    listener: (answer: SourceWorkerToPage) => void,
   ): () => void {
     const worker = makeWorker();
     const { port1, port2 } = new MessageChannel();
-    worker.addEventListener('message', ({ data }: MessageEvent<FromSourceWorker>) =>
+    worker.addEventListener('message', ({ data }: MessageEvent<SourceWorkerToPage>) =>
       listener(data),
     );
-    const hello: ToSourceWorker = { port: port2 };
-    worker.postMessage(hello, [port2]);
-    return this.#add(port1, { frames: true, everyMs }, () => worker.terminate());
+    const start: PageToSourceWorker = { port: port2 };
+    worker.postMessage(start, [port2]);
+    return this.#add(port1, { images: true, everyMs }, () => worker.terminate());
   }
 
-  /** Tells the page of each captured frame. `listener` closes the picture where it asked for them. */
+  /** Calls `listener` for captured frames in the page itself; it closes the image where it wants images. */
   watch(
     wants: AnalyserWants,
-    listener: (name: FrameId, picture: Picture | undefined) => Promise<void> | void,
+    listener: (frameId: FrameId, image: FrameImage | undefined) => Promise<void> | void,
   ): () => void {
     const { port1, port2 } = new MessageChannel();
-    const answer = () => port2.postMessage('next');
-    port2.addEventListener('message', ({ data }: MessageEvent<ToAnalyser>) => {
-      Promise.resolve(listener(data.name, data.picture)).then(answer, (error: unknown) => {
-        console.warn('onecast: a frame:', error);
-        answer();
+    const requestNext = () => port2.postMessage('next');
+    port2.addEventListener('message', ({ data }: MessageEvent<FrameToAnalyser>) => {
+      Promise.resolve(listener(data.frameId, data.image)).then(requestNext, (error: unknown) => {
+        console.warn('onecast: a captured frame could not be handled:', error);
+        requestNext();
       });
     });
     port2.start();
@@ -114,9 +114,6 @@ export class PublisherFrames {
 
   #add(port: MessagePort, wants: AnalyserWants, end: () => void): () => void {
     let stopPassing: (() => void) | undefined;
-    const pass = () => {
-      if (this.#stops.has(stop)) stopPassing = this.#pass(port, wants);
-    };
     const stop = () => {
       if (!this.#stops.delete(stop)) return;
       stopPassing?.();
@@ -125,12 +122,14 @@ export class PublisherFrames {
     };
     this.#stops.add(stop);
     this.#update();
-    void this.#worker.started.then(pass);
+    void this.#worker.started.then(() => {
+      if (this.#stops.has(stop)) stopPassing = this.#pass(port, wants);
+    });
     return stop;
   }
 
   #pass(port: MessagePort, wants: AnalyserWants): () => void {
-    if (handsOutFrames()) return this.#passCaptured(port, wants);
+    if (browserGivesFrames()) return this.#passCaptured(port, wants);
     if (!this.#worker.running) return passPreviewFrames(this.#preview, port, wants);
     const { port1, port2 } = new MessageChannel();
     this.#post({ kind: 'preview', port: port2 }, [port2]);
@@ -143,16 +142,16 @@ export class PublisherFrames {
   }
 
   #passCaptured(port: MessagePort, wants: AnalyserWants): () => void {
-    const id = (this.#analysers += 1);
-    this.#post({ kind: 'analyser', id, port, wants }, [port]);
-    return () => this.#post({ kind: 'forget', id });
+    const id = (this.#lastAnalyserId += 1);
+    this.#post({ kind: 'add-analyser', id, port, wants }, [port]);
+    return () => this.#post({ kind: 'remove-analyser', id });
   }
 
   #update(): void {
-    const wanted = this.#onAir || this.#stops.size > 0 ? this.#track : undefined;
+    const wanted = this.#isBroadcasting || this.#stops.size > 0 ? this.#track : undefined;
     const Processor = globalThis.MediaStreamTrackProcessor;
-    if (wanted === this.#reading || !Processor) return;
-    this.#reading = wanted;
+    if (wanted === this.#readTrack || !Processor) return;
+    this.#readTrack = wanted;
     if (!wanted || wanted.readyState === 'ended') {
       this.#post({ kind: 'camera', frames: undefined });
       return;
@@ -161,11 +160,11 @@ export class PublisherFrames {
     this.#post({ kind: 'camera', frames: readable }, [readable]);
   }
 
-  #post(message: ToSendWorker, transfer: Transferable[] = []): void {
+  #post(message: PageToSendWorker, transfer: Transferable[] = []): void {
     this.#worker.post(message, transfer);
   }
 }
 
-function handsOutFrames(): boolean {
+function browserGivesFrames(): boolean {
   return globalThis.MediaStreamTrackProcessor !== undefined;
 }

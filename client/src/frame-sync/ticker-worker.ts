@@ -1,4 +1,0 @@
-/** Beats for a page whose own timers are slowed down: a browser leaves a worker's timers alone. */
-const intervalMs = 40;
-
-setInterval(() => postMessage('tick'), intervalMs);
