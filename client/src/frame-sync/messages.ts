@@ -25,7 +25,7 @@ export type PageToSendWorker =
   | {
       readonly kind: 'add-analyser';
       readonly id: number;
-      /** Takes `FrameToAnalyser`. */
+      /** Frames go over it as `FrameToAnalyser`. */
       readonly port: MessagePort;
       readonly wants: AnalyserWants;
     }

@@ -1,10 +1,10 @@
 import type { Shape } from '#protocol/overlay.ts';
 import { describe, expect, it, test } from 'vitest';
-import { drawTopics } from './draw.ts';
+import { colorFor, drawTopics, inkOn, shorten, wrapText } from './draw.ts';
 
-const picture = { x: 100, y: 50, width: 640, height: 360 };
+const area = { x: 100, y: 50, width: 640, height: 360 };
 
-/** Keeps what is asked of a 2D context; every character is 8 wide. */
+/** Records the calls on a 2D context; every character is 8 wide. */
 function record(...shapes: Shape[]) {
   const calls: { name: string; args: number[]; text: string | undefined }[] = [];
   const context = new Proxy(
@@ -22,12 +22,12 @@ function record(...shapes: Shape[]) {
       set: () => true,
     },
   );
-  drawTopics(context as unknown as CanvasRenderingContext2D, picture, [{ topic: 't', shapes }]);
+  drawTopics(context as unknown as CanvasRenderingContext2D, area, [{ topic: 't', shapes }]);
   return (name: string) => calls.filter((call) => call.name === name);
 }
 
 describe('drawTopics', () => {
-  it('puts a box where it is on the picture, clipped to the picture', () => {
+  it('puts a box into its place on the video, clipped to the video', () => {
     const calls = record({ type: 'box', x: 0.25, y: 0.5, width: 0.5, height: 0.25 });
     expect(calls('rect').map(({ args }) => args)).toEqual([
       [100, 50, 640, 360],
@@ -42,8 +42,8 @@ describe('drawTopics', () => {
     ['at the right', 1, 0.5],
     ['at the top', 0.5, 0],
     ['at the bottom', 0.2, 1],
-    ['ingest', -1, 2],
-  ])('keeps the tag of a box or label inside the picture: %s', (_name, x, y) => {
+    ['outside', -1, 2],
+  ])('keeps the plate of a box or label inside the video: %s', (_name, x, y) => {
     const calls = record(
       { type: 'box', x, y, width: 0.3, height: 0.2, label: 'a box with a name' },
       { type: 'label', x, y, text: 'l'.repeat(200) },
@@ -56,7 +56,7 @@ describe('drawTopics', () => {
     expect(outside).toEqual([]);
   });
 
-  test.each(['left', 'center', 'right'] as const)('keeps text inside the picture: %s', (align) => {
+  test.each(['left', 'center', 'right'] as const)('keeps text inside the video: %s', (align) => {
     const text = 'some words '.repeat(20);
     const calls = record({ type: 'text', x: 0.5, y: 0.95, text, align });
     const lines = calls('fillText');
@@ -68,7 +68,7 @@ describe('drawTopics', () => {
     expect(outside).toEqual([]);
   });
 
-  it('closes a polyline only when told', () => {
+  it('closes a polyline only where `closed` is set', () => {
     const points: [number, number][] = [
       [0, 0],
       [1, 1],
@@ -80,5 +80,53 @@ describe('drawTopics', () => {
       [100, 50],
       [740, 410],
     ]);
+  });
+});
+
+describe('colorFor', () => {
+  it('is stable, and spreads over the palette', () => {
+    expect(colorFor('motion')).toBe(colorFor('motion'));
+    const colors = new Set(Array.from({ length: 100 }, (_, i) => colorFor(`track-${i}`)));
+    expect(colors.size).toBe(8);
+  });
+});
+
+test.each([
+  ['#fff', '#0b0d10'],
+  ['#000', '#ffffff'],
+  ['#ffd166', '#0b0d10'],
+  ['#0000ff', '#ffffff'],
+  ['#ffffff80', '#0b0d10'],
+])('the ink on %s is %s', (color, ink) => {
+  expect(inkOn(color)).toBe(ink);
+});
+
+/** Every character is 10 wide. */
+const measure = { measureText: (text: string) => ({ width: text.length * 10 }) as TextMetrics };
+
+describe('shorten', () => {
+  it('keeps a text that fits and cuts one that does not', () => {
+    expect(shorten(measure, 'hello', 50)).toBe('hello');
+    expect(shorten(measure, 'hello world', 60)).toBe('hello…');
+    expect(shorten(measure, 'hello world', 80)).toBe('hello w…');
+  });
+
+  it('never cuts a character in two, and leaves an ellipsis where nothing fits', () => {
+    expect(shorten(measure, '😀😀😀', 35)).toBe('😀…');
+    expect(shorten(measure, 'hello', 0)).toBe('…');
+  });
+});
+
+describe('wrapText', () => {
+  it('breaks at spaces and new lines', () => {
+    expect(wrapText(measure, 'one two three\nfour', 80, 9)).toEqual(['one two', 'three', 'four']);
+  });
+
+  it('cuts a word that is wider than the room', () => {
+    expect(wrapText(measure, 'a extraordinarily b', 50, 9)).toEqual(['a', 'extr…', 'b']);
+  });
+
+  it('puts the rest on the last line and cuts it', () => {
+    expect(wrapText(measure, 'one two three four', 60, 2)).toEqual(['one', 'two t…']);
   });
 });

@@ -1,43 +1,60 @@
 import type { Shape } from '#protocol/overlay.ts';
-import type { Rect } from './geometry.ts';
-import { colorFor, inkOn } from './palette.ts';
 import type { ShownTopic } from './shape-topics.ts';
-import { shorten, wrapText } from './text-fit.ts';
 
-const outline = 'rgba(8, 10, 14, 0.72)';
-const family = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
-const lineHeight = 1.25;
-const defaultTextSize = 0.05;
+const OUTLINE = 'rgba(8, 10, 14, 0.72)';
+const FONT_FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+const LINE_HEIGHT = 1.25;
+const DEFAULT_TEXT_SIZE = 0.05;
+/** Bright enough for dark video; on bright video each shape has a dark outline. */
+const PALETTE = [
+  '#4cc9f0',
+  '#ffd166',
+  '#7bed9f',
+  '#ff7f9f',
+  '#c8a2ff',
+  '#ff9f43',
+  '#5effe0',
+  '#f4f46a',
+] as const;
+
+/** A rectangle in CSS px; x and y from the left top corner of the element. */
+export interface Rect {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
 
 type ShapeOf<T extends Shape['type']> = Extract<Shape, { type: T }>;
 
 /** Where and how large to draw; all lengths in CSS px. */
 interface Pen {
   readonly context: CanvasRenderingContext2D;
-  readonly picture: Rect;
-  readonly line: number;
+  /** The rectangle of the video: shapes are relative to it. */
+  readonly area: Rect;
+  readonly lineWidth: number;
   readonly labelSize: number;
 }
 
 /**
- * Draws the shapes on `picture`, the rectangle of the real picture in the context's units (CSS px
- * after scaling by the device's pixel ratio). Nothing is drawn outside of it.
+ * Draws the shapes into `area`, the rectangle of the video in the context's units (CSS px after
+ * scaling by the device's pixel ratio). Nothing is drawn outside of it.
  */
 export function drawTopics(
   context: CanvasRenderingContext2D,
-  picture: Rect,
+  area: Rect,
   topics: readonly ShownTopic[],
 ): void {
-  const size = Math.min(picture.width, picture.height);
+  const size = Math.min(area.width, area.height);
   const pen: Pen = {
     context,
-    picture,
-    line: clamp(size / 200, 1.5, 6),
+    area,
+    lineWidth: clamp(size / 200, 1.5, 6),
     labelSize: clamp(size / 28, 11, 32),
   };
   context.save();
   context.beginPath();
-  context.rect(picture.x, picture.y, picture.width, picture.height);
+  context.rect(area.x, area.y, area.width, area.height);
   context.clip();
   context.lineJoin = 'round';
   context.lineCap = 'round';
@@ -63,113 +80,169 @@ function drawShape(pen: Pen, topic: string, shape: Shape): void {
 }
 
 function drawBox(pen: Pen, box: ShapeOf<'box'>, color: string): void {
-  const { context } = pen;
-  const [x, y] = onPicture(pen, box.x, box.y);
-  const width = box.width * pen.picture.width;
-  const height = box.height * pen.picture.height;
+  const { context, lineWidth } = pen;
+  const [x, y] = toCanvas(pen, box.x, box.y);
+  const width = box.width * pen.area.width;
+  const height = box.height * pen.area.height;
   context.beginPath();
   context.rect(x, y, width, height);
   strokeOutlined(pen, color);
-  const edge = y - pen.line / 2;
-  if (box.label) drawTag(pen, box.label, { x: x - pen.line / 2, above: edge, below: edge }, color);
+  const edge = y - lineWidth / 2;
+  if (box.label)
+    drawPlate(pen, box.label, { x: x - lineWidth / 2, above: edge, below: edge }, color);
 }
 
 function drawLabel(pen: Pen, label: ShapeOf<'label'>, color: string): void {
-  const { context, line } = pen;
-  const [x, y] = onPicture(pen, label.x, label.y);
+  const { context, lineWidth } = pen;
+  const [x, y] = toCanvas(pen, label.x, label.y);
   context.beginPath();
-  context.arc(x, y, line * 1.5, 0, 2 * Math.PI);
+  context.arc(x, y, lineWidth * 1.5, 0, 2 * Math.PI);
   context.fillStyle = color;
-  context.strokeStyle = outline;
-  context.lineWidth = line;
+  context.strokeStyle = OUTLINE;
+  context.lineWidth = lineWidth;
   context.stroke();
   context.fill();
-  drawTag(pen, label.text, { x, above: y - line * 3, below: y + line * 3 }, color);
+  drawPlate(pen, label.text, { x, above: y - lineWidth * 3, below: y + lineWidth * 3 }, color);
 }
 
 function drawPolyline(pen: Pen, { points, closed }: ShapeOf<'polyline'>, color: string): void {
   pen.context.beginPath();
-  for (const [x, y] of points) pen.context.lineTo(...onPicture(pen, x, y));
+  for (const [x, y] of points) pen.context.lineTo(...toCanvas(pen, x, y));
   if (closed) pen.context.closePath();
   strokeOutlined(pen, color);
 }
 
 function drawText(pen: Pen, shape: ShapeOf<'text'>, color: string): void {
-  const { context, picture } = pen;
+  const { context, area } = pen;
   const { align = 'left' } = shape;
-  const size = (shape.size ?? defaultTextSize) * picture.height;
-  context.font = `600 ${size}px ${family}`;
-  context.textBaseline = 'middle';
-  context.textAlign = 'left';
-  const margin = Math.min(size * 0.3, picture.width * 0.02);
-  const room = picture.width - 2 * margin;
-  const maxLines = Math.max(1, Math.floor(picture.height / (size * lineHeight)));
-  const lines = wrapText(context, shape.text, room, maxLines);
-  const [anchorX, anchorY] = onPicture(pen, shape.x, shape.y);
-  const top = clamp(
-    anchorY,
-    picture.y,
-    picture.y + picture.height - lines.length * size * lineHeight,
-  );
-  context.strokeStyle = outline;
+  const size = (shape.size ?? DEFAULT_TEXT_SIZE) * area.height;
+  setFont(context, size);
+  const margin = Math.min(size * 0.3, area.width * 0.02);
+  const maxLines = Math.max(1, Math.floor(area.height / (size * LINE_HEIGHT)));
+  const lines = wrapText(context, shape.text, area.width - 2 * margin, maxLines);
+  const [anchorX, anchorY] = toCanvas(pen, shape.x, shape.y);
+  const bottom = area.y + area.height;
+  const top = clamp(anchorY, area.y, bottom - lines.length * size * LINE_HEIGHT);
+  context.strokeStyle = OUTLINE;
   context.lineWidth = Math.max(2, size * 0.16);
   context.fillStyle = color;
   for (const [index, text] of lines.entries()) {
     const width = context.measureText(text).width;
     const left = align === 'left' ? 0 : align === 'center' ? width / 2 : width;
-    const x = clamp(anchorX - left, picture.x + margin, picture.x + picture.width - margin - width);
-    const y = top + (index + 0.5) * size * lineHeight;
+    const x = clamp(anchorX - left, area.x + margin, area.x + area.width - margin - width);
+    const y = top + (index + 0.5) * size * LINE_HEIGHT;
     context.strokeText(text, x, y);
     context.fillText(text, x, y);
   }
 }
 
-interface TagPlace {
+interface PlatePlace {
   readonly x: number;
-  /** Where the tag's lower edge goes if there is room over it. */
+  /** The plate's lower edge, if the plate fits above it. */
   readonly above: number;
-  /** Where its upper edge goes if not. */
+  /** The plate's upper edge otherwise. */
   readonly below: number;
 }
 
-/** A word on a filled tag, always inside the picture. */
-function drawTag(pen: Pen, label: string, place: TagPlace, color: string): void {
-  const { context, picture, labelSize } = pen;
-  context.font = `600 ${labelSize}px ${family}`;
-  context.textBaseline = 'middle';
-  context.textAlign = 'left';
+/** A word on a filled plate, always inside the video. */
+function drawPlate(pen: Pen, label: string, place: PlatePlace, color: string): void {
+  const { context, area, labelSize } = pen;
+  setFont(context, labelSize);
   const padding = labelSize * 0.4;
-  const text = shorten(context, label.replaceAll(/\s+/g, ' '), picture.width - 2 * padding);
+  const text = shorten(context, label.replaceAll(/\s+/g, ' '), area.width - 2 * padding);
   const width = context.measureText(text).width + 2 * padding;
-  const tall = labelSize * 1.5;
-  const wanted = place.above - tall >= picture.y ? place.above - tall : place.below;
-  const left = clamp(place.x, picture.x, picture.x + picture.width - width);
-  const top = clamp(wanted, picture.y, picture.y + picture.height - tall);
+  const height = labelSize * 1.5;
+  const wanted = place.above - height >= area.y ? place.above - height : place.below;
+  const left = clamp(place.x, area.x, area.x + area.width - width);
+  const top = clamp(wanted, area.y, area.y + area.height - height);
   context.beginPath();
-  context.roundRect(left, top, width, tall, labelSize * 0.25);
-  context.strokeStyle = outline;
+  context.roundRect(left, top, width, height, labelSize * 0.25);
+  context.strokeStyle = OUTLINE;
   context.lineWidth = 2;
   context.stroke();
   context.fillStyle = color;
   context.fill();
   context.fillStyle = inkOn(color);
-  context.fillText(text, left + padding, top + tall / 2);
+  context.fillText(text, left + padding, top + height / 2);
 }
 
-function strokeOutlined({ context, line }: Pen, color: string): void {
-  context.strokeStyle = outline;
-  context.lineWidth = line + Math.max(2, line);
+function setFont(context: CanvasRenderingContext2D, size: number): void {
+  context.font = `600 ${size}px ${FONT_FAMILY}`;
+  context.textBaseline = 'middle';
+  context.textAlign = 'left';
+}
+
+function strokeOutlined({ context, lineWidth }: Pen, color: string): void {
+  context.strokeStyle = OUTLINE;
+  context.lineWidth = lineWidth + Math.max(2, lineWidth);
   context.stroke();
   context.strokeStyle = color;
-  context.lineWidth = line;
+  context.lineWidth = lineWidth;
   context.stroke();
 }
 
-function onPicture({ picture }: Pen, x: number, y: number): [number, number] {
-  return [picture.x + x * picture.width, picture.y + y * picture.height];
+function toCanvas({ area }: Pen, x: number, y: number): [number, number] {
+  return [area.x + x * area.width, area.y + y * area.height];
 }
 
-/** The lower bound wins where both can't be held: the beginning of a text is worth more. */
+/** Where both bounds can't be kept the lower one wins: the beginning of a text matters most. */
 function clamp(value: number, low: number, high: number): number {
   return Math.max(low, Math.min(value, high));
+}
+
+/** The same key gets the same colour on every screen. */
+export function colorFor(key: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i += 1) {
+    hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193) >>> 0;
+  }
+  // With FNV-1a alone, the low bits of short keys are alike.
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return PALETTE[((hash ^ (hash >>> 16)) >>> 0) % PALETTE.length] ?? PALETTE[0];
+}
+
+/** Black or white, whichever is easier to read on `color` (#rgb, #rrggbb or #rrggbbaa). */
+export function inkOn(color: string): string {
+  const digits = color.slice(1);
+  const long = digits.length === 3 ? digits.replaceAll(/./g, '$&$&') : digits;
+  const part = (at: number) => Number.parseInt(long.slice(at, at + 2), 16);
+  return part(0) * 0.299 + part(2) * 0.587 + part(4) * 0.114 > 140 ? '#0b0d10' : '#ffffff';
+}
+
+/** The part of a 2D context that text is measured with; its font is set. */
+type Measure = Pick<CanvasRenderingContext2D, 'measureText'>;
+
+/** Cuts a text that is wider than `room` and ends it with an ellipsis. */
+export function shorten(context: Measure, text: string, room: number): string {
+  if (context.measureText(text).width <= room) return text;
+  const characters = Array.from(text);
+  let [fits, tooMany] = [0, characters.length];
+  while (tooMany - fits > 1) {
+    const middle = (fits + tooMany) >> 1;
+    const width = context.measureText(`${characters.slice(0, middle).join('')}…`).width;
+    if (width <= room) fits = middle;
+    else tooMany = middle;
+  }
+  return `${characters.slice(0, fits).join('').trimEnd()}…`;
+}
+
+/** Breaks at new lines and, where a line is wider than `room`, at spaces; the last line is cut. */
+export function wrapText(context: Measure, text: string, room: number, maxLines: number): string[] {
+  const lines: string[] = [];
+  for (const paragraph of text.split('\n')) {
+    let line = '';
+    for (const word of paragraph.split(/\s+/)) {
+      const longer = line === '' ? word : `${line} ${word}`;
+      if (line !== '' && context.measureText(longer).width > room) {
+        lines.push(line);
+        line = word;
+      } else {
+        line = longer;
+      }
+    }
+    lines.push(line);
+  }
+  if (lines.length > maxLines) lines.push(lines.splice(maxLines - 1).join(' '));
+  return lines.map((line) => shorten(context, line, room));
 }

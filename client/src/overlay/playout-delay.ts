@@ -1,36 +1,37 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 
-/** `auto` follows the data; a number holds the picture back by so many ms. */
+/** `auto` follows how late the data comes; a number delays the video by so many ms. */
 export type PlayoutDelayMode = 'off' | 'auto' | number;
 
 export const PLAYOUT_DELAY = {
-  /** More and a conversation about the picture falls apart. */
+  /** With more, people can no longer talk about what they see. */
   delayMaxMs: 500,
-  /** Looked at so often; messages come up to 30 times a second. */
+  /** Time between two adjustments; messages come up to 30 times a second. */
   everyMs: 1_000,
+  /** Samples before the first adjustment. */
   samplesMin: 10,
-  /** Newest samples only: 4 s at 30/s. */
+  /** Only the newest samples count: 4 s at 30/s. */
   samplesMax: 120,
-  /** So many of 100 messages are to be in time. */
+  /** This many of 100 messages should be in time. */
   percentile: 98,
-  /** What a message is in time by, for the page to be told of it before its frame is shown. */
+  /** A message should be early by this, so that the page has it before its frame is shown. */
   marginMs: 20,
-  /** Slack above the margin that is given back, a step at a time: less would go to and fro. */
+  /** With more slack than this above the margin the delay is reduced, step by step; with less the delay would oscillate. */
   slackMs: 60,
   stepDownMs: 20,
-  /** Browsers move a picture by at most 100 ms in a second, so that nobody sees it. */
+  /** Browsers change the delay by at most 100 ms in a second, so that nobody notices. */
   settleMsPerMs: 10,
 } as const;
 
 /**
- * Decides by how much the picture is held back, so that data which takes time to make still comes
- * before its frame. Pure but for the signal; the caller brings the time.
+ * Decides by how much the video is delayed, so that data from slow analysis still comes before its
+ * frame. Pure except for the signal; the caller passes the time.
  */
 export class PlayoutDelay {
   readonly #delayMs = signal(0);
   #mode: PlayoutDelayMode = 'off';
   #samples: number[] = [];
-  #lookAt = 0;
+  #adjustAt = 0;
 
   get delayMs(): ReadonlySignal<number> {
     return this.#delayMs;
@@ -42,17 +43,17 @@ export class PlayoutDelay {
 
   setMode(mode: PlayoutDelayMode, now: number): void {
     this.#mode = mode;
-    // `auto` begins where the picture is.
+    // `auto` starts at the present delay.
     if (mode !== 'auto') this.#move(mode === 'off' ? 0 : mode, now);
   }
 
-  /** How long after its frame a message came, ms; negative where before. */
+  /** How long after its frame a message came, ms; negative where it came before. */
   sample(latenessMs: number, now: number): void {
     if (this.#mode !== 'auto') return;
     this.#samples.push(latenessMs);
     if (this.#samples.length > PLAYOUT_DELAY.samplesMax) this.#samples.shift();
-    if (now < this.#lookAt || this.#samples.length < PLAYOUT_DELAY.samplesMin) return;
-    this.#lookAt = now + PLAYOUT_DELAY.everyMs;
+    if (now < this.#adjustAt || this.#samples.length < PLAYOUT_DELAY.samplesMin) return;
+    this.#adjustAt = now + PLAYOUT_DELAY.everyMs;
     const late = percentile(this.#samples, PLAYOUT_DELAY.percentile) + PLAYOUT_DELAY.marginMs;
     const delay = this.#delayMs.value;
     if (late > 0) this.#move(delay + late, now);
@@ -64,9 +65,9 @@ export class PlayoutDelay {
     const change = Math.abs(next - this.#delayMs.value);
     if (change === 0) return;
     this.#delayMs.value = next;
-    // What was late with the delay before says nothing of this one.
+    // Samples taken with the old delay are wrong for the new one.
     this.#samples = [];
-    this.#lookAt = now + PLAYOUT_DELAY.everyMs + change * PLAYOUT_DELAY.settleMsPerMs;
+    this.#adjustAt = now + PLAYOUT_DELAY.everyMs + change * PLAYOUT_DELAY.settleMsPerMs;
   }
 }
 

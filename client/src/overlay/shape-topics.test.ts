@@ -12,7 +12,7 @@ function message(topic: string, ttlMs?: number, shapes: Shape[] = [dot]): Shapes
 const names = (topics: ShapeTopics) => topics.shown().map(({ topic }) => topic);
 
 describe('ShapeTopics', () => {
-  it('replaces a topic in its place and clears it by an empty list', () => {
+  it('replaces a topic in its place and clears it with an empty list', () => {
     const topics = new ShapeTopics();
     topics.apply(message('a'), 0);
     topics.apply(message('b'), 1);
@@ -22,7 +22,7 @@ describe('ShapeTopics', () => {
     expect(names(topics)).toEqual(['b']);
   });
 
-  it('drops a topic at the end of its time to live, counted from arrival', () => {
+  it('removes a topic at the end of its time to live, counted from arrival', () => {
     const topics = new ShapeTopics();
     topics.apply(message('stays'), 100);
     topics.apply(message('goes', 1000), 100);
@@ -38,7 +38,7 @@ describe('ShapeTopics', () => {
     expect(names(topics)).toEqual(['stays']);
   });
 
-  it('STATE-1 a key of the state stands until it is deleted, however many topics pass by', () => {
+  it('STATE-1 keeps a key of the state until it is deleted, however many topics come', () => {
     const topics = new ShapeTopics();
     const set = (key: string, shapes: Shape[] | null) =>
       topics.set({ kind: 'shapes', topic: 'a', key, capturedAt: 0, shapes, from: 'page' }, 0);
@@ -52,7 +52,7 @@ describe('ShapeTopics', () => {
     expect(topics.shown()).toEqual([expect.objectContaining({ shapes: [dot, dot] })]);
   });
 
-  it('is bounded and drops the topic heard of least lately', () => {
+  it('is bounded and drops the topic whose last message is oldest', () => {
     const topics = new ShapeTopics();
     for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) topics.apply(message(`t${i}`), i);
     topics.apply(message('t0'), 100);

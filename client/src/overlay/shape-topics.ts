@@ -7,14 +7,14 @@ import {
 import { stateKeyId, type StateEntry } from '#protocol/overlay-state.ts';
 
 export interface ShownTopic {
-  /** Names what is drawn; of a keyed message it holds the key too. */
+  /** The topic; for keyed state, origin, topic and key. */
   readonly topic: string;
   readonly shapes: readonly Shape[];
 }
 
 interface Entry extends ShownTopic {
-  /** State of a key: bounded by the server, never dropped for want of room. */
-  readonly kept: boolean;
+  /** Keyed state: bounded by the server, and never dropped to make room. */
+  readonly isState: boolean;
   readonly seq: number;
   readonly frame: FrameId | undefined;
   readonly receivedAt: number;
@@ -22,12 +22,12 @@ interface Entry extends ShownTopic {
 }
 
 /**
- * Which shapes stand on the picture: the newest list of each topic until it is replaced, cleared or
- * past its `ttlMs`. Times are ms of any clock that never goes back; `ttlMs` counts from when it is
- * applied, for the publisher's clock is not this page's.
+ * The shapes that are on the video: the newest list of each topic until it is replaced or cleared, or
+ * its `ttlMs` has passed. Times are ms of any clock that never goes back. `ttlMs` counts from the
+ * moment the message is applied, because the publisher's clock is not this page's.
  */
 export class ShapeTopics {
-  /** A topic keeps its place when it is replaced, so that nothing flickers between front and back. */
+  /** Back to front. A replaced topic keeps its place, so that nothing flickers between front and back. */
   readonly #entries = new Map<string, Entry>();
 
   apply(message: ShapesMessage, now: number): void {
@@ -40,7 +40,7 @@ export class ShapeTopics {
     this.#entries.set(topic, {
       topic,
       shapes,
-      kept: false,
+      isState: false,
       seq,
       frame,
       receivedAt: now,
@@ -48,7 +48,7 @@ export class ShapeTopics {
     });
   }
 
-  /** Sets or deletes one key of the state; it stands until its key is set or deleted again. */
+  /** Sets or deletes one key of the state; its shapes stay until the key is set or deleted again. */
   set(entry: StateEntry, now: number): void {
     if (entry.kind !== 'shapes') return;
     const slot = stateKeyId(entry);
@@ -59,7 +59,7 @@ export class ShapeTopics {
     this.#entries.set(slot, {
       topic: slot,
       shapes: entry.shapes,
-      kept: true,
+      isState: true,
       seq: 0,
       frame: undefined,
       receivedAt: now,
@@ -67,7 +67,7 @@ export class ShapeTopics {
     });
   }
 
-  /** Drops what is past its time; true where something was. */
+  /** Removes the topics whose `ttlMs` has passed; true where there was one. */
   expire(now: number): boolean {
     let changed = false;
     for (const { topic, expiresAt } of this.#entries.values()) {
@@ -76,7 +76,7 @@ export class ShapeTopics {
     return changed;
   }
 
-  /** When `expire` will have something to do next; undefined for never. */
+  /** When `expire` removes the next topic; undefined for never. */
   nextExpiry(): number | undefined {
     const next = Math.min(...[...this.#entries.values()].map(({ expiresAt }) => expiresAt));
     return Number.isFinite(next) ? next : undefined;
@@ -92,7 +92,7 @@ export class ShapeTopics {
   }
 
   #makeRoom(): void {
-    const passing = [...this.#entries.values()].filter(({ kept }) => !kept);
+    const passing = [...this.#entries.values()].filter(({ isState }) => !isState);
     if (passing.length < OVERLAY_MAX_TOPICS) return;
     const oldest = passing.reduce((a, b) => (b.receivedAt < a.receivedAt ? b : a));
     this.#entries.delete(oldest.topic);

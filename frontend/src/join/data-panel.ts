@@ -1,4 +1,4 @@
-import type { LatestData } from '#client/overlay/latest.ts';
+import type { LatestData } from '#client/overlay/latest-data.ts';
 import { make, setText } from '../ui/elements.ts';
 
 type Topics = LatestData['topics']['value'];

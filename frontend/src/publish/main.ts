@@ -12,7 +12,7 @@ import {
   openScreen,
 } from '#client/media/capture.ts';
 import { PublisherFrames } from '#client/frame-sync/publisher/publisher-frames.ts';
-import { OverlayLayer } from '#client/overlay/layer.ts';
+import { OverlayLayer } from '#client/overlay/overlay-layer.ts';
 import { find, setText } from '../ui/elements.ts';
 import { offerPublisherFrames } from '../ui/frame-debug.ts';
 import { allowOwnWorkers, readPageConfig, run } from '../ui/page.ts';

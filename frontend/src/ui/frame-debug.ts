@@ -4,7 +4,7 @@ import { debugConsole } from '#client/connection/page-console.ts';
 import type { MatchStats } from '#client/frame-sync/viewer/frame-match.ts';
 import type { FrameImage } from '#client/frame-sync/messages.ts';
 import type { PublisherFrames } from '#client/frame-sync/publisher/publisher-frames.ts';
-import type { DrawnFrame, OverlayLayer } from '#client/overlay/layer.ts';
+import type { DrawnFrame, OverlayLayer } from '#client/overlay/overlay-layer.ts';
 import type { OutgoingOverlayMessage } from '#client/overlay/overlay-sender.ts';
 import type { PlayoutDelay, PlayoutDelayMode } from '#client/overlay/playout-delay.ts';
 

@@ -166,7 +166,7 @@ describe('LayerClock on a busy machine', () => {
     );
   });
 
-  it('FRAME-3 does not vote again when captured frames become late for good', () => {
+  it('FRAME-3 does not vote again when captured frames become late and stay late', () => {
     const late = (i: number) => ({ captured: i < 100 ? 3 : 30, encoded: 16 });
     expect(wrong(playBusy(400, late))).toEqual([]);
   });

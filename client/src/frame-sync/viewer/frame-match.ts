@@ -59,9 +59,7 @@ export class FrameMatch {
   /** The first frame of the broadcast: a message of an earlier frame was retained, it is not late. */
   #first: ShownFrame | undefined;
   #method: MatchMethod | undefined;
-  #exact = 0;
-  #late = 0;
-  #dropped = 0;
+  readonly #counts = { exact: 0, late: 0, dropped: 0 };
 
   /** `lateness` is called with the ms by which each message came after its frame; negative where before. */
   constructor(lateness: (ms: number) => void = () => {}) {
@@ -69,12 +67,7 @@ export class FrameMatch {
   }
 
   get stats(): MatchStats {
-    return {
-      method: this.#method,
-      exact: this.#exact,
-      late: this.#late,
-      dropped: this.#dropped,
-    };
+    return { method: this.#method, ...this.#counts };
   }
 
   /** For measurements: no method surer than this one is used; undefined removes the limit. */
@@ -227,19 +220,19 @@ export class FrameMatch {
   }
 
   #countExact({ frame: frameId }: FramedMessage, shown: ShownFrame): void {
-    this.#exact += 1;
+    this.#counts.exact += 1;
     this.#comparison.sameFrame(frameId, shown);
   }
 
   #countLate({ frame: frameId }: FramedMessage): void {
     const away = this.#first && this.#comparison.distance(frameId, this.#first);
-    if (away && away.ahead >= 0) this.#late += 1;
+    if (away && away.ahead >= 0) this.#counts.late += 1;
   }
 
   /** While no frames are shown, in a hidden tab for example, nobody misses a message. */
   #countDropped(count: number, now: number): void {
     const last = this.#history.at(-1);
-    if (last && now - last.shownAt <= MATCH.waitingMaxMs) this.#dropped += count;
+    if (last && now - last.shownAt <= MATCH.waitingMaxMs) this.#counts.dropped += count;
   }
 }
 

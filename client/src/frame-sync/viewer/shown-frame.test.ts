@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { shownImage, shownRtpTimestamp } from './shown-frame.ts';
+import { CaptureClock, shownImage, shownRtpTimestamp } from './shown-frame.ts';
 
 /** A video whose image has `timestamp`, µs; counts how often the image is copied. */
 function videoWith(timestamp: number) {
@@ -36,5 +36,37 @@ describe('the frame that a video shows', () => {
     const image = shownImage(video, metadata);
     expect(copies()).toBe(0);
     expect(shownRtpTimestamp(image, metadata, known)).toBe(90_000);
+  });
+});
+
+const EPOCH = 1_800_000_000_000;
+
+describe('CaptureClock', () => {
+  it('FRAME-8 uses the fastest message', () => {
+    const clock = new CaptureClock();
+    for (const [at, travelMs] of [
+      [0, 80],
+      [33, 41],
+      [66, 120],
+    ] as const) {
+      clock.messageArrived(EPOCH + at, at + travelMs);
+    }
+    expect(clock.capturedAt(500)).toBe(EPOCH + 500 - 41);
+  });
+
+  it('FRAME-8 gives no time before the first message, nor for a frame without a receive time', () => {
+    const clock = new CaptureClock();
+    expect(clock.capturedAt(500)).toBeUndefined();
+    clock.messageArrived(EPOCH, 40);
+    expect(clock.capturedAt(undefined)).toBeUndefined();
+    clock.reset();
+    expect(clock.capturedAt(500)).toBeUndefined();
+  });
+
+  it('FRAME-8 forgets a travel time that has become longer', () => {
+    const clock = new CaptureClock();
+    for (let at = 0; at < 60_000; at += 100)
+      clock.messageArrived(EPOCH + at, at + (at < 20_000 ? 30 : 90));
+    expect(clock.capturedAt(60_000)).toBe(EPOCH + 60_000 - 90);
   });
 });

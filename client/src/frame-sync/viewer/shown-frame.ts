@@ -22,6 +22,86 @@ const TOLERANCE_MS = 8;
 /** A callback that is later than this is not corrected: such a page has worse problems. */
 const AHEAD_MAX_MS = 1_000;
 
+/** The shortest travel time of the last 10 to 20 s counts: connections and analysis change. */
+const WINDOW_MS = 10_000;
+
+/** Identifies the frames that a video shows. */
+export class ShownFrames {
+  readonly #video: HTMLVideoElement;
+  readonly #frames: FrameLookup;
+  readonly #clock = new CaptureClock();
+  /** The RTP timestamp of the frame on the screen, while its tag has not arrived. */
+  #untagged: number | undefined;
+
+  constructor(video: HTMLVideoElement, frames: FrameLookup) {
+    this.#video = video;
+    this.#frames = frames;
+  }
+
+  /** The frame that is on the screen now, for its frame callback; the caller closes the image. */
+  next(metadata: VideoFrameCallbackMetadata): { frame: ShownFrame; image: VideoFrame | undefined } {
+    const image = shownImage(this.#video, metadata);
+    const rtpTimestamp = shownRtpTimestamp(image, metadata, this.#frames);
+    const tag = this.#frames.tagOf(rtpTimestamp);
+    this.#untagged = tag ? undefined : rtpTimestamp;
+    const estimatedCapturedAt = this.#clock.capturedAt(metadata.receiveTime);
+    return { frame: { rtpTimestamp, tag, estimatedCapturedAt }, image };
+  }
+
+  /** A tag has arrived: the frame on the screen with its tag, or undefined where it is another frame's. */
+  identify(rtpTimestamp: number): ShownFrame | undefined {
+    if (rtpTimestamp !== this.#untagged) return undefined;
+    this.#untagged = undefined;
+    const tag = this.#frames.tagOf(rtpTimestamp);
+    return { rtpTimestamp, tag, estimatedCapturedAt: undefined };
+  }
+
+  /** A message of a frame captured at `capturedAt` has arrived now. */
+  messageArrived(capturedAt: number, now: number): void {
+    this.#clock.messageArrived(capturedAt, now);
+  }
+
+  /** A new broadcast. */
+  reset(): void {
+    this.#clock.reset();
+  }
+}
+
+/**
+ * Estimates when a frame without a tag was captured, by the publisher's clock. Data and video take
+ * about the same time to get here. So the fastest message shows the difference between the
+ * publisher's clock and this page's, travel time included; the frame's receive time gives the rest.
+ */
+export class CaptureClock {
+  #least = Infinity;
+  #leastBefore = Infinity;
+  #windowStart = -Infinity;
+
+  /** A message of a frame captured at `capturedAt` has arrived now. */
+  messageArrived(capturedAt: number, now: number): void {
+    const age = now - this.#windowStart;
+    if (age > WINDOW_MS) {
+      this.#leastBefore = age > 2 * WINDOW_MS ? Infinity : this.#least;
+      this.#least = Infinity;
+      this.#windowStart = now;
+    }
+    this.#least = Math.min(this.#least, now - capturedAt);
+  }
+
+  /** ms since 1970 by the publisher's clock; undefined before the first message. */
+  capturedAt(receivedAt: number | undefined): number | undefined {
+    const difference = Math.min(this.#least, this.#leastBefore);
+    if (receivedAt === undefined || difference === Infinity) return undefined;
+    return receivedAt - difference;
+  }
+
+  reset(): void {
+    this.#least = Infinity;
+    this.#leastBefore = Infinity;
+    this.#windowStart = -Infinity;
+  }
+}
+
 /**
  * The RTP timestamp of `image`, which the video shows now. A busy page may get the callback of a frame
  * when the next one is already on the screen; the media time of the image itself shows that, in

@@ -1,8 +1,8 @@
 import type { OverlayMessage } from '#protocol/overlay.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { OverlayLayer } from './layer.ts';
+import { OverlayLayer } from './overlay-layer.ts';
 
-/** Counts listeners, to see that none stays; an aborted signal takes its listeners off by `removeEventListener` too. */
+/** Counts listeners, to check that none stays; an aborted signal calls `removeEventListener` too. */
 class Listened extends EventTarget {
   listeners = 0;
 
@@ -19,7 +19,7 @@ class Listened extends EventTarget {
   }
 }
 
-/** A 2D context that keeps what was filled as text since the last clearing. */
+/** A 2D context that keeps the texts drawn since it was last cleared. */
 function recordingContext() {
   const texts: string[] = [];
   const nothing = () => {};
@@ -112,7 +112,7 @@ describe('OverlayLayer', () => {
     vi.unstubAllGlobals();
   });
 
-  it('draws the newest of each topic, once per frame, and only when something changed', () => {
+  it('draws the newest message of each topic, once per animation frame, only when something changed', () => {
     const { layer, texts, paint, canvas } = page();
     paint();
     expect([canvas.width, canvas.height]).toEqual([1280, 800]);
@@ -127,7 +127,7 @@ describe('OverlayLayer', () => {
     expect(texts).toEqual(['other']);
   });
 
-  it('takes a topic off at the end of its time, and everything on reset', () => {
+  it('removes a topic at the end of its time, and everything on reset', () => {
     const { layer, texts, paint } = page();
     layer.apply(message('brief', 'brief', 1000));
     layer.apply(message('stays', 'stays'));
@@ -143,7 +143,7 @@ describe('OverlayLayer', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('follows messages while it is not shown', () => {
+  it('follows messages while it is not visible', () => {
     const { layer, texts, paint } = page();
     layer.visible = false;
     layer.apply(message('a', 'a'));
@@ -154,7 +154,7 @@ describe('OverlayLayer', () => {
     expect(texts).toEqual(['a']);
   });
 
-  it('draws anew when the picture or the pixel density changes, nothing without a picture', () => {
+  it('draws again when the video or the pixel density changes, and nothing without video', () => {
     const { layer, texts, paint, video, density } = page();
     layer.apply(message('a', 'a'));
     paint();

@@ -1,6 +1,6 @@
 import { OVERLAY_MAX_TOPICS, type OverlayMessage } from '#protocol/overlay.ts';
 import { describe, expect, it } from 'vitest';
-import { LatestData } from './latest.ts';
+import { LatestData } from './latest-data.ts';
 
 const data = (topic: string, value: unknown): OverlayMessage => ({
   kind: 'data',
@@ -16,30 +16,29 @@ function withClock() {
 }
 
 describe('LatestData', () => {
-  it('keeps the newest of each topic, indented, by name', () => {
+  it('keeps the newest message of each topic, indented, sorted by name', () => {
     const latest = withClock();
     latest.apply(data('b', { a: [1] }));
     latest.apply(data('a', 1));
     latest.apply(data('b', { a: [2] }));
     expect(latest.topics.value).toEqual([
-      { slot: 'a', name: 'a', kept: false, json: '1', receivedAt: 1001 },
+      { slot: 'a', name: 'a', json: '1', receivedAt: 1001 },
       {
         slot: 'b',
         name: 'b',
-        kept: false,
         json: '{\n  "a": [\n    2\n  ]\n}',
         receivedAt: 1002,
       },
     ]);
   });
 
-  it('ignores shapes and tells nobody about them', () => {
+  it('ignores shapes and notifies no subscriber', () => {
     const latest = withClock();
-    let told = 0;
-    latest.topics.subscribe(() => (told += 1));
+    let updates = 0;
+    latest.topics.subscribe(() => (updates += 1));
     latest.apply({ kind: 'shapes', topic: 'a', seq: 1, capturedAt: 0, shapes: [] });
     expect(latest.topics.value).toEqual([]);
-    expect(told).toBe(1);
+    expect(updates).toBe(1);
   });
 
   it('drops the oldest topic when there are too many', () => {
@@ -54,7 +53,7 @@ describe('LatestData', () => {
     expect(topics).not.toContain('t1');
   });
 
-  it('STATE-1 shows each key of the state until it is deleted, however many topics pass by', () => {
+  it('STATE-1 shows each key of the state until it is deleted, however many topics come', () => {
     const latest = withClock();
     const set = (key: string, value: unknown, from: 'page' | 'ingest' = 'page') =>
       latest.set({ kind: 'data', topic: 'match', key, capturedAt: 0, data: value, from });
@@ -64,8 +63,8 @@ describe('LatestData', () => {
     set('away', 4);
     for (let i = 0; i < 2 * OVERLAY_MAX_TOPICS; i += 1) latest.apply(data(`t${i}`, i));
     set('away', null);
-    const kept = latest.topics.value.filter((topic) => topic.kept);
-    expect(kept.map(({ name, json }) => [name, json])).toEqual([
+    const state = latest.topics.value.filter(({ name }) => name.startsWith('match / '));
+    expect(state.map(({ name, json }) => [name, json])).toEqual([
       ['match / home', '2'],
       ['match / home', '3'],
     ]);
@@ -79,7 +78,7 @@ describe('LatestData', () => {
     expect(latest.topics.value).toEqual([]);
   });
 
-  it('does not indent what would become mostly indentation', () => {
+  it('does not indent JSON that would become mostly indentation', () => {
     const list = JSON.stringify(Array.from({ length: 8000 }, () => 1));
     const value: unknown = JSON.parse(`${'['.repeat(30)}${list}${']'.repeat(30)}`);
     const latest = withClock();
