@@ -1,10 +1,15 @@
 import { OnecastError } from '#protocol/errors.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Afterwards, Driver, type Effects } from './driver.ts';
-import { TIMING } from './machine.ts';
+import { Driver, type Effects } from './driver.ts';
+import { ANSWER } from './machine-table.ts';
+import {
+  holdsSession,
+  type SessionAnswer,
+  type SessionOpened,
+  type SessionResumed,
+} from './states.ts';
+import { TIMING } from './timing.ts';
 import { ConnectionTrace } from './trace.ts';
-
-const idle: Afterwards = () => undefined;
 
 function withResolvers<T>() {
   return Promise.withResolvers<T>();
@@ -14,9 +19,9 @@ function withResolvers<T>() {
 function fakeEffects() {
   const done: string[] = [];
   const asked = {
-    enter: withResolvers<{ ahead: boolean; afterwards: Afterwards }>(),
-    resume: withResolvers<{ transport: 'kept' | 'gone'; afterwards: Afterwards }>(),
-    renewTransport: withResolvers<Afterwards>(),
+    openSession: withResolvers<SessionOpened>(),
+    resume: withResolvers<SessionResumed>(),
+    renewTransport: withResolvers<SessionAnswer>(),
     restartIce: withResolvers<void>(),
     requestKeyFrame: withResolvers<void>(),
   };
@@ -30,7 +35,7 @@ function fakeEffects() {
   const effects: Effects = {
     openSocket: () => void done.push('openSocket'),
     closeSocket: () => void done.push('closeSocket'),
-    enter: () => ask('enter'),
+    openSession: () => ask('openSession'),
     resume: () => ask('resume'),
     restartIce: (signal) => {
       iceSignal = signal;
@@ -38,6 +43,7 @@ function fakeEffects() {
     },
     renewTransport: () => ask('renewTransport'),
     requestKeyFrame: () => ask('requestKeyFrame'),
+    applyAnswer: () => void done.push('applyAnswer'),
     dropMedia: () => void done.push('dropMedia'),
     forgetSession: () => void done.push('forgetSession'),
   };
@@ -49,13 +55,13 @@ function started() {
   const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY, new ConnectionTrace());
   driver.send({ type: 'START' });
   driver.send({ type: 'SOCKET_UP' });
-  const phase = () => driver.state.value.phase.name;
+  const phase = () => driver.state.value.phase;
   return { ...fake, driver, phase };
 }
 
 async function live() {
   const world = started();
-  world.asked.enter.resolve({ ahead: false, afterwards: idle });
+  world.asked.openSession.resolve({ ahead: false, answer: ANSWER });
   await vi.advanceTimersByTimeAsync(0);
   world.driver.send({ type: 'MEDIA_READY' });
   expect(world.phase()).toBe('live');
@@ -72,16 +78,16 @@ afterEach(() => {
 });
 
 describe('Driver', () => {
-  it('CONN-9 tells the machine of the answer first, then lets the role act on it', async () => {
-    const { asked, driver, phase } = started();
-    const seen: string[] = [];
-    const afterwards = () => {
-      seen.push(phase());
+  it('CONN-9 the machine takes its step first, then the role applies the answer', async () => {
+    const { asked, effects, driver, phase } = started();
+    const seen: unknown[] = [];
+    effects.applyAnswer = (answer) => {
+      seen.push(phase(), answer);
       driver.send({ type: 'MEDIA_READY' });
     };
-    asked.enter.resolve({ ahead: false, afterwards });
+    asked.openSession.resolve({ ahead: false, answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
-    expect(seen).toEqual(['negotiating']);
+    expect(seen).toEqual(['negotiating', ANSWER]);
     expect(phase()).toBe('live');
   });
 
@@ -108,20 +114,19 @@ describe('Driver', () => {
   });
 
   it('CONN-5 an answer that comes when its phase is over changes nothing', async () => {
-    const { asked, driver, phase } = started();
-    const acted = vi.fn<() => void>();
-    const late = asked.enter;
+    const { asked, driver, done, phase } = started();
+    const late = asked.openSession;
     driver.send({ type: 'SOCKET_DOWN' });
-    late.resolve({ ahead: false, afterwards: acted });
+    late.resolve({ ahead: false, answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('waiting');
-    expect(driver.state.value.session).toBe(false);
-    expect(acted).not.toHaveBeenCalled();
+    expect(holdsSession(driver.state.value)).toBe(false);
+    expect(done).not.toContain('applyAnswer');
   });
 
   it('CONN-5 a refusal that comes when its phase is over changes nothing', async () => {
     const { asked, driver, phase } = started();
-    const late = asked.enter;
+    const late = asked.openSession;
     driver.send({ type: 'SOCKET_DOWN' });
     late.reject(new OnecastError('room-taken'));
     await vi.advanceTimersByTimeAsync(0);
@@ -130,16 +135,16 @@ describe('Driver', () => {
 
   it('CONN-16 a refusal is handed to the machine with its retry', async () => {
     const { asked, phase, driver } = started();
-    asked.enter.reject(new OnecastError('room-taken'));
+    asked.openSession.reject(new OnecastError('room-taken'));
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('failed');
-    expect(driver.state.value.phase).toMatchObject({ code: 'room-taken' });
+    expect(driver.state.value).toMatchObject({ code: 'room-taken' });
   });
 
   it('CONN-8 no answer is no refusal: the deadline deals with it', async () => {
     vi.spyOn(console, 'warn').mockReturnValue();
     const { asked, phase } = started();
-    asked.enter.reject(new Error('socket has been disconnected'));
+    asked.openSession.reject(new Error('socket has been disconnected'));
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('joining');
     await vi.advanceTimersByTimeAsync(TIMING.answerDeadlineMs);
@@ -184,10 +189,10 @@ describe('Driver', () => {
     driver.send({ type: 'SOCKET_DOWN' });
     await vi.advanceTimersByTimeAsync(300);
     driver.send({ type: 'SOCKET_UP' });
-    asked.resume.resolve({ transport: 'kept', afterwards: idle });
+    asked.resume.resolve({ transport: 'kept', answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('live');
-    expect(done).toEqual(['closeSocket', 'openSocket', 'resume', 'requestKeyFrame']);
+    expect(done).toEqual(['closeSocket', 'openSocket', 'resume', 'requestKeyFrame', 'applyAnswer']);
   });
 
   it('CONN-9 a session without its transport is given a new one', async () => {
@@ -195,10 +200,10 @@ describe('Driver', () => {
     driver.send({ type: 'SOCKET_DOWN' });
     await vi.advanceTimersByTimeAsync(300);
     driver.send({ type: 'SOCKET_UP' });
-    asked.resume.resolve({ transport: 'gone', afterwards: idle });
+    asked.resume.resolve({ transport: 'gone', answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
-    expect(done.at(-1)).toBe('renewTransport');
-    asked.renewTransport.resolve(idle);
+    expect(done.slice(-2)).toEqual(['renewTransport', 'applyAnswer']);
+    asked.renewTransport.resolve(ANSWER);
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('negotiating');
   });
@@ -216,11 +221,11 @@ describe('Driver', () => {
     const fake = fakeEffects();
     const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY, new ConnectionTrace());
     const stop = driver.state.subscribe(({ phase }) => {
-      if (phase.name === 'connecting') driver.send({ type: 'LEAVE' });
+      if (phase === 'connecting') driver.send({ type: 'LEAVE' });
     });
     driver.send({ type: 'START' });
     stop();
-    expect(driver.state.value.phase.name).toBe('ended');
+    expect(driver.state.value.phase).toBe('ended');
     // The socket that the first step opened is closed by the second, and no deadline is left.
     expect(fake.done).toEqual(['openSocket', 'dropMedia', 'forgetSession', 'closeSocket']);
     expect(vi.getTimerCount()).toBe(0);

@@ -1,28 +1,34 @@
 import { type ReadonlySignal, signal } from '@preact/signals-core';
 import { OnecastError } from '#protocol/errors.ts';
-import { type Command, type Event, INITIAL, type State, step } from './machine.ts';
+import { INITIAL, step } from './machine.ts';
+import type {
+  Command,
+  Event,
+  SessionAnswer,
+  SessionOpened,
+  SessionResumed,
+  State,
+} from './states.ts';
 import type { ConnectionTrace } from './trace.ts';
 
-/** What is to be done once the machine has taken its step, so that its events come in order. */
-export type Afterwards = () => void;
-
-/** What the machine's commands mean. Each may fail; the driver turns that into events. */
+/** What the machine's commands do. Each may fail; the driver turns that into events. */
 export interface Effects {
   openSocket(): void;
   closeSocket(): void;
-  /** Resolves when the server has given a session. `ahead`: its media was begun before. */
-  enter(): Promise<{ ahead: boolean; afterwards: Afterwards }>;
-  /** `transport`: whether the server still has the one that the page has. */
-  resume(): Promise<{ transport: 'kept' | 'gone'; afterwards: Afterwards }>;
+  /** Resolves when the server has opened a session. */
+  openSession(): Promise<SessionOpened>;
+  resume(): Promise<SessionResumed>;
+  renewTransport(): Promise<SessionAnswer>;
+  /** Makes the page match an answer of one of the three requests above. */
+  applyAnswer(answer: SessionAnswer): void;
   /** Resolves when the path is proven to work. */
   restartIce(signal: AbortSignal): Promise<void>;
-  renewTransport(): Promise<Afterwards>;
   requestKeyFrame(): Promise<void>;
   dropMedia(): void;
   forgetSession(): void;
 }
 
-/** Runs the machine: holds its one timer, runs its commands, feeds it what comes of them. */
+/** Runs the machine: holds its one timer, runs its commands, and sends it the events that follow. */
 export class Driver {
   readonly #state = signal<State>(INITIAL);
   readonly #effects: Effects;
@@ -31,7 +37,7 @@ export class Driver {
   readonly #queue: Event[] = [];
   #stepping = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Aborted when the phase is over: what its commands still bring is no longer asked for. */
+  /** Aborted at the end of the phase: results of the phase's commands no longer count. */
   #phaseEnd = new AbortController();
 
   constructor(effects: Effects, patienceMs: number, trace: ConnectionTrace) {
@@ -44,7 +50,7 @@ export class Driver {
     return this.#state;
   }
 
-  /** Steps do not nest: an event that comes from within one waits until its commands have run. */
+  /** Steps do not nest: an event sent during a step waits until the step's commands have run. */
   send(event: Event): void {
     this.#queue.push(event);
     if (this.#stepping) return;
@@ -64,7 +70,7 @@ export class Driver {
       random: Math.random(),
       patienceMs: this.#patienceMs,
     });
-    this.#trace.record(now, event, before.phase.name, state.phase.name, commands);
+    this.#trace.record(now, event, before.phase, state.phase, commands);
     if (state.phase !== before.phase) {
       this.#phaseEnd.abort();
       this.#phaseEnd = new AbortController();
@@ -89,50 +95,50 @@ export class Driver {
         return this.#effects.dropMedia();
       case 'forgetSession':
         return this.#effects.forgetSession();
-      case 'enter':
-        return this.#attempt(async (still) => {
-          const { ahead, afterwards } = await this.#effects.enter();
-          if (still()) this.#advance({ type: 'JOINED', ahead }, afterwards);
-        });
+      case 'openSession':
+        return this.#attempt(
+          () => this.#effects.openSession(),
+          (opened) => this.send({ type: 'SESSION_OPENED', ...opened }),
+        );
       case 'resume':
-        return this.#attempt(async (still) => {
-          const { transport, afterwards } = await this.#effects.resume();
-          if (still()) this.#advance({ type: 'RESUMED', transport }, afterwards);
-        });
+        return this.#attempt(
+          () => this.#effects.resume(),
+          (resumed) => this.send({ type: 'SESSION_RESUMED', ...resumed }),
+        );
       case 'renewTransport':
-        return this.#attempt(async (still) => {
-          const afterwards = await this.#effects.renewTransport();
-          if (still()) this.#advance({ type: 'RENEWED' }, afterwards);
-        });
+        return this.#attempt(
+          () => this.#effects.renewTransport(),
+          (answer) => this.send({ type: 'TRANSPORT_RENEWED', answer }),
+        );
       case 'restartIce':
-        return this.#attempt(async (still, signal) => {
-          await this.#effects.restartIce(signal);
-          if (still()) this.send({ type: 'PATH_PROVEN' });
-        });
+        return this.#attempt(
+          (signal) => this.#effects.restartIce(signal),
+          () => this.send({ type: 'PATH_PROVEN' }),
+        );
       case 'requestKeyFrame':
         return this.#attempt(() => this.#effects.requestKeyFrame());
+      case 'applyAnswer':
+        return this.#attempt(async () => this.#effects.applyAnswer(command.answer));
       default:
         return command satisfies never;
     }
   }
 
-  #advance(event: Event, afterwards: Afterwards): void {
-    this.send(event);
-    afterwards();
-  }
-
-  /** `still()` is false once the phase that asked is over: the world has moved on. */
-  #attempt(run: (still: () => boolean, signal: AbortSignal) => Promise<void>): void {
+  /** `then` runs, and a failure counts, only while the phase that started the attempt lasts. */
+  #attempt<T>(run: (signal: AbortSignal) => Promise<T>, then?: (result: T) => void): void {
     const { signal } = this.#phaseEnd;
-    const still = () => !signal.aborted;
-    run(still, signal).catch((error: unknown) => {
-      if (!still()) return;
-      // No answer in time, or a socket that went: the phase's own deadline deals with it.
-      if (error instanceof OnecastError) {
-        this.send({ type: 'REFUSED', code: error.code, retry: error.retry });
-      } else {
-        console.warn('onecast:', error);
-      }
-    });
+    run(signal)
+      .then((result) => {
+        if (!signal.aborted) then?.(result);
+      })
+      .catch((error: unknown) => {
+        if (signal.aborted) return;
+        // Without an answer in time, or without a socket, the phase's own deadline decides.
+        if (error instanceof OnecastError) {
+          this.send({ type: 'REFUSED', code: error.code, retry: error.retry });
+        } else {
+          console.warn('onecast:', error);
+        }
+      });
   }
 }

@@ -2,13 +2,19 @@ import { type ReadonlySignal, signal } from '@preact/signals-core';
 import type { types } from 'mediasoup-client';
 import * as v from 'valibot';
 import { ERRORS, OnecastError } from '#protocol/errors.ts';
-import type { AnswerOf, RoomView, SessionGrant } from '#protocol/signalling.ts';
+import type { RoomView, SessionGrant } from '#protocol/signalling.ts';
 import { SessionIdSchema } from '#protocol/ids.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
-import { type Afterwards, Driver, type Effects } from './driver.ts';
-import type { Event, State } from './machine.ts';
+import { Driver, type Effects } from './driver.ts';
 import { watchPage } from './page-events.ts';
 import { SignalClient, type SignalEvents } from './signal-client.ts';
+import {
+  type Event,
+  holdsSession,
+  type SessionAnswer,
+  type SessionOpened,
+  type State,
+} from './states.ts';
 import type { Faults } from './page-console.ts';
 import type { ConnectionTrace } from './trace.ts';
 import type { Failure } from './types.ts';
@@ -25,20 +31,12 @@ export interface Role {
   /** Of the page's own transport, while it is open. */
   transportId(): string | undefined;
   /** Joins or publishes. */
-  enter(): Promise<SessionOpened>;
-  resumed(answer: AnswerOf<'resume'>): void;
-  renewed(answer: AnswerOf<'renewTransport'>): void;
+  openSession(): Promise<SessionOpened>;
+  /** Makes the page's media match an answer that is new. */
+  applyAnswer(answer: SessionAnswer): void;
   restartIce(iceParameters: types.IceParameters, signal: AbortSignal): Promise<void>;
   requestKeyFrame(): Promise<void>;
   dropMedia(): void;
-}
-
-export interface SessionOpened {
-  readonly session: SessionGrant;
-  readonly room: RoomView;
-  /** The media was begun before the socket was up. */
-  readonly ahead: boolean;
-  readonly afterwards: Afterwards;
 }
 
 /** One page's connection to the server: its socket, its session, its machine. */
@@ -87,7 +85,7 @@ export class Link {
   sawRoom(room: RoomView): void {
     const known = this.#room.value;
     // A push may be overtaken by the answer of a later request.
-    if (known && room.epoch < known.epoch && this.state.value.phase.name === 'live') return;
+    if (known && room.epoch < known.epoch && this.state.value.phase === 'live') return;
     this.#room.value = room;
   }
 
@@ -121,6 +119,11 @@ export class Link {
       .catch((error: unknown) => this.failed(error));
   }
 
+  /** Whether the page still has the transport that the server names. */
+  isOpenTransport(transportId: string | null): boolean {
+    return transportId !== null && transportId === this.#role.transportId();
+  }
+
   /** A request outside the machine's own commands went wrong. */
   failed(error: unknown): void {
     if (error instanceof OnecastError) {
@@ -131,9 +134,9 @@ export class Link {
   }
 
   get failure(): Failure | undefined {
-    const { phase } = this.state.value;
-    if (phase.name !== 'failed') return undefined;
-    const { code } = phase;
+    const state = this.state.value;
+    if (state.phase !== 'failed') return undefined;
+    const { code } = state;
     return {
       code,
       message:
@@ -162,7 +165,7 @@ export class Link {
   /** Leaves for good. Idempotent. */
   close(): void {
     this.#unwatch();
-    if (this.state.value.session) {
+    if (holdsSession(this.state.value)) {
       // Best effort: the page may be on its way out.
       this.signalling.request('leave', {}).catch(() => undefined);
     }
@@ -174,34 +177,18 @@ export class Link {
     return {
       openSocket: () => this.signalling.open(),
       closeSocket: () => this.signalling.close(),
-      enter: async () => {
-        const { session, room, ahead, afterwards } = await role.enter();
-        return {
-          ahead,
-          afterwards: () => {
-            this.#grant = session;
-            this.#room.value = room;
-            afterwards();
-          },
-        };
-      },
+      openSession: () => role.openSession(),
       resume: async () => {
         const grant = this.#grant;
         if (!grant) throw new OnecastError('session-gone');
-        const answer = await this.signalling.request('resume', {
+        const value = await this.signalling.request('resume', {
           protocol: PROTOCOL_VERSION,
           ...grant,
         });
-        const kept = answer.transportId !== null && answer.transportId === role.transportId();
-        // At once, not afterwards: the secret before is spent even if the phase is over.
-        this.#grant = answer.session;
-        return {
-          transport: kept ? 'kept' : 'gone',
-          afterwards: () => {
-            this.#room.value = answer.room;
-            if (kept) role.resumed(answer);
-          },
-        };
+        // Here and not in applyAnswer: the secret before is spent even if the phase is over.
+        this.#grant = value.session;
+        const transport = this.isOpenTransport(value.transportId) ? 'kept' : 'gone';
+        return { transport, answer: { to: 'resume', value } };
       },
       restartIce: async (abort) => {
         const transportId = role.transportId();
@@ -210,11 +197,13 @@ export class Link {
         await role.restartIce(iceParameters, abort);
       },
       renewTransport: async () => {
-        const answer = await this.signalling.request('renewTransport', {});
-        return () => {
-          this.#room.value = answer.room;
-          role.renewed(answer);
-        };
+        const value = await this.signalling.request('renewTransport', {});
+        return { to: 'renewTransport', value };
+      },
+      applyAnswer: (answer) => {
+        if (answer.to !== 'renewTransport') this.#grant = answer.value.session;
+        this.#room.value = answer.value.room;
+        role.applyAnswer(answer);
       },
       requestKeyFrame: () => role.requestKeyFrame(),
       dropMedia: () => role.dropMedia(),

@@ -1,85 +1,34 @@
 /**
- * The connection of a page as a pure function: step(state, event, env) -> {state, commands}. The
- * driver runs the commands. Both roles use it; what `enter` or `renew` means is the role's own.
+ * The connection of a page as a pure function: step(state, event, env) returns the next state and
+ * the commands that the driver runs. There is one function for each phase, and it lists every event:
+ * first those that the phase reacts to, then those that it ignores. Both roles use it; only the role
+ * knows what `openSession` and `renewTransport` request.
  */
-import type { ErrorCode, Retry } from '#protocol/errors.ts';
-import { backoffMs } from './backoff.ts';
-
-/** What the page's own transport is worth. */
-export type Media = 'none' | 'pending' | 'up' | 'disturbed' | 'down';
-
-export type Phase =
-  | { readonly name: 'idle' }
-  /** Opening the socket. */
-  | { readonly name: 'connecting' }
-  /** Joining or publishing: a new session. */
-  | { readonly name: 'joining' }
-  /** Transports exist on both sides and come up. */
-  | { readonly name: 'negotiating' }
-  | { readonly name: 'live' }
-  /** ICE is restarting. */
-  | { readonly name: 'repairing' }
-  /** Between two attempts. */
-  | { readonly name: 'waiting' }
-  | { readonly name: 'resuming' }
-  /** A new transport for the session that is held. */
-  | { readonly name: 'rebuilding' }
-  | { readonly name: 'ended'; readonly reason: 'left' | 'superseded' }
-  | { readonly name: 'failed'; readonly code: ErrorCode | 'gave-up' };
-
-export interface State {
-  readonly phase: Phase;
-  /** The server has given this page a session, as far as it knows. */
-  readonly session: boolean;
-  readonly media: Media;
-  /** Failed attempts in a row. */
-  readonly attempt: number;
-  /** When the trouble began (ms), undefined while there is none. */
-  readonly troubleSince: number | undefined;
-  /** When it last became live (ms). */
-  readonly liveSince: number | undefined;
-}
-
-export type Event =
-  | { readonly type: 'START' }
-  | { readonly type: 'SOCKET_UP' }
-  | { readonly type: 'SOCKET_DOWN' }
-  /**
-   * The server has a session for this page now, and the transport's server side. `ahead`: it was
-   * given before the socket was up, and the media may be on its way or there.
-   */
-  | { readonly type: 'JOINED'; readonly ahead: boolean }
-  | { readonly type: 'RESUMED'; readonly transport: 'kept' | 'gone' }
-  | { readonly type: 'RENEWED' }
-  /** After an ICE restart something has arrived on the path. */
-  | { readonly type: 'PATH_PROVEN' }
-  | { readonly type: 'REFUSED'; readonly code: ErrorCode; readonly retry: Retry }
-  /** Everything that should flow can flow (which may be nothing). */
-  | { readonly type: 'MEDIA_READY' }
-  | { readonly type: 'MEDIA_PENDING' }
-  | { readonly type: 'MEDIA_DISCONNECTED' }
-  | { readonly type: 'MEDIA_FAILED' }
-  | { readonly type: 'TRANSPORT_GONE' }
-  /** The phase's timer: a deadline, a grace or a retry. */
-  | { readonly type: 'TIMER' }
-  | { readonly type: 'ONLINE' }
-  | { readonly type: 'VISIBLE' }
-  | { readonly type: 'SERVER_DRAINING'; readonly retryInMs: number }
-  | { readonly type: 'SUPERSEDED' }
-  | { readonly type: 'LEAVE' };
-
-export type Command =
-  | { readonly do: 'openSocket' }
-  | { readonly do: 'closeSocket' }
-  | { readonly do: 'enter' }
-  | { readonly do: 'resume' }
-  | { readonly do: 'restartIce' }
-  | { readonly do: 'renewTransport' }
-  | { readonly do: 'requestKeyFrame' }
-  | { readonly do: 'dropMedia' }
-  | { readonly do: 'forgetSession' }
-  /** Replaces the timer that runs; none where `ms` is undefined. */
-  | { readonly do: 'timer'; readonly ms: number | undefined };
+import type { ErrorCode } from '#protocol/errors.ts';
+import type {
+  Active,
+  Command,
+  Connecting,
+  Ended,
+  Event,
+  EventOf,
+  Failed,
+  History,
+  Idle,
+  InSession,
+  Joining,
+  Kept,
+  Live,
+  Negotiating,
+  Rebuilding,
+  Repairing,
+  Resuming,
+  SessionAnswer,
+  State,
+  TransportMedia,
+  Waiting,
+} from './states.ts';
+import { backoffMs, TIMING } from './timing.ts';
 
 export interface Env {
   /** ms, monotonic. */
@@ -95,277 +44,563 @@ export interface Step {
   readonly commands: readonly Command[];
 }
 
-export const TIMING = {
-  socketDeadlineMs: 5_000,
-  answerDeadlineMs: 6_000,
-  /** ICE and DTLS of a fresh transport, over TCP where UDP is blocked. */
-  negotiationDeadlineMs: 8_000,
-  /** Most disturbances heal by themselves. */
-  disturbanceGraceMs: 3_000,
-  /** An ICE restart works the first time or never: 0.1 s on a good line, some round trips on a bad one. */
-  repairDeadlineMs: 2_000,
-  stableMs: 30_000,
-  /** A line that drops again and again waits, but not as long as one that never came up. */
-  attemptsAfterSuccess: 2,
-} as const;
-
-export const INITIAL: State = {
-  phase: { name: 'idle' },
-  session: false,
-  media: 'none',
-  attempt: 0,
-  troubleSince: undefined,
-  liveSince: undefined,
-};
+export const INITIAL: State = { phase: 'idle' };
 
 export function step(state: State, event: Event, env: Env): Step {
-  if (state.phase.name === 'ended' || state.phase.name === 'failed') return stay(state);
-  switch (event.type) {
-    case 'START':
-      return state.phase.name === 'idle' ? connect(state) : stay(state);
-    case 'LEAVE':
-      return finish(state, { name: 'ended', reason: 'left' });
-    case 'SUPERSEDED':
-      return finish(state, { name: 'ended', reason: 'superseded' });
-    case 'SOCKET_UP':
-      if (state.phase.name !== 'connecting') return stay(state);
-      return state.session ? resume(state) : enter(state);
-    case 'SOCKET_DOWN':
-      return state.phase.name === 'idle' || state.phase.name === 'waiting'
-        ? stay(state)
-        : wait(state, env);
-    case 'SERVER_DRAINING':
-      if (state.phase.name === 'idle') return stay(state);
-      return wait(state, env, event.retryInMs * (1 + env.random));
-    case 'REFUSED':
-      return refused(state, event, env);
-    case 'JOINED':
-      if (state.phase.name !== 'joining') return stay(state);
-      return joined({ ...state, session: true }, event.ahead, env);
-    case 'RENEWED':
-      return state.phase.name === 'rebuilding' ? negotiate(state) : stay(state);
-    case 'RESUMED':
-      if (state.phase.name !== 'resuming') return stay(state);
-      if (event.transport === 'gone') return rebuild(state);
-      // Half set up when the socket went: the server may never have heard of the page's side.
-      if (state.media === 'pending') return rebuild(state);
-      return state.media === 'up' || state.media === 'none' ? live(state, env) : repair(state);
-    case 'PATH_PROVEN':
-      if (state.phase.name !== 'repairing') return stay(state);
-      // ICE is mended; DTLS has not been up on it yet.
-      return state.media === 'pending' ? negotiate(state) : live({ ...state, media: 'up' }, env);
-    case 'MEDIA_PENDING':
-    case 'MEDIA_READY':
-    case 'MEDIA_DISCONNECTED':
-    case 'MEDIA_FAILED':
-      return media(state, event, env);
-    case 'TRANSPORT_GONE': {
-      const gone: State = { ...state, media: 'down' };
-      const { name } = state.phase;
-      if (name === 'live' || name === 'repairing' || name === 'negotiating') return rebuild(gone);
-      return stay(gone);
-    }
-    case 'TIMER':
-      return timer(state, env);
-    case 'ONLINE':
-      // The path has changed. A restart costs a round trip, a dead path seconds.
-      if (state.phase.name === 'live' && state.session) return repair(state);
-      return state.phase.name === 'waiting' ? connectAtOnce(state) : stay(state);
-    case 'VISIBLE':
-      if (state.phase.name === 'waiting') return connectAtOnce(state);
-      return state.phase.name === 'live' && state.media !== 'up' && state.media !== 'none'
-        ? repair(state)
-        : stay(state);
-    default:
-      return event satisfies never;
-  }
-}
-
-function media(state: State, event: Extract<Event, { type: `MEDIA_${string}` }>, env: Env): Step {
-  const { name } = state.phase;
-  switch (event.type) {
-    case 'MEDIA_PENDING':
-      // A first broadcast reaches a viewer that had nothing to receive: its transport comes up now.
-      if (name === 'live') return negotiate(state);
-      return stay({ ...state, media: 'pending' });
-    case 'MEDIA_READY': {
-      const up: State = { ...state, media: 'up' };
-      // While ICE restarts the state may speak of the path that is dead: PATH_PROVEN counts.
-      if (name === 'negotiating') return live(up, env);
-      // It healed within its grace.
-      return name === 'live' ? { state: up, commands: [{ do: 'timer', ms: undefined }] } : stay(up);
-    }
-    case 'MEDIA_DISCONNECTED': {
-      const disturbed: State = { ...state, media: 'disturbed' };
-      if (name !== 'live') return stay(disturbed);
-      return {
-        state: disturbed,
-        commands: [{ do: 'timer', ms: TIMING.disturbanceGraceMs }],
-      };
-    }
-    case 'MEDIA_FAILED': {
-      const down: State = { ...state, media: 'down' };
-      if (name === 'live') return repair(down);
-      // An ICE restart that fails, or a new transport that fails: the next rung.
-      return name === 'negotiating' ? rebuildLater(down, env) : stay(down);
-    }
-    default:
-      return event satisfies never;
-  }
-}
-
-function timer(state: State, env: Env): Step {
-  const { name } = state.phase;
-  switch (name) {
-    case 'waiting':
-      return connect(state);
-    case 'live':
-      return state.media === 'up' || state.media === 'none' ? stay(state) : repair(state);
-    case 'repairing':
-      return rebuild(state);
-    case 'negotiating':
-      return rebuildLater(state, env);
-    case 'connecting':
-    case 'joining':
-    case 'resuming':
-    case 'rebuilding':
-      return wait(state, env);
+  switch (state.phase) {
     case 'idle':
+      return idle(state, event);
+    case 'waiting':
+      return waiting(state, event, env);
+    case 'connecting':
+      return connecting(state, event, env);
+    case 'joining':
+      return joining(state, event, env);
+    case 'resuming':
+      return resuming(state, event, env);
+    case 'negotiating':
+      return negotiating(state, event, env);
+    case 'live':
+      return live(state, event, env);
+    case 'repairing':
+      return repairing(state, event, env);
+    case 'rebuilding':
+      return rebuilding(state, event, env);
     case 'ended':
     case 'failed':
       return stay(state);
     default:
-      return name satisfies never;
+      return state satisfies never;
   }
 }
 
-function refused(state: State, event: Extract<Event, { type: 'REFUSED' }>, env: Env): Step {
-  const { name } = state.phase;
-  if (name === 'idle' || name === 'waiting' || name === 'connecting') return stay(state);
-  switch (event.retry) {
-    case 'never':
-      return event.code === 'superseded'
-        ? finish(state, { name: 'ended', reason: 'superseded' })
-        : finish(state, { name: 'failed', code: event.code });
-    case 'rejoin': {
-      const entered = enter({ ...state, session: false });
-      if (name === 'joining') return wait(state, env);
-      return { ...entered, commands: [{ do: 'forgetSession' }, ...entered.commands] };
-    }
-    case 'rebuild':
-      return name === 'rebuilding' || name === 'joining' ? wait(state, env) : rebuild(state);
-    case 'later':
-      return wait(state, env);
+// --- the phases
+
+function idle(state: Idle, event: Event): Step {
+  switch (event.type) {
+    case 'START':
+      return connect({ session: false, media: 'none', attempt: 0, troubleSince: undefined });
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'SOCKET_UP':
+    case 'SOCKET_DOWN':
+    case 'SESSION_OPENED':
+    case 'SESSION_RESUMED':
+    case 'TRANSPORT_RENEWED':
+    case 'PATH_PROVEN':
+    case 'REFUSED':
+    case 'MEDIA_PENDING':
+    case 'MEDIA_READY':
+    case 'MEDIA_DISCONNECTED':
+    case 'MEDIA_FAILED':
+    case 'TRANSPORT_GONE':
+    case 'TIMER':
+    case 'ONLINE':
+    case 'VISIBLE':
+    case 'SERVER_DRAINING':
+      return stay(state);
     default:
-      return event.retry satisfies never;
+      return event satisfies never;
   }
 }
+
+function waiting(state: Waiting, event: Event, env: Env): Step {
+  switch (event.type) {
+    case 'TIMER':
+      return connect(state);
+    case 'ONLINE':
+    case 'VISIBLE':
+      // The conditions have improved: the waits start again with the shortest one.
+      return connect({ ...state, attempt: 0 });
+    case 'SERVER_DRAINING':
+      return waitForDrain(state, event, env);
+    case 'MEDIA_PENDING':
+    case 'MEDIA_READY':
+    case 'MEDIA_DISCONNECTED':
+    case 'MEDIA_FAILED':
+    case 'TRANSPORT_GONE':
+      return stay({ ...state, media: MEDIA_AFTER[event.type] });
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'START':
+    case 'SOCKET_UP':
+    case 'SOCKET_DOWN':
+    case 'SESSION_OPENED':
+    case 'SESSION_RESUMED':
+    case 'TRANSPORT_RENEWED':
+    case 'PATH_PROVEN':
+    case 'REFUSED':
+      return stay(state);
+    default:
+      return event satisfies never;
+  }
+}
+
+function connecting(state: Connecting, event: Event, env: Env): Step {
+  switch (event.type) {
+    case 'SOCKET_UP':
+      return state.session ? resume(state) : openSession(state, state.media);
+    case 'SOCKET_DOWN':
+    case 'TIMER':
+      return wait(state, env);
+    case 'SERVER_DRAINING':
+      return waitForDrain(state, event, env);
+    case 'MEDIA_PENDING':
+    case 'MEDIA_READY':
+    case 'MEDIA_DISCONNECTED':
+    case 'MEDIA_FAILED':
+    case 'TRANSPORT_GONE':
+      return stay({ ...state, media: MEDIA_AFTER[event.type] });
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'START':
+    case 'SESSION_OPENED':
+    case 'SESSION_RESUMED':
+    case 'TRANSPORT_RENEWED':
+    case 'PATH_PROVEN':
+    case 'REFUSED':
+    case 'ONLINE':
+    case 'VISIBLE':
+      return stay(state);
+    default:
+      return event satisfies never;
+  }
+}
+
+function joining(state: Joining, event: Event, env: Env): Step {
+  switch (event.type) {
+    case 'SESSION_OPENED':
+      return applying(event.answer, sessionOpened(state, event.ahead, env));
+    case 'REFUSED':
+      // The session that could be renewed or rebuilt does not exist yet.
+      return event.retry === 'never' ? endRefused(event.code) : wait(state, env);
+    case 'SOCKET_DOWN':
+    case 'TIMER':
+      return wait(state, env);
+    case 'SERVER_DRAINING':
+      return waitForDrain(state, event, env);
+    case 'MEDIA_PENDING':
+    case 'MEDIA_READY':
+    case 'MEDIA_DISCONNECTED':
+    case 'MEDIA_FAILED':
+    case 'TRANSPORT_GONE':
+      return stay({ ...state, media: MEDIA_AFTER[event.type] });
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'START':
+    case 'SOCKET_UP':
+    case 'SESSION_RESUMED':
+    case 'TRANSPORT_RENEWED':
+    case 'PATH_PROVEN':
+    case 'ONLINE':
+    case 'VISIBLE':
+      return stay(state);
+    default:
+      return event satisfies never;
+  }
+}
+
+function sessionOpened(state: Joining, ahead: boolean, env: Env): Step {
+  if (ahead && state.media === 'up') return goLive(state, env);
+  // The transport came up and failed before the socket was up.
+  if (ahead && state.media === 'down') return rebuild(state, 'down');
+  return negotiate(state);
+}
+
+function resuming(state: Resuming, event: Event, env: Env): Step {
+  switch (event.type) {
+    case 'SESSION_RESUMED':
+      return applying(event.answer, sessionResumed(state, event.transport, env));
+    case 'REFUSED':
+      return refused(state, event, env);
+    case 'SOCKET_DOWN':
+    case 'TIMER':
+      return wait(state, env);
+    case 'SERVER_DRAINING':
+      return waitForDrain(state, event, env);
+    case 'MEDIA_PENDING':
+    case 'MEDIA_READY':
+    case 'MEDIA_DISCONNECTED':
+    case 'MEDIA_FAILED':
+    case 'TRANSPORT_GONE':
+      return stay({ ...state, media: MEDIA_AFTER[event.type] });
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'START':
+    case 'SOCKET_UP':
+    case 'SESSION_OPENED':
+    case 'TRANSPORT_RENEWED':
+    case 'PATH_PROVEN':
+    case 'ONLINE':
+    case 'VISIBLE':
+      return stay(state);
+    default:
+      return event satisfies never;
+  }
+}
+
+function sessionResumed(state: Resuming, transport: 'kept' | 'gone', env: Env): Step {
+  if (transport === 'gone') return rebuild(state, state.media);
+  switch (state.media) {
+    case 'pending':
+      // It was half set up when the socket went down: the server may not know the page's side.
+      return rebuild(state, state.media);
+    case 'up':
+      return goLive(state, env);
+    case 'disturbed':
+    case 'down':
+      return repair(state);
+    default:
+      return state.media satisfies never;
+  }
+}
+
+function negotiating(state: Negotiating, event: Event, env: Env): Step {
+  switch (event.type) {
+    case 'MEDIA_READY':
+      return goLive(state, env);
+    case 'MEDIA_PENDING':
+      return stay({ ...state, media: 'pending' });
+    case 'MEDIA_DISCONNECTED':
+      return stay({ ...state, media: 'disturbed' });
+    case 'MEDIA_FAILED':
+      return rebuildOrWait(state, 'down', env);
+    case 'TIMER':
+      return rebuildOrWait(state, state.media, env);
+    case 'TRANSPORT_GONE':
+      return rebuild(state, 'down');
+    case 'REFUSED':
+      return refused(state, event, env);
+    case 'SOCKET_DOWN':
+      return wait(state, env);
+    case 'SERVER_DRAINING':
+      return waitForDrain(state, event, env);
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'START':
+    case 'SOCKET_UP':
+    case 'SESSION_OPENED':
+    case 'SESSION_RESUMED':
+    case 'TRANSPORT_RENEWED':
+    case 'PATH_PROVEN':
+    case 'ONLINE':
+    case 'VISIBLE':
+      return stay(state);
+    default:
+      return event satisfies never;
+  }
+}
+
+function live(state: Live, event: Event, env: Env): Step {
+  switch (event.type) {
+    case 'MEDIA_DISCONNECTED':
+      return {
+        state: { ...state, media: 'disturbed' },
+        commands: [{ do: 'timer', ms: TIMING.disturbanceGraceMs }],
+      };
+    case 'MEDIA_READY':
+      // The disturbance ended within its grace.
+      return { state: { ...state, media: 'up' }, commands: [{ do: 'timer', ms: undefined }] };
+    case 'MEDIA_PENDING':
+      // The first broadcast reaches a viewer that had nothing to receive: its transport comes up now.
+      return negotiate(state);
+    case 'MEDIA_FAILED':
+      return repair(state, 'down');
+    case 'ONLINE':
+      // The network path has changed. An ICE restart costs a round trip, a dead path costs seconds.
+      return repair(state);
+    case 'TIMER':
+    case 'VISIBLE':
+      return state.media === 'disturbed' ? repair(state) : stay(state);
+    case 'TRANSPORT_GONE':
+      return rebuild(state, 'down');
+    case 'REFUSED':
+      return refused(state, event, env);
+    case 'SOCKET_DOWN':
+      return wait(state, env);
+    case 'SERVER_DRAINING':
+      return waitForDrain(state, event, env);
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'START':
+    case 'SOCKET_UP':
+    case 'SESSION_OPENED':
+    case 'SESSION_RESUMED':
+    case 'TRANSPORT_RENEWED':
+    case 'PATH_PROVEN':
+      return stay(state);
+    default:
+      return event satisfies never;
+  }
+}
+
+function repairing(state: Repairing, event: Event, env: Env): Step {
+  switch (event.type) {
+    case 'PATH_PROVEN':
+      // ICE works again, but DTLS has not been up on this transport yet.
+      return state.media === 'pending' ? negotiate(state) : goLive(state, env);
+    case 'MEDIA_PENDING':
+    case 'MEDIA_READY':
+    case 'MEDIA_DISCONNECTED':
+    case 'MEDIA_FAILED':
+      // While ICE restarts, these may describe the path that is dead: only PATH_PROVEN counts.
+      return stay({ ...state, media: MEDIA_AFTER[event.type] });
+    case 'TIMER':
+      return rebuild(state, state.media);
+    case 'TRANSPORT_GONE':
+      return rebuild(state, 'down');
+    case 'REFUSED':
+      return refused(state, event, env);
+    case 'SOCKET_DOWN':
+      return wait(state, env);
+    case 'SERVER_DRAINING':
+      return waitForDrain(state, event, env);
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'START':
+    case 'SOCKET_UP':
+    case 'SESSION_OPENED':
+    case 'SESSION_RESUMED':
+    case 'TRANSPORT_RENEWED':
+    case 'ONLINE':
+    case 'VISIBLE':
+      return stay(state);
+    default:
+      return event satisfies never;
+  }
+}
+
+function rebuilding(state: Rebuilding, event: Event, env: Env): Step {
+  switch (event.type) {
+    case 'TRANSPORT_RENEWED':
+      return applying(event.answer, negotiate(state));
+    case 'REFUSED':
+      // Rebuilding is what was refused.
+      return event.retry === 'rebuild' ? wait(state, env) : refused(state, event, env);
+    case 'SOCKET_DOWN':
+    case 'TIMER':
+      return wait(state, env);
+    case 'SERVER_DRAINING':
+      return waitForDrain(state, event, env);
+    case 'MEDIA_PENDING':
+    case 'MEDIA_READY':
+    case 'MEDIA_DISCONNECTED':
+    case 'MEDIA_FAILED':
+    case 'TRANSPORT_GONE':
+      return stay({ ...state, media: MEDIA_AFTER[event.type] });
+    case 'LEAVE':
+      return end('left');
+    case 'SUPERSEDED':
+      return end('superseded');
+    case 'START':
+    case 'SOCKET_UP':
+    case 'SESSION_OPENED':
+    case 'SESSION_RESUMED':
+    case 'PATH_PROVEN':
+    case 'ONLINE':
+    case 'VISIBLE':
+      return stay(state);
+    default:
+      return event satisfies never;
+  }
+}
+
+// --- the transitions
+
+const MEDIA_AFTER = {
+  MEDIA_PENDING: 'pending',
+  MEDIA_READY: 'up',
+  MEDIA_DISCONNECTED: 'disturbed',
+  MEDIA_FAILED: 'down',
+  TRANSPORT_GONE: 'down',
+} as const satisfies Partial<Record<Event['type'], TransportMedia>>;
 
 function stay(state: State): Step {
   return { state, commands: [] };
 }
 
-function moveTo(state: State, phase: Phase, timerMs: number | undefined, ...more: Command[]): Step {
-  return {
-    state: { ...state, phase },
-    commands: [{ do: 'timer', ms: timerMs }, ...more],
-  };
+function moveTo(state: State, timerMs: number | undefined, ...commands: Command[]): Step {
+  return { state, commands: [{ do: 'timer', ms: timerMs }, ...commands] };
 }
 
-function connect(state: State): Step {
-  return moveTo(state, { name: 'connecting' }, TIMING.socketDeadlineMs, { do: 'openSocket' });
+/** The answer is applied after everything else, in the phase that it has led to. */
+function applying(answer: SessionAnswer, { state, commands }: Step): Step {
+  return { state, commands: [...commands, { do: 'applyAnswer', answer }] };
 }
 
-/** The world has changed for the better: the waits start from the front. */
-function connectAtOnce(state: State): Step {
-  return connect({ ...state, attempt: 0 });
+function connect(from: Kept & Pick<Connecting, 'attempt' | 'troubleSince'>): Step {
+  return moveTo({ ...from, phase: 'connecting' }, TIMING.socketDeadlineMs, { do: 'openSocket' });
 }
 
-function enter(state: State): Step {
-  return moveTo(state, { name: 'joining' }, TIMING.answerDeadlineMs, { do: 'enter' });
+function openSession(from: Active, media: Joining['media']): Step {
+  return moveTo({ phase: 'joining', media, ...historyOf(from) }, TIMING.answerDeadlineMs, {
+    do: 'openSession',
+  });
 }
 
-function resume(state: State): Step {
-  return moveTo(state, { name: 'resuming' }, TIMING.answerDeadlineMs, { do: 'resume' });
+function resume({ media, attempt, troubleSince }: Connecting & { readonly session: true }): Step {
+  return moveTo({ phase: 'resuming', media, attempt, troubleSince }, TIMING.answerDeadlineMs, {
+    do: 'resume',
+  });
 }
 
-function joined(state: State, ahead: boolean, env: Env): Step {
-  if (ahead && state.media === 'up') return live(state, env);
-  // It came and went while the socket was on its way.
-  if (ahead && state.media === 'down') return rebuild(state);
-  return negotiate(state);
-}
-
-function negotiate(state: State): Step {
+function negotiate(from: Joining | Live | Repairing | Rebuilding): Step {
   return moveTo(
-    { ...state, media: 'pending' },
-    { name: 'negotiating' },
+    { phase: 'negotiating', media: 'pending', ...historyOf(from) },
     TIMING.negotiationDeadlineMs,
   );
 }
 
-function repair(state: State): Step {
+function goLive({ attempt }: Joining | InSession, env: Env): Step {
   return moveTo(
-    { ...state, media: state.media === 'up' ? 'disturbed' : state.media },
-    { name: 'repairing' },
+    {
+      phase: 'live',
+      media: 'up',
+      attempt: Math.min(attempt, TIMING.attemptsAfterSuccess),
+      since: env.now,
+    },
+    undefined,
+    { do: 'requestKeyFrame' },
+  );
+}
+
+function repair(from: Live | Resuming, media: TransportMedia = from.media): Step {
+  return moveTo(
+    { phase: 'repairing', media: media === 'up' ? 'disturbed' : media, ...historyOf(from) },
     TIMING.repairDeadlineMs,
     { do: 'restartIce' },
   );
 }
 
-function rebuild(state: State): Step {
-  return moveTo(state, { name: 'rebuilding' }, TIMING.answerDeadlineMs, { do: 'renewTransport' });
+function rebuild(from: Joining | InSession, media: TransportMedia): Step {
+  return moveTo({ phase: 'rebuilding', media, ...historyOf(from) }, TIMING.answerDeadlineMs, {
+    do: 'renewTransport',
+  });
 }
 
-/** A transport that did not come up is not followed by the next one at once, for ever. */
-function rebuildLater(state: State, env: Env): Step {
-  return attemptOf(state, env) === 0
-    ? rebuild({ ...state, attempt: 1, liveSince: undefined })
-    : wait({ ...state, media: 'down' }, env);
-}
-
-function live(state: State, env: Env): Step {
-  const settled: State = {
-    ...state,
-    attempt: Math.min(state.attempt, TIMING.attemptsAfterSuccess),
-    troubleSince: undefined,
-    liveSince: env.now,
-  };
-  return moveTo(settled, { name: 'live' }, undefined, { do: 'requestKeyFrame' });
-}
-
-/** Stability wipes out the failures before it. */
-function attemptOf(state: State, env: Env): number {
-  const stable =
-    state.troubleSince === undefined &&
-    state.liveSince !== undefined &&
-    env.now - state.liveSince >= TIMING.stableMs;
-  return stable ? 0 : state.attempt;
-}
-
-/** Keeps the media: it may flow on while signalling is away. */
-function wait(state: State, env: Env, delayMs?: number): Step {
-  const attempt = attemptOf(state, env);
-  const troubleSince = state.troubleSince ?? env.now;
-  if (env.now - troubleSince > env.patienceMs) {
-    return finish(state, { name: 'failed', code: 'gave-up' });
+/** A transport that does not come up is replaced at once the first time, and after a wait from then on. */
+function rebuildOrWait(from: Negotiating, media: TransportMedia, env: Env): Step {
+  if (failedAttempts(from, env) > 0) {
+    return wait(from, env, { kept: { session: true, media: 'down' } });
   }
+  return rebuild({ ...from, attempt: 1, liveSince: undefined }, media);
+}
+
+/** Keeps the media: it may flow on while signalling is down. */
+function wait(from: Active, env: Env, options: { kept?: Kept; delayMs?: number } = {}): Step {
+  const { kept = keptOf(from), delayMs } = options;
+  const attempt = failedAttempts(from, env);
+  const troubleSince = historyOf(from).troubleSince ?? env.now;
+  if (env.now - troubleSince > env.patienceMs) return finish({ phase: 'failed', code: 'gave-up' });
   return moveTo(
-    { ...state, attempt: attempt + 1, troubleSince },
-    { name: 'waiting' },
+    { phase: 'waiting', ...kept, attempt: attempt + 1, troubleSince },
     delayMs ?? backoffMs(attempt, env.random),
     { do: 'closeSocket' },
   );
 }
 
-function finish(state: State, phase: Phase): Step {
-  return {
-    state: { ...state, phase, session: false, media: 'none', liveSince: undefined },
-    commands: [
-      { do: 'timer', ms: undefined },
-      { do: 'dropMedia' },
-      { do: 'forgetSession' },
-      { do: 'closeSocket' },
-    ],
-  };
+function waitForDrain(from: Active, event: EventOf<'SERVER_DRAINING'>, env: Env): Step {
+  // The random part spreads the pages of the server that stops.
+  return wait(from, env, { delayMs: event.retryInMs * (1 + env.random) });
+}
+
+/** A refusal in a phase that has a session: the error's `retry` decides. */
+function refused(from: InSession, { code, retry }: EventOf<'REFUSED'>, env: Env): Step {
+  switch (retry) {
+    case 'never':
+      return endRefused(code);
+    case 'later':
+      return wait(from, env);
+    case 'rebuild':
+      return rebuild(from, from.media);
+    case 'rejoin': {
+      const { state, commands } = openSession(from, from.media);
+      return { state, commands: [{ do: 'forgetSession' }, ...commands] };
+    }
+    default:
+      return retry satisfies never;
+  }
+}
+
+function endRefused(code: ErrorCode): Step {
+  return code === 'superseded' ? end('superseded') : finish({ phase: 'failed', code });
+}
+
+function end(reason: Ended['reason']): Step {
+  return finish({ phase: 'ended', reason });
+}
+
+function finish(state: Ended | Failed): Step {
+  return moveTo(
+    state,
+    undefined,
+    { do: 'dropMedia' },
+    { do: 'forgetSession' },
+    { do: 'closeSocket' },
+  );
+}
+
+// --- what one phase passes on to the next
+
+function keptOf(state: Active): Kept {
+  switch (state.phase) {
+    case 'waiting':
+    case 'connecting':
+      return state.session
+        ? { session: true, media: state.media }
+        : { session: false, media: state.media };
+    case 'joining':
+      return { session: false, media: state.media };
+    case 'resuming':
+    case 'negotiating':
+    case 'live':
+    case 'repairing':
+    case 'rebuilding':
+      return { session: true, media: state.media };
+    default:
+      return state satisfies never;
+  }
+}
+
+function historyOf(state: Active): History {
+  const { attempt } = state;
+  switch (state.phase) {
+    case 'live':
+      return { attempt, troubleSince: undefined, liveSince: state.since };
+    case 'waiting':
+    case 'connecting':
+    case 'resuming':
+      return { attempt, troubleSince: state.troubleSince, liveSince: undefined };
+    case 'joining':
+    case 'negotiating':
+    case 'repairing':
+    case 'rebuilding':
+      return { attempt, troubleSince: state.troubleSince, liveSince: state.liveSince };
+    default:
+      return state satisfies never;
+  }
+}
+
+/** Failed attempts that still count: after a time without a fault, none does. */
+function failedAttempts(state: Active, env: Env): number {
+  const { attempt, troubleSince, liveSince } = historyOf(state);
+  const stable =
+    troubleSince === undefined && liveSince !== undefined && env.now - liveSince >= TIMING.stableMs;
+  return stable ? 0 : attempt;
 }

@@ -5,10 +5,11 @@ import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
 import { Sender } from '../media/send.ts';
 import { type OutgoingOverlayMessage, OverlaySender } from '../overlay/overlay-sender.ts';
-import { type SessionOpened, Link } from './link.ts';
+import { Link } from './link.ts';
 import { readPublisherSecret, storePublisherSecret } from '../credentials/publisher-secret.ts';
 import { collectDiagnostics } from './diagnostics.ts';
 import { type Faults, installPageConsole } from './page-console.ts';
+import type { SessionAnswer, SessionOpened } from './states.ts';
 import { ConnectionTrace } from './trace.ts';
 import type {
   Diagnostics,
@@ -172,14 +173,8 @@ class ActiveBroadcast {
           if (deaf) this.link.send({ type: 'MEDIA_FAILED' });
         },
       },
-      enter: () => this.#publish(),
-      resumed: ({ producerIds }) => {
-        const held = this.#sender?.producerIds ?? [];
-        // The socket may have gone while they were being made: then some are on no side at all.
-        const whole = this.#produced && held.every((id) => producerIds.includes(id));
-        if (!whole) this.link.send({ type: 'TRANSPORT_GONE' });
-      },
-      renewed: (answer) => this.#produce(answer.transport),
+      openSession: () => this.#publish(),
+      applyAnswer: (answer) => this.#applyAnswer(answer),
       restartIce: async (iceParameters, abort) => this.#sender?.restartIce(iceParameters, abort),
       requestKeyFrame: async () => undefined,
       dropMedia: () => this.#sender?.close(),
@@ -245,23 +240,38 @@ class ActiveBroadcast {
     await this.#ready;
     const { room, token } = this.#options;
     const publisherSecret = readPublisherSecret(room);
-    const answer = await this.link.signalling.request('publish', {
+    const value = await this.link.signalling.request('publish', {
       protocol: PROTOCOL_VERSION,
       room,
       publisherSecret,
       token: token.value,
     });
-    if (answer.publisherSecret) storePublisherSecret(room, answer.publisherSecret);
-    return {
-      session: answer.session,
-      room: answer.room,
-      ahead: false,
-      afterwards: () => {
-        this.#epoch = answer.epoch;
+    if (value.publisherSecret) storePublisherSecret(room, value.publisherSecret);
+    return { ahead: false, answer: { to: 'publish', value } };
+  }
+
+  #applyAnswer({ to, value }: SessionAnswer): void {
+    switch (to) {
+      case 'publish':
+        this.#epoch = value.epoch;
         this.#overlay.restartSequence();
-        this.#produce(answer.transport);
-      },
-    };
+        return this.#produce(value.transport);
+      case 'resume': {
+        if (!this.link.isOpenTransport(value.transportId)) return;
+        const held = this.#sender?.producerIds ?? [];
+        // The socket may have gone while they were being made: then some are on no side at all.
+        const whole = this.#produced && held.every((id) => value.producerIds.includes(id));
+        if (!whole) this.link.send({ type: 'TRANSPORT_GONE' });
+        return;
+      }
+      case 'renewTransport':
+        return this.#produce(value.transport);
+      case 'join':
+      case 'attach':
+        throw new Error('a publisher does not join');
+      default:
+        to satisfies never;
+    }
   }
 
   #produce(transport: Parameters<Sender['open']>[0]): void {
@@ -288,10 +298,10 @@ class ActiveBroadcast {
 
   #deriveStatus(): PublisherStatus {
     if (this.failure.value) return 'failed';
-    const { phase } = this.link.state.value;
-    if (phase.name === 'ended') return phase.reason === 'superseded' ? 'superseded' : 'idle';
+    const state = this.link.state.value;
+    if (state.phase === 'ended') return state.reason === 'superseded' ? 'superseded' : 'idle';
     const room = this.link.room.value;
-    if (phase.name === 'live' && room?.status === 'live' && room.epoch === this.#epoch) {
+    if (state.phase === 'live' && room?.status === 'live' && room.epoch === this.#epoch) {
       return 'live';
     }
     return this.#everLive.value ? 'reconnecting' : 'connecting';

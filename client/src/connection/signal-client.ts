@@ -11,7 +11,7 @@ import {
   type RequestName,
   type RequestOf,
 } from '#protocol/signalling.ts';
-import { TIMING } from './machine.ts';
+import { TIMING } from './timing.ts';
 
 export interface SignalEvents {
   up(): void;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Event } from './machine.ts';
+import type { Event } from './states.ts';
 import { ConnectionTrace } from './trace.ts';
 
 describe('ConnectionTrace', () => {

@@ -1,4 +1,4 @@
-import type { Command, Event, Phase } from './machine.ts';
+import type { Command, Event, Phase } from './states.ts';
 
 /** One event that the connection's machine received, and what the machine did with it. */
 export interface Transition {
@@ -7,9 +7,9 @@ export interface Transition {
   readonly event: Event['type'];
   /** What distinguishes events of one type, such as the error code of a refusal. */
   readonly detail?: string;
-  readonly from: Phase['name'];
+  readonly from: Phase;
   /** The same as `from` where the event changed no phase. */
-  readonly to: Phase['name'];
+  readonly to: Phase;
   readonly commands: readonly Command['do'][];
 }
 
@@ -25,13 +25,7 @@ export class ConnectionTrace {
   }
 
   /** Copies names only: an event may carry an answer with the session's secret. */
-  record(
-    atMs: number,
-    event: Event,
-    from: Phase['name'],
-    to: Phase['name'],
-    commands: readonly Command[],
-  ): void {
+  record(atMs: number, event: Event, from: Phase, to: Phase, commands: readonly Command[]): void {
     const detail = detailOf(event);
     this.#transitions.push({
       atMs: Math.round(atMs),
@@ -50,7 +44,7 @@ export class ConnectionTrace {
 }
 
 function detailOf(event: Event): string | undefined {
-  if (event.type === 'JOINED' && event.ahead) return 'ahead';
-  if (event.type === 'RESUMED') return `transport ${event.transport}`;
+  if (event.type === 'SESSION_OPENED' && event.ahead) return 'ahead';
+  if (event.type === 'SESSION_RESUMED') return `transport ${event.transport}`;
   return event.type === 'REFUSED' ? event.code : undefined;
 }

@@ -1,10 +1,10 @@
 import type { RoomView } from '#protocol/signalling.ts';
-import type { State } from './machine.ts';
+import type { Phase } from './states.ts';
 import type { ViewerStatus } from './types.ts';
 
 export interface ViewerFacts {
   readonly failed: boolean;
-  readonly phase: State['phase']['name'];
+  readonly phase: Phase;
   /** The room as last heard of. */
   readonly room: RoomView['status'] | undefined;
   /** The picture moves now. */

@@ -12,9 +12,10 @@ import { OverlayReceiver } from '../overlay/overlay-receiver.ts';
 import { joinAhead, makeOwnSide } from '../joining/join-ahead.ts';
 import { followJoin } from '../joining/join-report.ts';
 import { JoinTracer } from '../joining/join-trace.ts';
-import { type SessionOpened, Link } from './link.ts';
+import { Link } from './link.ts';
 import { collectDiagnostics } from './diagnostics.ts';
 import { installPageConsole } from './page-console.ts';
+import type { SessionAnswer, SessionOpened } from './states.ts';
 import { beginStall, isFlowing, type Remedy, type StallState, stepStall } from './stall.ts';
 import { ConnectionTrace } from './trace.ts';
 import type {
@@ -113,13 +114,8 @@ class Viewer implements ViewerConnection {
           if (overlay) this.#overlay.applySnapshot(overlay);
         },
       },
-      enter: () => this.#enter(),
-      resumed: (answer) => this.#resumed(answer),
-      renewed: (answer) => {
-        this.#open?.open(answer.transport);
-        if (answer.media) this.#match(answer.media);
-        if (answer.overlay) this.#overlay.applySnapshot(answer.overlay);
-      },
+      openSession: () => this.#openSession(),
+      applyAnswer: (answer) => this.#applyAnswer(answer),
       restartIce: async (iceParameters, abort) => this.#open?.restartIce(iceParameters, abort),
       requestKeyFrame: async () => {
         const { transportId } = this.#open ?? {};
@@ -136,7 +132,7 @@ class Viewer implements ViewerConnection {
     this.status = computed(() =>
       viewerStatus({
         failed: this.failure.value !== undefined,
-        phase: this.#link.state.value.phase.name,
+        phase: this.#link.state.value.phase,
         room: this.#link.room.value?.status,
         flowing: this.#flowing.value,
         everLive: this.#everLive.value,
@@ -196,7 +192,7 @@ class Viewer implements ViewerConnection {
   }
 
   reportMatch(method: MatchMethod): void {
-    if (method === this.#reportedMatch || this.#link.state.peek().phase.name !== 'live') return;
+    if (method === this.#reportedMatch || this.#link.state.peek().phase !== 'live') return;
     this.#reportedMatch = method;
     this.#link.signalling.request('tellMatch', { method }).catch(() => {
       this.#reportedMatch = undefined;
@@ -246,7 +242,7 @@ class Viewer implements ViewerConnection {
     }
   }
 
-  async #enter(): Promise<SessionOpened> {
+  async #openSession(): Promise<SessionOpened> {
     const grant = await this.#ahead;
     return (grant && (await this.#attach(grant))) ?? this.#join();
   }
@@ -257,13 +253,7 @@ class Viewer implements ViewerConnection {
     try {
       const answer = await this.#link.signalling.request('attach', request);
       this.#ahead = undefined;
-      const { session, room, transportId } = answer;
-      const kept = transportId !== null && transportId === this.#open?.transportId;
-      const afterwards = () => {
-        if (kept) this.#resumed(answer);
-        else this.#link.send({ type: 'TRANSPORT_GONE' });
-      };
-      return { session, room, ahead: true, afterwards };
+      return { ahead: true, answer: { to: 'attach', value: answer } };
     } catch (error) {
       if (!(error instanceof OnecastError)) throw error;
       this.#ahead = undefined;
@@ -275,8 +265,7 @@ class Viewer implements ViewerConnection {
     const request = await this.#joinRequest();
     this.#tracer.asked('socket');
     const answer = await this.#link.signalling.request('join', request);
-    const { session, room } = answer;
-    return { session, room, ahead: false, afterwards: () => this.#begin(answer) };
+    return { ahead: false, answer: { to: 'join', value: answer } };
   }
 
   async #joinRequest() {
@@ -287,6 +276,29 @@ class Viewer implements ViewerConnection {
       rtpCapabilities: device.recvRtpCapabilities,
       token: this.#options.token.value,
     };
+  }
+
+  #applyAnswer({ to, value }: SessionAnswer): void {
+    switch (to) {
+      case 'join':
+        return this.#begin(value);
+      case 'attach':
+        if (this.#link.isOpenTransport(value.transportId)) return this.#resumed(value);
+        return this.#link.send({ type: 'TRANSPORT_GONE' });
+      case 'resume':
+        // Without its transport a new one follows, and its answer says what to receive.
+        if (this.#link.isOpenTransport(value.transportId)) this.#resumed(value);
+        return;
+      case 'renewTransport':
+        this.#open?.open(value.transport);
+        if (value.media) this.#match(value.media);
+        if (value.overlay) this.#overlay.applySnapshot(value.overlay);
+        return;
+      case 'publish':
+        throw new Error('a viewer does not publish');
+      default:
+        to satisfies never;
+    }
   }
 
   #begin(answer: AnswerOf<'join'>, certificate?: RTCCertificate): void {
@@ -361,7 +373,7 @@ class Viewer implements ViewerConnection {
     const sample = this.#blind && before ? { ...seen, frames: before.last.frames } : seen;
     const moved = before !== undefined && sample.frames > before.last.frames;
     const expected =
-      this.#link.state.value.phase.name === 'live' &&
+      this.#link.state.value.phase === 'live' &&
       this.#link.room.value?.status === 'live' &&
       this.#open?.expectsMedia === true;
     if (!before) {

@@ -15,8 +15,7 @@ export function followJoin(
   let told = false;
   const end = effect(() => {
     const trace = tracer.trace.value;
-    const { phase } = link.state.value;
-    if (told || !trace || phase.name !== 'live') return;
+    if (told || !trace || link.state.value.phase !== 'live') return;
     told = true;
     // Whether it is counted is no matter of this page's.
     link.signalling.request('reportJoin', trace).catch(() => undefined);

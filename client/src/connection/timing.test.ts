@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { backoffMs } from './backoff.ts';
+import { backoffMs } from './timing.ts';
 
 describe('backoffMs', () => {
   test.each([
