@@ -71,9 +71,9 @@ const tasks = {
     });
   },
   /** The pictures of docs/images. */
-  async screenshots() {
+  async screenshots(args) {
     const { node, env } = await prepare('worker', 'egress', 'frontend', 'browser');
-    return inOurPlace(node, ['scripts/screenshots.mjs'], { cwd: ROOT, env });
+    return inOurPlace(node, ['scripts/screenshots.mjs', ...args], { cwd: ROOT, env });
   },
   /** One part of the bench, or all of them in short. */
   async bench(args) {

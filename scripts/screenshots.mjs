@@ -1,5 +1,6 @@
-// `npm run screenshots`: writes docs/images/{home,publish,join}-{wide,phone}.png from the real pages
-// of a real server, with a real Chromium whose camera plays a drawn scene.
+// `npm run screenshots [-- wide|phone|film]`: writes docs/images/{home,publish,join}-{wide,phone}.png and
+// docs/images/watch.webp from the real pages of a real server, with a real Chromium whose camera plays
+// a drawn scene.
 
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { readConfig } from '#config/env.ts';
 import { LIMITS } from '#config/limits.ts';
 import { inRoot } from './host.mjs';
 import { say } from './progress.mjs';
+import { animatedWebp } from './screenshots/animated-webp.mjs';
 import { palettePng } from './screenshots/palette-png.mjs';
 import { drawFrames, SCENE } from './screenshots/scene.mjs';
 
@@ -26,6 +28,9 @@ const FORMATS = {
   wide: { viewport: { width: 1440, height: 900 } },
   phone: { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true },
 };
+
+/** The moving picture of the README: a viewer's page that is nothing but video and overlay. */
+const FILM = { width: 800, height: 450, seconds: 10, framesPerSecond: 6, quality: 0.7 };
 
 const FLAGS = [
   '--no-sandbox',
@@ -150,6 +155,54 @@ async function takePictures(browser, format) {
   }
 }
 
+/** docs/images/watch.webp: ten seconds of a viewer's page. */
+async function takeFilm(browser) {
+  const { width, height, seconds, framesPerSecond, quality } = FILM;
+  const context = await browser.newContext({ viewport: { width, height } });
+  try {
+    const publish = await opened(context, '/publish/lakeside-film');
+    await publish.selectOption('#overlay-source', 'motion');
+    await publish.click('#start');
+    await publish.waitForSelector('#status[data-status="live"]');
+    const watch = await opened(context, '/join/lakeside-film');
+    await watch.waitForSelector('#status[data-status="live"]');
+    // By then the controls are gone too: nobody has moved.
+    await watch.waitForTimeout(SETTLE_MS);
+    await watch.bringToFront();
+
+    const shots = [];
+    const start = performance.now();
+    for (let i = 0; i < seconds * framesPerSecond; i += 1) {
+      const wait = start + (i * 1_000) / framesPerSecond - performance.now();
+      if (wait > 0) await watch.waitForTimeout(wait);
+      const at = performance.now();
+      shots.push({ at, png: await watch.screenshot() });
+    }
+    const end = performance.now();
+    const reader = await browser.newPage();
+    const frames = [];
+    for (const [i, { at, png }] of shots.entries()) {
+      const still = await reader.evaluate(stillWebp, { png: png.toString('base64'), quality });
+      const ms = Math.round((shots[i + 1]?.at ?? end) - at);
+      frames.push({ webp: Buffer.from(still, 'base64'), ms });
+    }
+    await reader.close();
+    const film = animatedWebp(frames, width, height);
+    writeFileSync(join(IMAGES, 'watch.webp'), film);
+    say(`docs/images/watch.webp  ${Math.round(film.length / 1024)} kB`);
+  } finally {
+    await context.close();
+  }
+}
+
+async function stillWebp({ png, quality }) {
+  const picture = await createImageBitmap(new Blob([Uint8Array.fromBase64(png)]));
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  canvas.getContext('2d', { alpha: false }).drawImage(picture, 0, 0);
+  const blob = await canvas.convertToBlob({ type: 'image/webp', quality });
+  return new Uint8Array(await blob.arrayBuffer()).toBase64();
+}
+
 mkdirSync(IMAGES, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), 'onecast-scene-'));
 const app = await startServer();
@@ -168,7 +221,12 @@ try {
     `--unsafely-treat-insecure-origin-as-secure=${ORIGIN}`,
   );
   try {
-    for (const format of Object.keys(FORMATS)) await takePictures(browser, format);
+    const wanted = process.argv.slice(2);
+    const all = wanted.length === 0;
+    for (const format of Object.keys(FORMATS)) {
+      if (all || wanted.includes(format)) await takePictures(browser, format);
+    }
+    if (all || wanted.includes('film')) await takeFilm(browser);
   } finally {
     await browser.close();
   }
