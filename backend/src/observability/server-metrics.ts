@@ -1,6 +1,6 @@
 /** The series that are read from the server and its media workers at each scrape. */
 import { readFile } from 'node:fs/promises';
-import type { types } from 'mediasoup';
+import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
 import type { EgressCounters } from '../media/workers/egress-stats.ts';
 import type { Egress } from '../media/workers/egress.ts';

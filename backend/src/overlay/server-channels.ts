@@ -1,4 +1,4 @@
-import type { types } from 'mediasoup';
+import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
 import type { Delivery } from '../media/mediasoup-calls.ts';
 import type { RoomRouter } from '../media/routing/room-router.ts';

@@ -1,4 +1,4 @@
-import type { types } from 'mediasoup';
+import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
 import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
 import { limitIncoming, produce, produceData } from '../media/mediasoup-calls.ts';

@@ -1,4 +1,4 @@
-import type { types } from 'mediasoup';
+import type { types } from '../media/types.ts';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { types } from 'mediasoup';
+import type { types } from '../media/types.ts';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LIMITS } from '#config/limits.ts';

@@ -1,4 +1,4 @@
-import type { types } from 'mediasoup';
+import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
 import { Exclusive } from './exclusive.ts';
 import { closeQuietly, isUp } from '../media/routing/transports.ts';

@@ -1,4 +1,4 @@
-import type { types } from 'mediasoup';
+import type { types } from '../media/types.ts';
 import { startBelowTopLayer } from '../media/adaptation/first-layer.ts';
 import { connect, consume, consumeData, type Delivery } from '../media/mediasoup-calls.ts';
 import { BandwidthEstimation, hasLayers } from '../media/adaptation/bandwidth-estimation.ts';
