@@ -9,12 +9,12 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { launchBrowser } from '#testkit/browser.ts';
+import { launchBrowser } from '#testkit/browser/browser.ts';
 import { floodResult, openFlooder, startFlood } from './attack/data-flood.ts';
 import { type InnocentFigures, InnocentRoom } from './attack/innocent-room.ts';
 import { type Row, save } from './attack/report.ts';
 import { medianOf, spreadOf, tableOf, tenth } from './report/stats.ts';
-import { ObservedServer } from '#testkit/observed-server.ts';
+import { ObservedServer } from '#testkit/server/observed-server.ts';
 import { whole } from './report/options.ts';
 import { cpuSeconds } from '#testkit/processes.ts';
 

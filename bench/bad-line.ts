@@ -9,14 +9,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { launchBrowser, openPage } from '#testkit/browser.ts';
-import { networkUnavailable, TestNetwork } from '#testkit/network.ts';
-import { statusIs } from '#testkit/shown-video.ts';
-import { record } from '#testkit/frame-recorder.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
-import { busyCameraFile } from '#testkit/busy-camera.ts';
+import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { networkUnavailable, TestNetwork } from '#testkit/network/test-network.ts';
+import { waitForStatus } from '#testkit/browser/shown-video.ts';
+import { recordPages } from '#testkit/browser/page-recorder.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
+import { busyCameraFile } from '#testkit/media/cameras.ts';
 import { medianOf } from './report/stats.ts';
-import { EmulatedLink, type LinkQuality } from '#testkit/emulated-link.ts';
+import { EmulatedLink, type LinkQuality } from '#testkit/network/emulated-link.ts';
 import { fillIn } from './report/markers.ts';
 import { machine, whole } from './report/options.ts';
 
@@ -124,7 +124,7 @@ async function measure(mode: Mode): Promise<Run[]> {
       `${server.url}/publish/${ROOM}`,
     );
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     const done: Run[] = [];
     for (const name of lines) {
       const run = await watch(watching, server.url, line, name, mode);
@@ -150,9 +150,9 @@ async function watch(
 ): Promise<Run> {
   const context = await browser.newContext();
   try {
-    await record(context);
+    await recordPages(context);
     const { page } = await openPage(context, `${url}/join/${ROOM}`);
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     await delay(GOOD_MS);
     const before = await height(page);
     const from = await wallClock(page);

@@ -7,7 +7,7 @@ import { io, type Socket } from 'socket.io-client';
 import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { slopeOf, tenth } from './report/stats.ts';
-import { type Counts, ObservedServer } from '#testkit/observed-server.ts';
+import { type Counts, ObservedServer } from '#testkit/server/observed-server.ts';
 import { openFiles, residentBytes } from '#testkit/processes.ts';
 
 /** One look at the processes, after so many cycles. */
@@ -281,7 +281,7 @@ async function settled(server: ObservedServer): Promise<Counts> {
   const deadline = performance.now() + 20_000;
   for (;;) {
     await delay(200);
-    const counts = await server.ask('counts');
+    const counts = await server.query('counts');
     const empty = counts.sessions + counts.rooms + counts.routers + counts.sockets === 0;
     if (empty || performance.now() > deadline) return counts;
   }

@@ -9,9 +9,9 @@ import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' }
 import { type AnswerOf, JOIN_PATH } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { type Generator, Loadgen } from './loadgen/generator.ts';
-import { addressOf, Caller, post } from '#testkit/caller.ts';
+import { loopbackAddress, LoadClient, postRequest } from '#testkit/signalling/load-client.ts';
 import { type Spread, spreadOf, tenth } from './report/stats.ts';
-import { type Camera, type Measured, ROOM, Scene } from '#testkit/scene.ts';
+import { type Camera, type Measured, ROOM, MeasuredBroadcast } from './swarm/measured-broadcast.ts';
 
 export type Way = 'ahead' | 'socket';
 
@@ -61,7 +61,7 @@ export async function lightSwarm({
   try {
     const media = await loadgen.start();
     closers.push(() => media.close());
-    const scene = await Scene.open(camera);
+    const scene = await MeasuredBroadcast.open(camera);
     closers.push(() => scene.close());
     const all: LightViewer[] = [];
     closers.push(() => all.forEach((viewer) => viewer.close()));
@@ -149,14 +149,14 @@ class LightViewer {
   keyFrameFirst = false;
   readonly #id: number;
   readonly #media: Generator;
-  readonly #caller: Caller;
+  readonly #caller: LoadClient;
   readonly started = clockMs();
   readonly #up: Promise<void>;
 
   constructor(id: number, url: string, media: Generator, way: Way) {
     this.#id = id;
     this.#media = media;
-    this.#caller = new Caller(url, id);
+    this.#caller = new LoadClient(url, id);
     const { socket } = this.#caller;
     this.#up = new Promise((resolve) => {
       socket.once('connect', () => {
@@ -187,27 +187,27 @@ class LightViewer {
   async #join(): Promise<void> {
     await this.#up;
     this.#reached('asked');
-    const { transport, media } = (await this.#caller.ask('join', JOIN)) as AnswerOf<'join'>;
+    const { transport, media } = (await this.#caller.request('join', JOIN)) as AnswerOf<'join'>;
     this.#begin(transport, media);
     // As a page does: none of the three waits for the other.
     await Promise.all([
-      this.#caller.ask('connectTransport', {
+      this.#caller.request('connectTransport', {
         transportId: transport.id,
         dtlsParameters: this.#dtlsParameters,
       }),
-      this.#caller.ask('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) }),
+      this.#caller.request('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) }),
     ]);
   }
 
   async #joinAhead(url: string): Promise<void> {
-    const agent = new Agent({ localAddress: addressOf(this.#id) });
+    const agent = new Agent({ localAddress: loopbackAddress(this.#id) });
     const request = { requestId: 'ahead', ...JOIN, dtlsParameters: this.#dtlsParameters };
     this.#reached('asked');
-    const answer = await post(new URL(JOIN_PATH, url), agent, JSON.stringify(request));
+    const answer = await postRequest(new URL(JOIN_PATH, url), agent, JSON.stringify(request));
     const { transport, media, session } = answer as AnswerOf<'join'>;
     this.#begin(transport, media);
     await this.#up;
-    await this.#caller.ask('attach', { protocol: PROTOCOL_VERSION, ...session });
+    await this.#caller.request('attach', { protocol: PROTOCOL_VERSION, ...session });
   }
 
   get #dtlsParameters(): object {

@@ -11,7 +11,7 @@ import { type ChurnResult, churn } from './churn.ts';
 import { lightSwarm, type LightSwarmResult } from './light-swarm.ts';
 import { spreadOf, tableOf } from './report/stats.ts';
 import { plotOf } from './report/plot.ts';
-import type { Camera } from '#testkit/scene.ts';
+import type { Camera } from './swarm/measured-broadcast.ts';
 import { type SwarmResult, swarm } from './swarm.ts';
 
 interface Row {

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { networkUnavailable } from '#testkit/network.ts';
+import { networkUnavailable } from '#testkit/network/test-network.ts';
 import { markdown, type Report, type Row, writeReport } from './recovery/report.ts';
 import { SCENARIOS, type Scenario } from './recovery/scenarios.ts';
 import { localStage, networkStage, settled, type Stage } from './recovery/stages.ts';

@@ -6,7 +6,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { bundle } from './report/bundle.ts';
 import { type Spread, spreadOf } from './report/stats.ts';
-import { type Launched, type Measured, ROOM, Scene } from '#testkit/scene.ts';
+import {
+  type Launched,
+  type Measured,
+  ROOM,
+  MeasuredBroadcast,
+} from './swarm/measured-broadcast.ts';
 import type { Swarm } from './swarm/viewers.ts';
 
 export interface SwarmOptions {
@@ -61,7 +66,7 @@ export async function swarm({
   deadlineMs = 60_000,
 }: SwarmOptions): Promise<SwarmResult> {
   const script = await bundle('swarm/viewers.ts');
-  const scene = await Scene.open('tiny');
+  const scene = await MeasuredBroadcast.open('tiny');
   try {
     const launched: Launched[] = [];
     const pages: Page[] = [];

@@ -10,7 +10,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { networkUnavailable } from '#testkit/network.ts';
+import { networkUnavailable } from '#testkit/network/test-network.ts';
 import { tableOf } from './report/stats.ts';
 import { measureCodecs } from './sync/codecs.ts';
 import { measureCost } from './sync/cost.ts';

@@ -1,7 +1,7 @@
 /** A publisher whose page has been taught to send 1,000 large messages a second on its data channel. */
 import type { Browser, Page } from 'playwright-core';
-import { openPage } from '#testkit/browser.ts';
-import { statusIs } from '#testkit/shown-video.ts';
+import { openPage } from '#testkit/browser/browser.ts';
+import { waitForStatus } from '#testkit/browser/shown-video.ts';
 
 export interface DataFloodResult {
   readonly messages: number;
@@ -44,7 +44,7 @@ export async function openFlooder(browser: Browser, url: string, room: string): 
   });
   const { page } = await openPage(context, `${url}/publish/${room}`);
   await page.click('#start');
-  await statusIs(page, 'live');
+  await waitForStatus(page, 'live');
   await page.waitForFunction(() => globalThis.flood.channel?.readyState === 'open');
   return page;
 }

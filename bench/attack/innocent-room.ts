@@ -1,11 +1,11 @@
 /** A room that has done nothing: a publisher, viewers in a browser, and pages that only ask and wait. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
-import { launchBrowser, openPage } from '#testkit/browser.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { record } from '#testkit/frame-recorder.ts';
-import { join } from '#testkit/roles.ts';
-import { SignalClient } from '#testkit/signal-client.ts';
+import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
+import { recordPages } from '#testkit/browser/page-recorder.ts';
+import { join } from '#testkit/signalling/requests.ts';
+import { SignalClient } from '#testkit/signalling/signal-client.ts';
 
 const ROOM = 'innocent';
 const VIEWERS = 3;
@@ -33,17 +33,17 @@ export class InnocentRoom {
     const [publishing, watching] = browsers;
     const publisher = await openPage(await publishing.newContext(), `${url}/publish/${ROOM}`);
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     const viewers: Page[] = [];
     for (let i = 0; i < VIEWERS; i += 1) {
       // A window of its own: a tab in the back is shown one frame a second.
       const context = await watching.newContext();
-      await record(context);
+      await recordPages(context);
       const { page } = await openPage(context, `${url}/join/${ROOM}`);
-      await statusIs(page, 'live');
+      await waitForStatus(page, 'live');
       viewers.push(page);
     }
-    await Promise.all(viewers.map((page) => framesAdvance(page, 60)));
+    await Promise.all(viewers.map((page) => waitForFrames(page, 60)));
     const askers = await Promise.all(
       Array.from({ length: ASKERS }, () => SignalClient.connect(url)),
     );
@@ -120,7 +120,7 @@ async function askFor(asker: SignalClient, ms: number) {
   while (performance.now() < until) {
     const asked = performance.now();
     running.push(
-      asker.codeOf('stateSnapshot').then(
+      asker.errorCode('stateSnapshot').then(
         (code) => {
           if (code === undefined) ackMs.push(performance.now() - asked);
           else unanswered += 1;

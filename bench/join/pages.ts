@@ -4,11 +4,11 @@ import type { Browser, BrowserContext } from 'playwright-core';
 import * as v from 'valibot';
 import { LIMITS } from '#config/limits.ts';
 import { type JoinTrace, JoinTraceSchema } from '#protocol/join-trace.ts';
-import { launchBrowser, openPage } from '#testkit/browser.ts';
-import { networkUnavailable, TestNetwork } from '#testkit/network.ts';
-import { statusIs } from '#testkit/shown-video.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
-import { EmulatedLink } from '#testkit/emulated-link.ts';
+import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { networkUnavailable, TestNetwork } from '#testkit/network/test-network.ts';
+import { waitForStatus } from '#testkit/browser/shown-video.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
+import { EmulatedLink } from '#testkit/network/emulated-link.ts';
 
 const ROOM = 'join';
 const TRACE_DEADLINE_MS = 30_000;
@@ -57,7 +57,7 @@ export async function measurePages({ runs, rttsMs, say }: PagesOptions): Promise
     closers.push(() => watching.close());
     const { page } = await openPage(await publishing.newContext(), `${server.url}/publish/${ROOM}`);
     await page.click('#start');
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
 
     const joins: PageJoin[] = [];
     const measure = async (rttMs: number, way: Way) => {

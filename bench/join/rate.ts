@@ -3,10 +3,10 @@ import { Agent } from 'node:http';
 import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { JOIN_PATH } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
-import { addressOf, Caller, post } from '#testkit/caller.ts';
+import { loopbackAddress, LoadClient, postRequest } from '#testkit/signalling/load-client.ts';
 import { type Spread, spreadOf } from '../report/stats.ts';
 import { exactCpuSeconds } from '#testkit/processes.ts';
-import { ROOM, Scene } from '#testkit/scene.ts';
+import { ROOM, MeasuredBroadcast } from '../swarm/measured-broadcast.ts';
 import type { Way } from './pages.ts';
 
 /** At once; as many as keep the server busy. */
@@ -26,7 +26,7 @@ export interface Rate {
 }
 
 export async function measureRate(way: Way, seconds: number): Promise<Rate> {
-  const scene = await Scene.open('tiny', { limits: { sessionGraceMs: GRACE_MS } });
+  const scene = await MeasuredBroadcast.open('tiny', { limits: { sessionGraceMs: GRACE_MS } });
   try {
     const { url, pid, workerPids } = scene.server;
     const cpu = () => {
@@ -36,7 +36,7 @@ export async function measureRate(way: Way, seconds: number): Promise<Rate> {
     const errors: string[] = [];
     const answers: number[] = [];
     const run = async (until: number, index: number) => {
-      const agent = new Agent({ keepAlive: true, localAddress: addressOf(index) });
+      const agent = new Agent({ keepAlive: true, localAddress: loopbackAddress(index) });
       const joinOnce = way === 'ahead' ? () => ahead(url, agent) : () => overSocket(url, index);
       while (performance.now() < until) {
         await joinOnce().then(
@@ -86,18 +86,18 @@ const AHEAD = JSON.stringify({
 /** Over a connection that is there already, as a page's is. The time to the answer, ms. */
 async function ahead(url: string, agent: Agent): Promise<number> {
   const asked = performance.now();
-  await post(new URL(JOIN_PATH, url), agent, AHEAD);
+  await postRequest(new URL(JOIN_PATH, url), agent, AHEAD);
   return performance.now() - asked;
 }
 
 async function overSocket(url: string, index: number): Promise<number> {
-  const caller = new Caller(url, index);
+  const caller = new LoadClient(url, index);
   try {
     await caller.connected();
     const asked = performance.now();
-    await caller.ask('join', JOIN);
+    await caller.request('join', JOIN);
     const took = performance.now() - asked;
-    await caller.ask('leave');
+    await caller.request('leave');
     return took;
   } finally {
     caller.close();

@@ -13,7 +13,7 @@ import {
   pinned,
   type Stream,
 } from '../loadgen/generator.ts';
-import { freePorts } from '#testkit/ports.ts';
+import { freePorts } from '#testkit/server/ports.ts';
 import { kill } from '#testkit/processes.ts';
 import {
   type Broadcaster,

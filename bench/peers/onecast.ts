@@ -8,8 +8,8 @@ import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' }
 import type { AnswerOf } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { type Feedback, type Generator, pinned, type Stream } from '../loadgen/generator.ts';
-import { Caller } from '#testkit/caller.ts';
-import { freePorts } from '#testkit/ports.ts';
+import { LoadClient } from '#testkit/signalling/load-client.ts';
+import { freePorts } from '#testkit/server/ports.ts';
 import {
   type Broadcaster,
   type Contender,
@@ -59,7 +59,7 @@ export class OnecastServer implements Broadcaster {
   readonly #congestion: Congestion;
   readonly #data: boolean;
   readonly #stop: () => Promise<void>;
-  readonly #callers: Caller[] = [];
+  readonly #callers: LoadClient[] = [];
 
   static async start(options: OnecastOptions, { core }: Place): Promise<OnecastServer> {
     const { workers = core === undefined ? availableParallelism() : 1, env = {} } = options;
@@ -115,16 +115,16 @@ export class OnecastServer implements Broadcaster {
 
   async publish(generator: Generator): Promise<Stream> {
     const caller = await this.#caller(PUBLISHER);
-    const { transport } = (await caller.ask('publish', {
+    const { transport } = (await caller.request('publish', {
       protocol: PROTOCOL_VERSION,
       room: ROOM,
     })) as AnswerOf<'publish'>;
     await this.#connect(generator, caller, transport, PUBLISHER, 0, true, REPORTS_ONLY);
     if (this.#data) {
       const sctpStreamParameters = { streamId: 0, ordered: false, maxPacketLifeTime: 500 };
-      await caller.ask('produceData', { transportId: transport.id, sctpStreamParameters });
+      await caller.request('produceData', { transportId: transport.id, sctpStreamParameters });
     }
-    await caller.ask('produce', {
+    await caller.request('produce', {
       transportId: transport.id,
       kind: 'video',
       rtpParameters: oneLayer(),
@@ -141,7 +141,7 @@ export class OnecastServer implements Broadcaster {
 
   async watch(generator: Generator, id: number, sampled: boolean): Promise<void> {
     const caller = await this.#caller(id);
-    const answer = (await caller.ask('join', {
+    const answer = (await caller.request('join', {
       protocol: PROTOCOL_VERSION,
       room: ROOM,
       rtpCapabilities: capabilities(this.#congestion),
@@ -153,7 +153,7 @@ export class OnecastServer implements Broadcaster {
     const port = answer.transport.iceCandidates[0]?.port ?? 0;
     this.viewersByPort.set(port, (this.viewersByPort.get(port) ?? 0) + 1);
     await this.#connect(generator, caller, answer.transport, id, ssrc, sampled, feedback);
-    await caller.ask('resumeConsumers', {
+    await caller.request('resumeConsumers', {
       consumerIds: answer.media.consumers.map((consumer) => consumer.id),
     });
   }
@@ -163,8 +163,8 @@ export class OnecastServer implements Broadcaster {
     await this.#stop();
   }
 
-  async #caller(index: number): Promise<Caller> {
-    const caller = new Caller(this.#url, index);
+  async #caller(index: number): Promise<LoadClient> {
+    const caller = new LoadClient(this.#url, index);
     this.#callers.push(caller);
     await caller.connected();
     return caller;
@@ -172,7 +172,7 @@ export class OnecastServer implements Broadcaster {
 
   async #connect(
     generator: Generator,
-    caller: Caller,
+    caller: LoadClient,
     transport: AnswerOf<'join'>['transport'],
     id: number,
     ssrc: number,
@@ -195,7 +195,7 @@ export class OnecastServer implements Broadcaster {
       feedback,
       data: this.#data,
     });
-    await caller.ask('connectTransport', {
+    await caller.request('connectTransport', {
       transportId: transport.id,
       dtlsParameters: {
         role: 'client',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
-import { freePorts } from '#testkit/ports.ts';
+import { freePorts } from '#testkit/server/ports.ts';
 import { kill } from '#testkit/processes.ts';
 import {
   type Broadcaster,

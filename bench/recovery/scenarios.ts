@@ -1,10 +1,15 @@
 /** The matrix of faults: how each is caused, what is measured, and what must hold. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
-import { statusIs } from '#testkit/shown-video.ts';
-import { captureAt, firstFrameAfter, longestGap, statusSince } from '#testkit/frame-recorder.ts';
-import { TabbedBrowser } from '#testkit/tabbed-browser.ts';
-import type { Host } from '#testkit/network.ts';
+import { waitForStatus } from '#testkit/browser/shown-video.ts';
+import {
+  captureAt,
+  firstFrameAfter,
+  longestFrameGap,
+  firstStatusSince,
+} from '#testkit/browser/page-recorder.ts';
+import { TabbedBrowser } from '#testkit/browser/tabbed-browser.ts';
+import type { Host } from '#testkit/network/test-network.ts';
 import type { Stage } from './stages.ts';
 
 export interface Scenario {
@@ -42,7 +47,7 @@ export const SCENARIOS: readonly Scenario[] = [
     async run({ viewer }) {
       const since = Date.now();
       await delay(5_000);
-      return longestGap(viewer, since);
+      return longestFrameGap(viewer, since);
     },
   },
   socketReset('viewer', 'picture'),
@@ -83,7 +88,7 @@ export const SCENARIOS: readonly Scenario[] = [
       host.changeAddress();
       // What had arrived by the old path is shown first: only a picture seconds later ends the gap.
       await firstFrameAfter(stage.viewer, since + 3_000);
-      const took = await longestGap(stage.viewer, since);
+      const took = await longestFrameGap(stage.viewer, since);
       await settle(stage);
       host.changeAddressBack();
       await firstFrameAfter(stage.viewer, Date.now());
@@ -105,7 +110,7 @@ export const SCENARIOS: readonly Scenario[] = [
       const since = Date.now();
       host.blockUdp();
       await firstFrameAfter(stage.viewer, since + 1_000);
-      const gap = await longestGap(stage.viewer, since);
+      const gap = await longestFrameGap(stage.viewer, since);
       host.heal();
       await stage.newViewer();
       return gap;
@@ -199,7 +204,7 @@ function socketReset(who: 'viewer' | 'publisher', what: 'picture' | 'signalling'
       const back = Date.now() - noticed;
       if (what === 'signalling') return back;
       await delay(1_000);
-      return longestGap(stage.viewer, since);
+      return longestFrameGap(stage.viewer, since);
     },
   };
 }
@@ -242,7 +247,7 @@ function workerFault(
       while (server.workerPids.some((pid) => before.includes(pid))) await delay(5);
       // Every picture from here on has come through a new worker.
       await firstFrameAfter(viewer, Date.now());
-      return longestGap(viewer, since);
+      return longestFrameGap(viewer, since);
     },
   };
 }
@@ -260,7 +265,8 @@ function restart(id: string, fault: string, signal: 'SIGKILL' | 'SIGTERM'): Scen
       await server.start();
       const since = Date.now();
       const took = (await firstFrameAfter(viewer, since)) - since;
-      if (await statusSince(viewer, began, 'failed')) throw new Error('the page showed a failure');
+      if (await firstStatusSince(viewer, began, 'failed'))
+        throw new Error('the page showed a failure');
       return took;
     },
   };
@@ -298,7 +304,7 @@ async function sinceNavigation(page: Page): Promise<number> {
 }
 
 async function settle({ viewer }: Stage): Promise<void> {
-  await statusIs(viewer, 'live');
+  await waitForStatus(viewer, 'live');
   await delay(1_000);
 }
 

@@ -1,10 +1,10 @@
 /** Where a fault is caused: a real server, a real publisher and a real viewer, on one host or three. */
 import type { Browser, BrowserContext, Page, WebSocket } from 'playwright-core';
-import { launchBrowser, openPage } from '#testkit/browser.ts';
-import { type Host, TestNetwork } from '#testkit/network.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { record } from '#testkit/frame-recorder.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { type Host, TestNetwork } from '#testkit/network/test-network.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
+import { recordPages } from '#testkit/browser/page-recorder.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const ROOM = 'recovery';
 
@@ -54,7 +54,7 @@ async function openStage(
   const context = async (browser: Browser | undefined): Promise<BrowserContext> => {
     if (!browser) throw new Error('no browser');
     const made = await browser.newContext();
-    await record(made);
+    await recordPages(made);
     made.on('page', (page) => page.on('websocket', (socket) => sockets.set(page, socket)));
     return made;
   };
@@ -63,7 +63,7 @@ async function openStage(
     `${server.url}/publish/${ROOM}?debug`,
   );
   await publisher.page.click('#start');
-  await statusIs(publisher.page, 'live');
+  await waitForStatus(publisher.page, 'live');
   const url = `${server.url}/join/${ROOM}?debug`;
   const openViewer = async () => (await openPage(await context(browsers[1]), url)).page;
   let viewer = await openViewer();
@@ -95,7 +95,7 @@ async function openStage(
 
 /** Everybody is live and the picture has run for a while: where every run begins. */
 export async function settled({ publisher, viewer }: Stage): Promise<void> {
-  await statusIs(publisher, 'live');
-  await statusIs(viewer, 'live');
-  await framesAdvance(viewer, 45);
+  await waitForStatus(publisher, 'live');
+  await waitForStatus(viewer, 'live');
+  await waitForFrames(viewer, 45);
 }

@@ -4,9 +4,9 @@
  * once with one that can't.
  */
 import { appendTag } from '#client/frame-sync/tag.ts';
-import { barcodeCameraFile } from '#testkit/barcode-camera.ts';
-import { TestNetwork } from '#testkit/network.ts';
-import { barcodeScript } from '#testkit/barcode.ts';
+import { barcodeCameraFile } from '#testkit/media/barcode-camera.ts';
+import { TestNetwork } from '#testkit/network/test-network.ts';
+import { barcodeScript } from '#testkit/media/barcode.ts';
 import { type BenchPage, type BrowserName, launch } from './pages.ts';
 
 export const CODECS = ['VP8', 'VP9', 'H264', 'AV1'] as const;
@@ -161,7 +161,7 @@ async function readPictures(loop: Loop): Promise<Read> {
       setTimeout(() => pictures === 0 && resolve(), firstPictureMs);
       const look = () => {
         video.requestVideoFrameCallback(look);
-        const shown = barcode.grab(video);
+        const shown = barcode.readFrom(video);
         if (shown === undefined || shown === last) return;
         if (pictures === 0) setTimeout(resolve, readMs);
         last = shown;

@@ -1,5 +1,5 @@
 /** From frames that a viewer has seen to the figures of a row. */
-import { BARCODE, barcodeDistance } from '#testkit/barcode.ts';
+import { BARCODE, barcodeDistance } from '#testkit/media/barcode.ts';
 import type { SentMessage } from './publisher.ts';
 import type { SeenFrame } from './viewer.ts';
 

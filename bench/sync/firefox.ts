@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, connect } from 'puppeteer-core';
-import type { Host } from '#testkit/network.ts';
+import type { Host } from '#testkit/network/test-network.ts';
 
 const PREFERENCES: Readonly<Record<string, boolean | number | string>> = {
   'media.navigator.streams.fake': true,
@@ -65,7 +65,7 @@ export async function launchFirefox(on: Host, secureHost: string): Promise<Firef
     const relay = await relayInto(on);
     closers.push(relay.close);
     const child = spawn(
-      on.wrap(program),
+      on.commandFor(program),
       [
         '--headless',
         '--no-remote',

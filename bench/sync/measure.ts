@@ -53,7 +53,7 @@ export async function lookAtFrames(
     if (performance.now() > deadline) throw new Error(`only ${count} of ${frames} frames came`);
     if (layers === 'switching' && performance.now() >= nextSwitch) {
       nextSwitch += SWITCH_EVERY_MS;
-      await server.ask('switchLayer');
+      await server.query('switchLayer');
     }
   }
   return {

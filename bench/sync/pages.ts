@@ -1,8 +1,8 @@
 /** What the bench asks of a page, whichever browser shows it. */
 import type { Page as ChromiumPage } from 'playwright-core';
 import type { Page as FirefoxPage } from 'puppeteer-core';
-import { launchBrowser } from '#testkit/browser.ts';
-import type { Host } from '#testkit/network.ts';
+import { launchBrowser } from '#testkit/browser/browser.ts';
+import type { Host } from '#testkit/network/test-network.ts';
 import { childrenOf } from '#testkit/processes.ts';
 import { launchFirefox } from './firefox.ts';
 

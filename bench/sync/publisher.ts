@@ -1,6 +1,7 @@
 /** Runs in the publisher's page, before its own scripts. */
-import { type CameraSize, canvasCameraScript } from '#testkit/barcode-camera.ts';
-import { barcodeScript } from '#testkit/barcode.ts';
+import { canvasCameraScript } from '#testkit/media/barcode-camera.ts';
+import { barcodeScript } from '#testkit/media/barcode.ts';
+import type { CameraSize } from '#testkit/media/y4m.ts';
 import { overlayCodeScript } from './overlay-code.ts';
 import type { BrowserName } from './pages.ts';
 
@@ -44,7 +45,7 @@ function install(): void {
       const debug = globalThis.onecast;
       if (!debug?.watchFrames) throw new Error('this is no publisher page with ?debug');
       stop = debug.watchFrames(async (picture, name) => {
-        const number = barcode.grab(picture);
+        const number = barcode.readFrom(picture);
         picture.close();
         if (number === undefined) return;
         if (afterMs > 0) {

@@ -1,5 +1,5 @@
 /** What can be measured: who publishes, who views, over which line, in which layers, matched how. */
-import type { LinkQuality } from '#testkit/emulated-link.ts';
+import type { LinkQuality } from '#testkit/network/emulated-link.ts';
 import type { BrowserName } from './pages.ts';
 import type { Layers } from './stage.ts';
 

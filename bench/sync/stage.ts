@@ -1,8 +1,8 @@
 /** Server, publisher and viewer on a host each, with a line of any quality to the viewer. */
-import { BARCODE_CAMERA, barcodeCameraFile } from '#testkit/barcode-camera.ts';
-import { TestNetwork } from '#testkit/network.ts';
-import { EmulatedLink, type LinkQuality } from '#testkit/emulated-link.ts';
-import { ObservedServer } from '#testkit/observed-server.ts';
+import { BARCODE_CAMERA, barcodeCameraFile } from '#testkit/media/barcode-camera.ts';
+import { TestNetwork } from '#testkit/network/test-network.ts';
+import { EmulatedLink, type LinkQuality } from '#testkit/network/emulated-link.ts';
+import { ObservedServer } from '#testkit/server/observed-server.ts';
 import { type BenchBrowser, type BenchPage, type BrowserName, launch, until } from './pages.ts';
 import { publisherScript } from './publisher.ts';
 import { viewerScript } from './viewer.ts';

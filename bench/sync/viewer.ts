@@ -11,7 +11,7 @@
  */
 import type { MatchMethod, Shape } from '#protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/ui/frame-debug.ts';
-import { barcodeScript } from '#testkit/barcode.ts';
+import { barcodeScript } from '#testkit/media/barcode.ts';
 import { overlayCodeScript } from './overlay-code.ts';
 
 export interface SeenFrame
@@ -138,7 +138,7 @@ function install(): void {
         const after = take(video);
         const sure = namesItsTime ? after?.timestamp === first.timestamp : null;
         const now = performance.now();
-        const picture = barcode.grab(first) ?? null;
+        const picture = barcode.readFrom(first) ?? null;
         const came = picture === null ? undefined : cameAt.get(picture);
         const drawn = overlayCode.read(canvas, video) ?? null;
         const { rtpTimestamp, number, method, delayMs, late, dropped } = record;
@@ -152,7 +152,7 @@ function install(): void {
           at: performance.timeOrigin + now,
           picture,
           inTime: came !== undefined && now - came < sameCycleMs,
-          pictureAfter: after ? (barcode.grab(after) ?? null) : null,
+          pictureAfter: after ? (barcode.readFrom(after) ?? null) : null,
           overlay: drawn,
           overlayAtEnd: drawn,
           sure,

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '#testkit/browser.ts';
-import { statusIs } from '#testkit/shown-video.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { waitForStatus } from '#testkit/browser/shown-video.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
@@ -50,23 +50,23 @@ describe.each([
     const home = await openPage(context, server.url);
     found['home'] = await seriousFaults(home.page);
     const waiting = await openPage(context, `${server.url}/join/axe`);
-    await statusIs(waiting.page, 'waiting');
+    await waitForStatus(waiting.page, 'waiting');
     found['join, waiting'] = await seriousFaults(waiting.page);
     const publish = await openPage(context, `${server.url}/publish/axe`);
     found['publish, off air'] = await seriousFaults(publish.page);
     await publish.page.click('#start');
-    await statusIs(publish.page, 'live');
+    await waitForStatus(publish.page, 'live');
     await publish.page.click('#ingest summary');
     found['publish, on air'] = await seriousFaults(publish.page);
-    await statusIs(waiting.page, 'live');
+    await waitForStatus(waiting.page, 'live');
     found['join, live'] = await seriousFaults(waiting.page);
     const stats = await openPage(context, `${server.url}/join/axe`);
-    await statusIs(stats.page, 'live');
+    await waitForStatus(stats.page, 'live');
     await stats.page.click('#stats-toggle');
     await stats.page.waitForSelector('#join-steps [data-step="frame"]');
     found['join, stats'] = await seriousFaults(stats.page);
     const embed = await openPage(context, `${server.url}/embed/axe`);
-    await statusIs(embed.page, 'live');
+    await waitForStatus(embed.page, 'live');
     found['embed, live'] = await seriousFaults(embed.page);
     expect(Object.entries(found).filter(([, faults]) => faults.length > 0)).toEqual([]);
     for (const { page } of [home, waiting, publish, stats, embed])

@@ -1,15 +1,15 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
+import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
 import {
   expectedColour,
-  framesAdvance,
+  waitForFrames,
   quarterColours,
   squareAndBox,
-  statusIs,
-} from '#testkit/shown-video.ts';
-import { record, statusSince } from '#testkit/frame-recorder.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+  waitForStatus,
+} from '#testkit/browser/shown-video.ts';
+import { recordPages, firstStatusSince } from '#testkit/browser/page-recorder.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const ROOM = 'broadcast-test';
 const WIDE = { width: 1280, height: 720 };
@@ -18,13 +18,13 @@ const TALL = { width: 500, height: 800 };
 describe('one publisher, three viewers', () => {
   let server: ServerProcess;
   let browser: Browser;
-  let publisher: Watched;
-  const viewers: Watched[] = [];
+  let publisher: OpenedPage;
+  const viewers: OpenedPage[] = [];
   const all = () => [publisher, ...viewers];
 
   const newContext = async (): Promise<BrowserContext> => {
     const context = await browser.newContext({ viewport: WIDE });
-    await record(context);
+    await recordPages(context);
     return context;
   };
   const first = (): Page => {
@@ -39,7 +39,7 @@ describe('one publisher, three viewers', () => {
     publisher = await openPage(await newContext(), `${server.url}/publish/${ROOM}`);
     await publisher.page.selectOption('#overlay-source', 'motion');
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     for (let i = 0; i < 3; i += 1) {
       viewers.push(await openPage(await newContext(), `${server.url}/join/${ROOM}`));
     }
@@ -54,8 +54,8 @@ describe('one publisher, three viewers', () => {
   async function allSeeIt(frames: number): Promise<void> {
     await Promise.all(
       viewers.map(async ({ page }) => {
-        await statusIs(page, 'live');
-        await framesAdvance(page, frames);
+        await waitForStatus(page, 'live');
+        await waitForFrames(page, frames);
       }),
     );
     await freshOverlay(first());
@@ -76,7 +76,7 @@ describe('one publisher, three viewers', () => {
   }
 
   test('MEDIA-1 three viewers in contexts of their own decode 50 advancing frames each', async () => {
-    await Promise.all(viewers.map(({ page }) => framesAdvance(page, 50)));
+    await Promise.all(viewers.map(({ page }) => waitForFrames(page, 50)));
     for (const { page } of viewers) {
       expect(await page.getAttribute('#status', 'data-status')).toBe('live');
     }
@@ -121,7 +121,7 @@ describe('one publisher, three viewers', () => {
   ])('OVL-1 the motion boxes are drawn where the picture moves, window %s', async (_, size) => {
     const page = first();
     await page.setViewportSize(size);
-    await framesAdvance(page, 10);
+    await waitForFrames(page, 10);
     // The box is some frames behind the picture it is held against, so many moments are looked at.
     const offsets: number[] = [];
     const edges: number[] = [];
@@ -158,10 +158,10 @@ describe('one publisher, three viewers', () => {
     const marks = await Promise.all(viewers.map(({ page }) => markDocument(page)));
     const since = Date.now();
     await publisher.page.reload();
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     await allSeeIt(30);
     for (const { page } of viewers) {
-      expect(await statusSince(page, since, 'ended', 'failed', 'connecting')).toBeUndefined();
+      expect(await firstStatusSince(page, since, 'ended', 'failed', 'connecting')).toBeUndefined();
     }
     expect(await Promise.all(viewers.map(({ page }) => documentMark(page)))).toEqual(marks);
   });
@@ -169,9 +169,9 @@ describe('one publisher, three viewers', () => {
   test('ROOM-5 the publisher stops and starts again', async () => {
     const marks = await Promise.all(viewers.map(({ page }) => markDocument(page)));
     await publisher.page.click('#stop');
-    await Promise.all(viewers.map(({ page }) => statusIs(page, 'ended')));
+    await Promise.all(viewers.map(({ page }) => waitForStatus(page, 'ended')));
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     await allSeeIt(30);
     expect(await Promise.all(viewers.map(({ page }) => documentMark(page)))).toEqual(marks);
   });
@@ -188,7 +188,7 @@ describe('one publisher, three viewers', () => {
     const marks = await Promise.all(all().map(({ page }) => markDocument(page)));
     await server.stop('SIGKILL');
     await server.start();
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     await allSeeIt(30);
     expect(await Promise.all(all().map(({ page }) => documentMark(page)))).toEqual(marks);
   });

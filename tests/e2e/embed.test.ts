@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Browser, Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '#testkit/browser.ts';
-import { freePorts } from '#testkit/ports.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
-import { statusIs } from '#testkit/shown-video.ts';
+import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { freePorts } from '#testkit/server/ports.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
+import { waitForStatus } from '#testkit/browser/shown-video.ts';
 
 /** Somebody else's site: a page of another origin that shows the room in a frame. */
 async function site(port: number, content: (query: URLSearchParams) => string): Promise<Server> {
@@ -45,7 +45,7 @@ describe('SEC-13 a room in somebody else’s page', () => {
     await publisher.page.selectOption('#overlay-source', 'demo');
     await publisher.page.click('#microphone');
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
   });
 
   afterAll(async () => {

@@ -1,15 +1,15 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
 import {
   expectedColour,
-  framesAdvance,
+  waitForFrames,
   quarterColours,
   squareAndBox,
-  statusIs,
-} from '#testkit/shown-video.ts';
-import { firstFrameAfter, record, statusSince } from '#testkit/frame-recorder.ts';
+  waitForStatus,
+} from '#testkit/browser/shown-video.ts';
+import { firstFrameAfter, recordPages, firstStatusSince } from '#testkit/browser/page-recorder.ts';
 
 const ROOM = 'fan-out-test';
 /** A page's silence counts here, for this publisher does send. */
@@ -18,8 +18,8 @@ const HEARD = { publisherSilentMs: 3_000 } as const;
 describe('one room on two workers', () => {
   let server: InProcessServer;
   let browser: Browser;
-  let publisher: Watched;
-  const viewers: Watched[] = [];
+  let publisher: OpenedPage;
+  const viewers: OpenedPage[] = [];
 
   beforeAll(async () => {
     // Every worker counts as busy: the room spreads with the first viewer.
@@ -29,11 +29,11 @@ describe('one room on two workers', () => {
     });
     browser = await launchBrowser();
     const context = await browser.newContext();
-    await record(context);
+    await recordPages(context);
     publisher = await openPage(context, `${server.url}/publish/${ROOM}`);
     await publisher.page.selectOption('#overlay-source', 'motion');
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     for (let i = 0; i < 3; i += 1) {
       viewers.push(await openPage(context, `${server.url}/join/${ROOM}`));
     }
@@ -46,8 +46,8 @@ describe('one room on two workers', () => {
 
   async function allSeeIt(): Promise<void> {
     for (const { page } of viewers) {
-      await statusIs(page, 'live');
-      await framesAdvance(page, 30);
+      await waitForStatus(page, 'live');
+      await waitForFrames(page, 30);
       const colours = await quarterColours(page);
       for (const quarter of ['topLeft', 'bottomRight'] as const) {
         const [seen, expected] = [colours[quarter], expectedColour(quarter)];
@@ -74,7 +74,7 @@ describe('one room on two workers', () => {
     for (const { page } of viewers) await firstFrameAfter(page, since);
     await allSeeIt();
     for (const { page } of viewers) {
-      expect(await statusSince(page, since, 'failed', 'ended')).toBeUndefined();
+      expect(await firstStatusSince(page, since, 'failed', 'ended')).toBeUndefined();
     }
   });
 });

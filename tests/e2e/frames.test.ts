@@ -3,11 +3,11 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { MatchMethod } from '#protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/ui/frame-debug.ts';
-import { barcodeDistance, barcodeScript } from '#testkit/barcode.ts';
-import { barcodeCameraFile } from '#testkit/barcode-camera.ts';
-import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
-import { statusIs } from '#testkit/shown-video.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+import { barcodeDistance, barcodeScript } from '#testkit/media/barcode.ts';
+import { barcodeCameraFile } from '#testkit/media/barcode-camera.ts';
+import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import { waitForStatus } from '#testkit/browser/shown-video.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const ROOM = 'frames-test';
 
@@ -34,8 +34,8 @@ declare global {
 describe('data on its very frame', () => {
   let server: ServerProcess;
   let browser: Browser;
-  let publisher: Watched;
-  let viewer: Watched;
+  let publisher: OpenedPage;
+  let viewer: OpenedPage;
 
   beforeAll(async () => {
     server = await ServerProcess.start();
@@ -53,10 +53,10 @@ describe('data on its very frame', () => {
     });
     publisher = await openPage(context, `${server.url}/publish/${ROOM}?debug`);
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     await analyse(publisher.page);
     viewer = await openPage(context, `${server.url}/join/${ROOM}?debug`);
-    await statusIs(viewer.page, 'live');
+    await waitForStatus(viewer.page, 'live');
   });
 
   const sent = () => publisher.page.evaluate(() => analysed);
@@ -134,7 +134,7 @@ describe('data on its very frame', () => {
     await context.addInitScript(barcodeScript());
     await context.addInitScript(() => Reflect.deleteProperty(globalThis, 'RTCRtpScriptTransform'));
     const { page, faults } = await openPage(context, `${server.url}/join/${ROOM}?debug`);
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     const all = await watch(page, 60, 'time');
     // What can be read was decoded whole, for all the tag behind it.
     expect(all.filter(({ picture }) => picture !== undefined).length).toBeGreaterThan(50);
@@ -180,7 +180,7 @@ async function analyse(page: Page): Promise<void> {
     globalThis.analysed = [];
     globalThis.analysisMs = () => 0;
     onecast?.watchFrames?.((picture, name) => {
-      const number = barcode.grab(picture);
+      const number = barcode.readFrom(picture);
       picture.close();
       if (number === undefined) return;
       if (name.number !== undefined) analysed.push([name.number, number]);
@@ -213,7 +213,7 @@ async function watch(page: Page, count: number, by: MatchMethod = 'tag'): Promis
       const label = drawn?.shapes.find((shape) => shape.type === 'label');
       seen.push({
         // The very picture that the overlay was matched to.
-        picture: record.image && barcode.grab(record.image),
+        picture: record.image && barcode.readFrom(record.image),
         data: label?.type === 'label' ? Number(label.text) : undefined,
         method,
         number,

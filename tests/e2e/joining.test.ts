@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '#testkit/browser.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 describe('joining', () => {
   let server: ServerProcess;
@@ -15,7 +15,7 @@ describe('joining', () => {
     await page.selectOption('#overlay-source', 'note');
     await page.fill('#note', 'a note for those who come late');
     await page.click('#start');
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
   });
 
   afterAll(async () => {
@@ -32,8 +32,8 @@ describe('joining', () => {
     // It opens, and nothing that is sent over it arrives anywhere.
     await page.routeWebSocket(/socket\.io/, () => undefined);
     await page.goto(`${server.url}/join/joining`);
-    await framesAdvance(page, 10);
-    await statusIs(page, 'live');
+    await waitForFrames(page, 10);
+    await waitForStatus(page, 'live');
     expect(joins).toEqual(['/api/join']);
     await page.close();
   });
@@ -48,7 +48,7 @@ describe('joining', () => {
       });
     });
     await page.goto(`${server.url}/join/joining`);
-    await framesAdvance(page, 10);
+    await waitForFrames(page, 10);
     await expect.poll(() => sent).toContain('attach');
     expect(sent).not.toContain('join');
     expect(sent).not.toContain('connectTransport');
@@ -82,7 +82,7 @@ describe('joining', () => {
       });
     });
     await page.goto(`${server.url}/join/joining`);
-    await framesAdvance(page, 10);
+    await waitForFrames(page, 10);
     expect(wire.slice(0, 2)).toEqual(['sent join', 'acked join']);
     expect(wire).toContain('sent resumeConsumers');
     expect(wire.filter((entry) => entry.startsWith('acked'))).toEqual(['acked join']);
@@ -94,7 +94,7 @@ describe('joining', () => {
     const before = await server.metric(series);
     const page = await (await browser.newContext()).newPage();
     await page.goto(`${server.url}/join/joining`);
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     await page.click('#stats-toggle');
     const steps = page.locator('#join-steps [data-step]');
     await expect.poll(() => steps.count()).toBe(7);
@@ -119,7 +119,7 @@ describe('joining', () => {
     expect(Math.abs(sum - total)).toBeLessThanOrEqual(shown.length);
     await expect.poll(() => server.metric(series)).toBe(before + 1);
     await page.reload();
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     await expect.poll(() => server.metric(series)).toBe(before + 2);
     await page.close();
   });
@@ -127,11 +127,11 @@ describe('joining', () => {
   test('JOIN-5 no trace comes of a page that found nothing on air', async () => {
     const context = await browser.newContext();
     const viewer = await openPage(context, `${server.url}/join/later`);
-    await statusIs(viewer.page, 'waiting');
+    await waitForStatus(viewer.page, 'waiting');
     const publisher = await openPage(await browser.newContext(), `${server.url}/publish/later`);
     await publisher.page.click('#start');
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 10);
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 10);
     expect(await viewer.page.textContent('#join-total')).toBe('–');
     await context.close();
     await publisher.page.context().close();
@@ -146,22 +146,22 @@ describe('joining', () => {
       });
     });
     await page.goto(`${server.url}/join/joining`);
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     expect(answers[0]).toContain('a note for those who come late');
     await page.close();
   });
 
   test('ROOM-5 a viewer who comes first waits, and is live when the publisher starts', async () => {
     const viewer = await openPage(await browser.newContext(), `${server.url}/join/early-bird`);
-    await statusIs(viewer.page, 'waiting');
+    await waitForStatus(viewer.page, 'waiting');
     const publisher = await openPage(
       await browser.newContext(),
       `${server.url}/publish/early-bird`,
     );
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 20);
+    await waitForStatus(publisher.page, 'live');
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 20);
     expect([...viewer.faults, ...publisher.faults]).toEqual([]);
     await viewer.page.context().close();
     await publisher.page.context().close();
@@ -170,9 +170,9 @@ describe('joining', () => {
   test('MEDIA-5 sound is off, then on, then off again, without a break in the picture', async () => {
     const publisher = await openPage(await browser.newContext(), `${server.url}/publish/sound`);
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     const viewer = await openPage(await browser.newContext(), `${server.url}/join/sound`);
-    await statusIs(viewer.page, 'live');
+    await waitForStatus(viewer.page, 'live');
     const audioTracks = () =>
       viewer.page
         .locator('#video')
@@ -182,10 +182,10 @@ describe('joining', () => {
     expect(await audioTracks()).toBe(0);
     await publisher.page.locator('#microphone').click();
     await expect.poll(audioTracks, { timeout: 30_000 }).toBe(1);
-    await framesAdvance(viewer.page, 10);
+    await waitForFrames(viewer.page, 10);
     await publisher.page.locator('#microphone').click();
     await expect.poll(audioTracks, { timeout: 30_000 }).toBe(0);
-    await framesAdvance(viewer.page, 10);
+    await waitForFrames(viewer.page, 10);
     await viewer.page.context().close();
     await publisher.page.context().close();
   });
@@ -195,16 +195,16 @@ describe('joining', () => {
     const owner = await browser.newContext();
     const first = await openPage(owner, `${server.url}/publish/taken`);
     await first.page.click('#start');
-    await statusIs(first.page, 'live');
+    await waitForStatus(first.page, 'live');
 
     await stranger.page.click('#start');
-    await statusIs(stranger.page, 'failed');
+    await waitForStatus(stranger.page, 'failed');
     expect(await first.page.getAttribute('#status', 'data-status')).toBe('live');
 
     const second = await openPage(owner, `${server.url}/publish/taken`);
     await second.page.click('#start');
-    await statusIs(second.page, 'live');
-    await statusIs(first.page, 'superseded');
+    await waitForStatus(second.page, 'live');
+    await waitForStatus(first.page, 'superseded');
     await stranger.page.context().close();
     await owner.close();
   });

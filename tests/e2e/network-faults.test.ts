@@ -1,18 +1,18 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
-import { type Host, networkUnavailable, TestNetwork } from '#testkit/network.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
+import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import { type Host, networkUnavailable, TestNetwork } from '#testkit/network/test-network.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
 import {
-  estimationNamed,
+  transportCcNegotiated,
   firstFrameAfter,
   pathProtocol,
-  peersMade,
-  record,
-  shownStream,
-  statusSince,
-} from '#testkit/frame-recorder.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+  peerConnectionCount,
+  recordPages,
+  shownSsrc,
+  firstStatusSince,
+} from '#testkit/browser/page-recorder.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const unavailable = networkUnavailable();
 if (unavailable) console.warn(`SKIPPED: the network faults. ${unavailable}`);
@@ -23,8 +23,8 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
   let network: TestNetwork;
   let server: ServerProcess;
   let browsers: Browser[];
-  let publisher: Watched;
-  let viewer: Watched;
+  let publisher: OpenedPage;
+  let viewer: OpenedPage;
   let publisherHost: Host;
   let viewerHost: Host;
 
@@ -36,9 +36,9 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     });
   }
 
-  async function openViewer(): Promise<Watched> {
+  async function openViewer(): Promise<OpenedPage> {
     const context = await (browsers[1] as Browser).newContext();
-    await record(context);
+    await recordPages(context);
     return openPage(context, `${server.url}/join/${ROOM}`);
   }
 
@@ -51,13 +51,13 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     });
     browsers = [await launchOn(publisherHost), await launchOn(viewerHost)];
     const context = await (browsers[0] as Browser).newContext();
-    await record(context);
+    await recordPages(context);
     publisher = await openPage(context, `${server.url}/publish/${ROOM}`);
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     viewer = await openViewer();
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 20);
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 20);
   });
 
   afterAll(async () => {
@@ -68,9 +68,9 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
 
   /** Frames run, the publisher is on air, and one viewer is there. */
   async function allIsWell(): Promise<void> {
-    await statusIs(publisher.page, 'live');
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 30);
+    await waitForStatus(publisher.page, 'live');
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 30);
     await expect
       .poll(() => publisher.page.textContent('#viewers'), { timeout: 60_000 })
       .toMatch(/\b1\b/);
@@ -85,7 +85,7 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     async (who) => {
       const [page, host] =
         who === 'viewer' ? [viewer.page, viewerHost] : [publisher.page, publisherHost];
-      const peers = await peersMade(page);
+      const peers = await peerConnectionCount(page);
       const before = { resumes: answered('resume'), closed: socketsClosed() };
       const since = Date.now();
       host.resetTcp(server.port);
@@ -95,9 +95,9 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
         .poll(() => answered('resume'), { timeout: 60_000 })
         .toBeGreaterThan(before.resumes);
       await allIsWell();
-      expect(await peersMade(page)).toBe(peers);
+      expect(await peerConnectionCount(page)).toBe(peers);
       expect(
-        await statusSince(viewer.page, since, 'connecting', 'failed', 'ended'),
+        await firstStatusSince(viewer.page, since, 'connecting', 'failed', 'ended'),
       ).toBeUndefined();
     },
   );
@@ -123,8 +123,8 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     await viewer.page.context().close();
     viewerHost.blockUdp();
     viewer = await openViewer();
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 20);
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 20);
     expect(await pathProtocol(viewer.page)).toBe('tcp');
     viewerHost.heal();
     await allIsWell();
@@ -134,22 +134,22 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
     const since = Date.now();
     const closed = socketsClosed();
     viewerHost.cut();
-    await statusIs(viewer.page, 'reconnecting');
+    await waitForStatus(viewer.page, 'reconnecting');
     await expect.poll(socketsClosed, { timeout: 60_000 }).toBeGreaterThan(closed);
     viewerHost.heal();
     await firstFrameAfter(viewer.page, Date.now());
     await allIsWell();
-    expect(await statusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
+    expect(await firstStatusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
   });
 
   test('ROOM-4 UI-2 the publisher is cut off both ways: viewers are told, and it is back by itself', async () => {
     const since = Date.now();
     publisherHost.cut();
-    await statusIs(viewer.page, 'waiting');
+    await waitForStatus(viewer.page, 'waiting');
     publisherHost.heal();
     await firstFrameAfter(viewer.page, Date.now());
     await allIsWell();
-    expect(await statusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
+    expect(await firstStatusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
   });
 
   test('CONN-9 the viewer’s address changes: same session, one viewer', async () => {
@@ -175,24 +175,24 @@ describe.skipIf(unavailable !== undefined)('network faults, with real packets', 
   test('BWE-2 a line that loses packets is estimated from then on, and the picture goes on', async () => {
     await viewer.page.context().close();
     viewer = await openViewer();
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 20);
-    const before = await shownStream(viewer.page);
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 20);
+    const before = await shownSsrc(viewer.page);
     const troubled = () => server.output.split('lossy path').length;
     const troubles = troubled();
-    const peers = await peersMade(viewer.page);
-    expect(await estimationNamed(viewer.page)).toEqual({ picture: false, probes: true });
-    viewerHost.losePackets(0.3);
+    const peers = await peerConnectionCount(viewer.page);
+    expect(await transportCcNegotiated(viewer.page)).toEqual({ video: false, probes: true });
+    viewerHost.loseUdp(0.3);
     let now = before;
     while (now === before) {
-      await framesAdvance(viewer.page, 1);
-      now = await shownStream(viewer.page);
+      await waitForFrames(viewer.page, 1);
+      now = await shownSsrc(viewer.page);
     }
     expect(troubled()).toBe(troubles + 1);
-    expect(await estimationNamed(viewer.page)).toEqual({ picture: true, probes: true });
-    expect(await peersMade(viewer.page), 'the transport is the same').toBe(peers);
+    expect(await transportCcNegotiated(viewer.page)).toEqual({ video: true, probes: true });
+    expect(await peerConnectionCount(viewer.page), 'the transport is the same').toBe(peers);
     viewerHost.heal();
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 30);
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 30);
   });
 });

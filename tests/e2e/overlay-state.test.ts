@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StateEntry } from '#protocol/overlay-state.ts';
-import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
-import { type Host, networkUnavailable, TestNetwork } from '#testkit/network.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import { type Host, networkUnavailable, TestNetwork } from '#testkit/network/test-network.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const BOXES = join(import.meta.dirname, '../../docs/examples/boxes.py');
 const python = spawnSync('python3', ['--version']).status === 0;
@@ -65,8 +65,8 @@ describe('state that survives, and data from a program', () => {
   const ROOM = 'overlay-state';
   let server: ServerProcess;
   let browser: Browser;
-  let publisher: Watched;
-  let viewer: Watched;
+  let publisher: OpenedPage;
+  let viewer: OpenedPage;
   let command = '';
 
   const openViewer = async () =>
@@ -77,10 +77,10 @@ describe('state that survives, and data from a program', () => {
     browser = await launchBrowser();
     publisher = await openPage(await browser.newContext(), `${server.url}/publish/${ROOM}?debug`);
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     viewer = await openViewer();
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 10);
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 10);
   });
 
   afterAll(async () => {
@@ -113,7 +113,7 @@ describe('state that survives, and data from a program', () => {
       late.page,
     );
     const home = (await stateOf(viewer.page)).find(({ key }) => key === 'home');
-    expect(home).toMatchObject({ data: 2, from: 'outside' });
+    expect(home).toMatchObject({ data: 2, from: 'ingest' });
     // As people see it, too.
     await late.page.click('#data-toggle');
     const shown = late.page.locator('#topics h3');
@@ -127,25 +127,25 @@ describe('state that survives, and data from a program', () => {
   test('STATE-3 the publisher’s page is reloaded, and stops: its keys follow', async () => {
     const outside = ['match away', 'match extra', 'match home'];
     await publisher.page.reload();
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     await everybodyHas([...outside, 'note line'], viewer.page);
     await publisher.page.fill('#note', 'another line');
     await expect
       .poll(async () => JSON.stringify(await stateOf(viewer.page)), { timeout: 30_000 })
       .toContain('another line');
     await publisher.page.click('#stop');
-    await statusIs(viewer.page, 'ended');
+    await waitForStatus(viewer.page, 'ended');
     await everybodyHas(outside, viewer.page);
     await publisher.page.click('#start');
-    await statusIs(viewer.page, 'live');
+    await waitForStatus(viewer.page, 'live');
     await everybodyHas([...outside, 'note line'], viewer.page);
   });
 
   test('STATE-3 the server is killed: what is the page’s is back, what was a program’s is gone', async () => {
     await server.stop('SIGKILL');
     await server.start();
-    await statusIs(publisher.page, 'live');
-    await statusIs(viewer.page, 'live');
+    await waitForStatus(publisher.page, 'live');
+    await waitForStatus(viewer.page, 'live');
     await everybodyHas(['note line'], viewer.page);
     expect(await stateOf(viewer.page)).toMatchObject([{ from: 'page' }]);
     await publisher.page.selectOption('#overlay-source', 'off');
@@ -162,7 +162,7 @@ describe('state that survives, and data from a program', () => {
         await server.stop('SIGKILL');
         await expect.poll(() => boxes.output, { timeout: 30_000 }).toContain('can not be reached');
         await server.start();
-        await statusIs(viewer.page, 'live');
+        await waitForStatus(viewer.page, 'live');
         await boxesMove(viewer.page);
       } finally {
         await boxes.stop();
@@ -261,10 +261,10 @@ describe.skipIf(unavailable !== undefined)('state over a line that loses', () =>
       `${server.url}/publish/${ROOM}?debug`,
     );
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     await publisher.page.selectOption('#overlay-source', 'note');
     const viewer = await openPage(await far.newContext(), `${server.url}/join/${ROOM}?debug`);
-    await statusIs(viewer.page, 'live');
+    await waitForStatus(viewer.page, 'live');
     network.hosts[1]?.loseUdp(0.25);
 
     const expected = new Map<string, object>();
@@ -273,7 +273,7 @@ describe.skipIf(unavailable !== undefined)('state over a line that loses', () =>
         const key = `k${(round * 7 + n * 5) % 11}`;
         const message = goals(key, (round + n) % 4 === 0 ? null : { round, n });
         if (message.data === null) expected.delete(key);
-        else expected.set(key, { ...message, from: 'outside' });
+        else expected.set(key, { ...message, from: 'ingest' });
         return message;
       });
       await post(publisher.page, ROOM, batch);

@@ -2,9 +2,9 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import payloads from '../corpus/payloads.json' with { type: 'json' };
-import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 /** What a page has noticed; `channel` is the publisher's own way to its viewers. */
 interface Trap {
@@ -51,8 +51,8 @@ describe('SEC-8 foreign text in a real browser', () => {
   let server: ServerProcess;
   let browser: Browser;
   let context: BrowserContext;
-  let publisher: Watched;
-  let viewer: Watched;
+  let publisher: OpenedPage;
+  let viewer: OpenedPage;
 
   beforeAll(async () => {
     server = await ServerProcess.start();
@@ -61,9 +61,9 @@ describe('SEC-8 foreign text in a real browser', () => {
     await setTrap(context);
     publisher = await openPage(context, `${server.url}/publish/payloads`);
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     viewer = await openPage(context, `${server.url}/join/payloads`);
-    await statusIs(viewer.page, 'live');
+    await waitForStatus(viewer.page, 'live');
   });
   afterAll(async () => {
     await browser?.close();
@@ -71,7 +71,7 @@ describe('SEC-8 foreign text in a real browser', () => {
   });
   afterEach(async () => {
     for (const { page, faults } of [publisher, viewer]) await expectNothingRan(page, faults);
-    await framesAdvance(viewer.page, 5);
+    await waitForFrames(viewer.page, 5);
   });
 
   async function expectNothingRan(page: Page, faults: readonly string[]): Promise<void> {
@@ -87,7 +87,7 @@ describe('SEC-8 foreign text in a real browser', () => {
 
   /** What the viewer's page says after so many further frames. */
   async function picture(frames: number): Promise<string | null> {
-    await framesAdvance(viewer.page, frames);
+    await waitForFrames(viewer.page, frames);
     return viewer.page.getAttribute('#status', 'data-status');
   }
 

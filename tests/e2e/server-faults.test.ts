@@ -1,18 +1,23 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { firstFrameAfter, peersMade, record, statusSince } from '#testkit/frame-recorder.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
-import { TabbedBrowser } from '#testkit/tabbed-browser.ts';
+import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
+import {
+  firstFrameAfter,
+  peerConnectionCount,
+  recordPages,
+  firstStatusSince,
+} from '#testkit/browser/page-recorder.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
+import { TabbedBrowser } from '#testkit/browser/tabbed-browser.ts';
 
 const ROOM = 'server-faults';
 
 describe('faults of the server and of the page', () => {
   let server: ServerProcess;
   let browser: Browser;
-  let publisher: Watched;
-  let viewer: Watched;
+  let publisher: OpenedPage;
+  let viewer: OpenedPage;
 
   beforeAll(async () => {
     server = await ServerProcess.start();
@@ -21,10 +26,10 @@ describe('faults of the server and of the page', () => {
       flags: ['--use-fake-device-for-media-stream=fps=30,device-count=2'],
     });
     const context = await browser.newContext();
-    await record(context);
+    await recordPages(context);
     publisher = await openPage(context, `${server.url}/publish/${ROOM}?debug`);
     await publisher.page.click('#start');
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
     viewer = await openPage(context, `${server.url}/join/${ROOM}?debug`);
     await allIsWell();
   });
@@ -35,9 +40,9 @@ describe('faults of the server and of the page', () => {
   });
 
   async function allIsWell(): Promise<void> {
-    await statusIs(publisher.page, 'live');
-    await statusIs(viewer.page, 'live');
-    await framesAdvance(viewer.page, 20);
+    await waitForStatus(publisher.page, 'live');
+    await waitForStatus(viewer.page, 'live');
+    await waitForFrames(viewer.page, 20);
   }
 
   test.each([
@@ -54,7 +59,7 @@ describe('faults of the server and of the page', () => {
       .toBe(before.length);
     await firstFrameAfter(viewer.page, Date.now());
     await allIsWell();
-    expect(await statusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
+    expect(await firstStatusSince(viewer.page, since, 'failed', 'ended')).toBeUndefined();
   });
 
   test('SRV-4 the server is told to stop while people watch, and starts again', async () => {
@@ -63,7 +68,7 @@ describe('faults of the server and of the page', () => {
     await server.start();
     await firstFrameAfter(viewer.page, Date.now());
     await allIsWell();
-    expect(await statusSince(viewer.page, since, 'failed')).toBeUndefined();
+    expect(await firstStatusSince(viewer.page, since, 'failed')).toBeUndefined();
   });
 
   test('CONN-9 a frozen tab is at the live edge when it wakes', async () => {
@@ -95,12 +100,12 @@ describe('faults of the server and of the page', () => {
     'CONN-7 CONN-9 simulate(%s) on either page: no new transport',
     async (fault) => {
       for (const { page } of [viewer, publisher]) {
-        const peers = await peersMade(page);
+        const peers = await peerConnectionCount(page);
         const since = Date.now();
         await page.evaluate((name) => onecast?.simulate(name), fault);
         await firstFrameAfter(viewer.page, since);
         await allIsWell();
-        expect(await peersMade(page)).toBe(peers);
+        expect(await peerConnectionCount(page)).toBe(peers);
       }
     },
   );
@@ -109,9 +114,11 @@ describe('faults of the server and of the page', () => {
     'CONN-9 simulate(%s) on either page: everything is made anew from the same page',
     async (fault) => {
       for (const { page } of [viewer, publisher]) {
-        const peers = await peersMade(page);
+        const peers = await peerConnectionCount(page);
         await page.evaluate((name) => onecast?.simulate(name), fault);
-        await expect.poll(() => peersMade(page), { timeout: 60_000 }).toBeGreaterThan(peers);
+        await expect
+          .poll(() => peerConnectionCount(page), { timeout: 60_000 })
+          .toBeGreaterThan(peers);
         await firstFrameAfter(viewer.page, Date.now());
         await allIsWell();
       }
@@ -119,25 +126,25 @@ describe('faults of the server and of the page', () => {
   );
 
   test('CONN-11 simulate(stall): new consumers on the same transport', async () => {
-    const peers = await peersMade(viewer.page);
+    const peers = await peerConnectionCount(viewer.page);
     const renewed = () => server.output.split('"request":"renewConsumers"').length;
     const before = renewed();
     await viewer.page.evaluate(() => onecast?.simulate('stall'));
     await expect.poll(renewed, { timeout: 60_000 }).toBeGreaterThan(before);
     await allIsWell();
-    expect(await peersMade(viewer.page)).toBe(peers);
+    expect(await peerConnectionCount(viewer.page)).toBe(peers);
   });
 
   test('UI-4 simulate(camera-loss): said at once, the broadcast stays, another camera goes on', async () => {
     await publisher.page.evaluate(() => onecast?.simulate('camera-loss'));
     await publisher.page.waitForSelector('#preview-title:has-text("is gone")');
-    const peers = await peersMade(publisher.page);
+    const peers = await peerConnectionCount(publisher.page);
     const since = Date.now();
     const [, second] = await publisher.page.locator('#camera option').all();
     await publisher.page.selectOption('#camera', (await second?.getAttribute('value')) ?? '');
     await firstFrameAfter(viewer.page, since);
     await allIsWell();
-    expect(await peersMade(publisher.page)).toBe(peers);
+    expect(await peerConnectionCount(publisher.page)).toBe(peers);
   });
 
   test('CONN-14 CONN-15 thirty broadcasts in a row reach the same page', async () => {
@@ -145,7 +152,7 @@ describe('faults of the server and of the page', () => {
       document.documentElement.dataset['mark'] = 'kept';
       return performance.timeOrigin;
     });
-    const peers = await peersMade(viewer.page);
+    const peers = await peerConnectionCount(viewer.page);
     const broadcasts = () => server.output.split('"event":"PUBLISHER_READY"').length;
     for (let i = 0; i < 30; i += 1) {
       const before = broadcasts();
@@ -156,7 +163,7 @@ describe('faults of the server and of the page', () => {
     await allIsWell();
     expect(await viewer.page.evaluate(() => performance.timeOrigin)).toBe(mark);
     // One renewal after 20 swaps, and no more.
-    expect(await peersMade(viewer.page)).toBe(peers + 1);
+    expect(await peerConnectionCount(viewer.page)).toBe(peers + 1);
   });
 
   test('no page has raised an error', () => {

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as v from 'valibot';
 import { type Claims, signToken } from '#backend/admission/tokens.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
-import { launchBrowser, openPage, type Watched } from '#testkit/browser.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
+import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const AUTH_SECRET = 'only for these tests, and long enough to sign with';
 const key = createSecretKey(Buffer.from(AUTH_SECRET));
@@ -23,7 +23,7 @@ async function token(claims: Partial<Claims> = {}): Promise<string> {
 describe('with AUTH_SECRET', () => {
   let server: ServerProcess;
   let browser: Browser;
-  let publisher: Watched;
+  let publisher: OpenedPage;
 
   beforeAll(async () => {
     server = await ServerProcess.start({ env: { AUTH_SECRET } });
@@ -35,7 +35,7 @@ describe('with AUTH_SECRET', () => {
     await server?.stop();
   });
 
-  const open = async (path: string): Promise<Watched> =>
+  const open = async (path: string): Promise<OpenedPage> =>
     openPage(await browser.newContext(), `${server.url}${path}`);
   const slate = (page: Page) => page.textContent('#slate-title');
 
@@ -55,9 +55,9 @@ describe('with AUTH_SECRET', () => {
     const { page } = publisher;
     expect(page.url()).toBe(`${server.url}/publish/${room}`);
     await page.click('#start');
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     await page.reload();
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     expect(page.url()).toBe(`${server.url}/publish/${room}`);
     for (const part of signed.split('.').slice(1)) expect(await shown(page)).not.toContain(part);
     expect(await page.isVisible('#share-by-token')).toBe(true);
@@ -73,17 +73,17 @@ describe('with AUTH_SECRET', () => {
       page.context().waitForEvent('page'),
       page.click('#open-link'),
     ]);
-    await statusIs(tab, 'live');
-    await framesAdvance(tab, 5);
+    await waitForStatus(tab, 'live');
+    await waitForFrames(tab, 5);
     await tab.close();
   });
 
   test('TOKEN-1 TOKEN-5 a viewer’s link shows the picture, now and after a reload', async () => {
     const { page, faults } = await open(`/join/${room}#token=${await token()}`);
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     expect(page.url()).toBe(`${server.url}/join/${room}`);
     await page.reload();
-    await framesAdvance(page, 5);
+    await waitForFrames(page, 5);
     expect(faults).toEqual([]);
     await page.context().close();
   });
@@ -107,12 +107,12 @@ describe('with AUTH_SECRET', () => {
           page.evaluate((hash) => (location.hash = hash), fragment),
         ]);
       }
-      await statusIs(page, 'failed');
+      await waitForStatus(page, 'failed');
       expect([fragment, await slate(page)]).toEqual([fragment, title]);
     }
     const good = await token();
     await page.evaluate((hash) => (location.hash = hash), `#token=${good}`);
-    await framesAdvance(page, 5);
+    await waitForFrames(page, 5);
     expect(page.url()).not.toContain(good);
     await page.context().close();
   });
@@ -125,7 +125,7 @@ describe('with AUTH_SECRET', () => {
 
     const { page } = await open(`/publish/${room}#token=${await token()}`);
     await page.click('#start');
-    await statusIs(page, 'failed');
+    await waitForStatus(page, 'failed');
     expect(await page.textContent('#notice-title')).toBe('This link is for watching');
     expect(await publisher.page.getAttribute('#status', 'data-status')).toBe('live');
     await page.context().close();
@@ -137,7 +137,7 @@ describe('with AUTH_SECRET', () => {
     expect(await page.isVisible('#token-hint')).toBe(true);
     await page.fill('#join-room', `${server.url}/join/${room}#token=${await token()}`);
     await page.press('#join-room', 'Enter');
-    await statusIs(page, 'live');
+    await waitForStatus(page, 'live');
     await page.context().close();
   });
 
@@ -154,12 +154,12 @@ describe('with AUTH_SECRET', () => {
 
   test('TOKEN-3 a restart of the server finds everybody back with the tokens they have', async () => {
     const viewer = await open(`/join/${room}#token=${await token()}`);
-    await statusIs(viewer.page, 'live');
+    await waitForStatus(viewer.page, 'live');
     await server.stop('SIGKILL');
     await server.start();
-    await statusIs(publisher.page, 'live');
-    await framesAdvance(viewer.page, 10);
-    await statusIs(publisher.page, 'live');
+    await waitForStatus(publisher.page, 'live');
+    await waitForFrames(viewer.page, 10);
+    await waitForStatus(publisher.page, 'live');
     expect(server.output).not.toContain('"code":"token-');
   });
 });

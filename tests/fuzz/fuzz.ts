@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import * as v from 'valibot';
-import { InnocentPicture } from '#testkit/innocent.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
+import { BystanderStream } from '#testkit/media/bystander-stream.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
 import { ACTORS, type Command, OPS, PICKS, ROOMS, World } from './world.ts';
 
 const FAILURES = join(import.meta.dirname, '../corpus/failures');
@@ -42,7 +42,7 @@ const ScriptSchema = v.array(
 
 export class Fuzz implements AsyncDisposable {
   readonly server: InProcessServer;
-  readonly #picture: InnocentPicture;
+  readonly #picture: BystanderStream;
   readonly #pid: number;
   /** Commands carried out so far. */
   commands = 0;
@@ -51,10 +51,10 @@ export class Fuzz implements AsyncDisposable {
     const server = await InProcessServer.start({ limits: TIMELESS });
     const [seat] = server.app.pool.workers;
     if (!seat) throw new Error('there is a worker');
-    return new Fuzz(server, await InnocentPicture.start(seat.worker), seat.worker.pid);
+    return new Fuzz(server, await BystanderStream.start(seat.worker), seat.worker.pid);
   }
 
-  private constructor(server: InProcessServer, picture: InnocentPicture, pid: number) {
+  private constructor(server: InProcessServer, picture: BystanderStream, pid: number) {
     this.server = server;
     this.#picture = picture;
     this.#pid = pid;

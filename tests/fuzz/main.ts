@@ -5,7 +5,8 @@
  */
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { growthPerRound, heapHeld, residentBytes } from '#testkit/memory.ts';
+import { growthPerRound, heapAfterCollection } from '#testkit/memory.ts';
+import { residentBytes } from '#testkit/processes.ts';
 import { Fuzz, keep, seedOf } from './fuzz.ts';
 
 const SCRIPTS_PER_BLOCK = 100;
@@ -44,7 +45,7 @@ do {
     resident.length = 0;
   } else {
     if (blocks > WARM_UP) {
-      heap.push(heapHeld());
+      heap.push(heapAfterCollection());
       resident.push(residentBytes(fuzz.workerPid));
     }
     say(`seed ${seed}: ${SCRIPTS_PER_BLOCK} scripts, ${commands + fuzz.commands} commands so far`);

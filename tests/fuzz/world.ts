@@ -6,10 +6,10 @@ import type { ErrorCode } from '#protocol/errors.ts';
 import { ResultSchema } from '#protocol/result.ts';
 import { ANSWERS, type AnswerOf, REQUESTS, type RequestName } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
-import { casesOf } from '#testkit/poison.ts';
-import type { InProcessServer } from '#testkit/in-process-server.ts';
-import { SignalClient } from '#testkit/signal-client.ts';
-import { Stage } from '#testkit/stage.ts';
+import { poisonedFields } from '#testkit/signalling/poisoned-requests.ts';
+import type { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { PreparedRequest } from '#testkit/signalling/prepared-request.ts';
 import {
   claimed,
   claimRefused,
@@ -358,16 +358,16 @@ export class World {
   /** A stranger with a room of its own sends what no page would. */
   async #poison(seed: number): Promise<void> {
     const name = NAMES[seed % NAMES.length] ?? 'join';
-    const fields = [...casesOf(name)];
-    const cases = fields[seed % fields.length]?.cases ?? [];
-    const make = cases[(seed * 17) % cases.length];
-    const stage = await Stage.for(name, this.#server);
+    const fields = [...poisonedFields(name)];
+    const poisons = fields[seed % fields.length]?.poisons ?? [];
+    const poison = poisons[(seed * 17) % poisons.length];
+    const valid = await PreparedRequest.prepare(name, this.#server);
     try {
-      const ack = await stage.socket.request(name, make?.(stage.base) ?? 'null');
+      const ack = await valid.socket.request(name, poison?.(valid.payload) ?? 'null');
       if (!v.is(ResultSchema, ack)) throw new Error(`poisoned ${name}: no answer`);
       if (!ack.ok && ack.code === 'internal') throw new Error(`poisoned ${name}: internal`);
     } finally {
-      stage.close();
+      valid.close();
     }
   }
 

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InProcessServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
 
 let server: InProcessServer;
 let page: string;

@@ -4,8 +4,8 @@ import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' 
 import { ResultSchema } from '#protocol/result.ts';
 import { JOIN_PATH } from '#protocol/signalling.ts';
 import * as v from 'valibot';
-import { broadcast, PROTOCOL } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
+import { broadcast, PROTOCOL } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
 
 const VIEWERS = 200;
 

@@ -6,8 +6,8 @@ import { chooseEgress } from '#backend/media/workers/egress.ts';
 import { readConfig } from '#config/env.ts';
 import { LIMITS } from '#config/limits.ts';
 import { ROUTER_CODECS } from '#config/media.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { until } from '#testkit/until.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const AUTO = { MEDIA_EGRESS_BATCHING: 'auto' } as const;
 const chosen = await chooseEgress(readConfig({ ...process.env, ...AUTO }), LIMITS);
@@ -117,7 +117,7 @@ describe.skipIf(chosen.state !== 'on')('EGRESS-1 batched sending in a real worke
     for (let frame = 0; frame < 30; frame += 1) {
       const burst = sizes.map((bytes) => rtp((number += 1), bytes));
       await Promise.all(burst.map((packet) => publisher.send(packet, source.tuple.localPort)));
-      await until('the burst is with everybody', () =>
+      await waitUntil('the burst is with everybody', () =>
         viewers.every(({ packets }) => packets.length === (frame + 1) * sizes.length),
       );
     }
@@ -141,7 +141,7 @@ describe.skipIf(chosen.state !== 'on')('EGRESS-1 batched sending in a real worke
     if (!first) throw new Error('no worker');
     expect(first.egress).toBeDefined();
     process.kill(first.worker.pid, 'SIGKILL');
-    await until('the worker is replaced', () => {
+    await waitUntil('the worker is replaced', () => {
       const [now] = server.app.pool.workers;
       return now !== undefined && now.worker.pid !== first.worker.pid;
     });

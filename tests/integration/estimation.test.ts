@@ -1,7 +1,13 @@
 import { observer, type types } from 'mediasoup';
 import { describe, expect, it } from 'vitest';
-import { broadcast, claim, join, produceAudio, produceVideo } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
+import {
+  broadcast,
+  claim,
+  join,
+  produceAudio,
+  produceVideo,
+} from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
 
 const ROOM = 'estimation';
 const EXTENSION = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';

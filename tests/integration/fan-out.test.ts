@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { broadcast, join, produceAudio, produceVideo } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import type { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+import { broadcast, join, produceAudio, produceVideo } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import type { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 /** Every worker counts as busy, so that viewers spread from the second one on. */
 const SPREAD = { workerBusyShare: 0, spreadGainShare: 0, emptyRouterMs: 200 } as const;
@@ -47,7 +47,7 @@ async function spreadRoom() {
   return { owner, claimed, viewers, near, far, home };
 }
 
-const routersLeft = async () => (await server.mediaLeft()).routers;
+const routersLeft = async () => (await server.mediaInUse()).routers;
 
 function kill(index: number): void {
   const found = server.app.pool.workers.find((candidate) => candidate.index === index);
@@ -70,7 +70,7 @@ describe('FAN-2 a room on two workers', () => {
     // Sound comes later, and comes to both.
     await produceAudio(owner, claimed.transport.id);
     for (const { client } of viewers) {
-      const { media } = await client.push(
+      const { media } = await client.waitForPush(
         'broadcastChanged',
         (change) => change.media.consumers.length === 2,
       );
@@ -97,10 +97,10 @@ describe('FAN-2 a room on two workers', () => {
     const { near, far } = await spreadRoom();
     expect(await routersLeft()).toBe(2);
     for (const { client } of far) await client.request('leave');
-    await until('one router is left', async () => (await routersLeft()) === 1);
+    await waitUntil('one router is left', async () => (await routersLeft()) === 1);
     for (const { client } of near) {
-      expect(client.of('transportGone')).toEqual([]);
-      expect(await client.codeOf('requestKeyFrame')).toBeUndefined();
+      expect(client.pushes('transportGone')).toEqual([]);
+      expect(await client.errorCode('requestKeyFrame')).toBeUndefined();
     }
     // And it can spread again.
     const { worker } = await watch();
@@ -112,7 +112,7 @@ describe('FAN-2 a room on two workers', () => {
     const { owner, viewers } = await spreadRoom();
     owner.cut();
     for (const { client } of viewers) await client.request('leave');
-    await until('one router is left', async () => (await routersLeft()) === 1);
+    await waitUntil('one router is left', async () => (await routersLeft()) === 1);
     expect((await watch()).joined.room.status).not.toBe('closed');
   });
 
@@ -120,26 +120,28 @@ describe('FAN-2 a room on two workers', () => {
     const { near, far, home, owner } = await spreadRoom();
     kill(1 - home);
     for (const { client, joined } of far) {
-      expect(await client.push('transportGone')).toEqual({ transportId: joined.transport.id });
+      expect(await client.waitForPush('transportGone')).toEqual({
+        transportId: joined.transport.id,
+      });
       const renewed = await client.request('renewTransport');
       expect(renewed.media?.consumers).toHaveLength(1);
       expect(renewed.room.status).toBe('live');
     }
     for (const { client } of [...near, { client: owner }]) {
-      expect(client.of('transportGone')).toEqual([]);
-      expect(client.of('roomChanged').map(({ status }) => status)).not.toContain('interrupted');
+      expect(client.pushes('transportGone')).toEqual([]);
+      expect(client.pushes('roomChanged').map(({ status }) => status)).not.toContain('interrupted');
     }
   });
 
   it('SRV-5 outlives the worker of its publisher: viewers elsewhere keep their transports', async () => {
     const { near, far, home, owner } = await spreadRoom();
     kill(home);
-    await owner.push('transportGone');
-    await far[0]?.client.push('roomChanged', ({ status }) => status === 'interrupted');
+    await owner.waitForPush('transportGone');
+    await far[0]?.client.waitForPush('roomChanged', ({ status }) => status === 'interrupted');
     const { transport } = await owner.request('renewTransport');
     await produceVideo(owner, transport.id);
     for (const { client, joined } of far) {
-      const { media } = await client.push(
+      const { media } = await client.waitForPush(
         'broadcastChanged',
         (change) =>
           change.room.status === 'live' &&
@@ -147,10 +149,10 @@ describe('FAN-2 a room on two workers', () => {
           change.media.consumers[0]?.producerId !== joined.media.consumers[0]?.producerId,
       );
       expect(media.consumers).toHaveLength(1);
-      expect(client.of('transportGone')).toEqual([]);
+      expect(client.pushes('transportGone')).toEqual([]);
     }
     for (const { client } of near) {
-      await client.push('transportGone');
+      await client.waitForPush('transportGone');
       expect((await client.request('renewTransport')).media?.consumers).toHaveLength(1);
     }
   });
@@ -159,8 +161,8 @@ describe('FAN-2 a room on two workers', () => {
     const { owner, viewers, claimed } = await spreadRoom();
     for (const { client } of viewers) await client.request('leave');
     await owner.request('endBroadcast', { epoch: claimed.epoch });
-    await until('one router is left', async () => (await routersLeft()) === 1);
+    await waitUntil('one router is left', async () => (await routersLeft()) === 1);
     // The room itself stays for a while, and its router with it.
-    expect(await server.mediaLeft()).toEqual({ routers: 1, transports: 0, iceUsers: 0 });
+    expect(await server.mediaInUse()).toEqual({ routers: 1, transports: 0, iceUsers: 0 });
   });
 });

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { InProcessServer } from '#testkit/in-process-server.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
 
 interface Answer {
   readonly status: number;

@@ -8,10 +8,10 @@ import {
   PROTOCOL,
   produceVideo,
   resume,
-} from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+} from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 let server: InProcessServer;
 let rooms = 0;
@@ -90,7 +90,7 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
 
   it('rtpParameters', async () => {
     for (const rtpParameters of RTP_PARAMETERS) {
-      const code = await owner.codeOf('produce', { transportId, kind: 'video', rtpParameters });
+      const code = await owner.errorCode('produce', { transportId, kind: 'video', rtpParameters });
       expect([rtpParameters, code]).toEqual([rtpParameters, 'bad-request']);
     }
     // The same session goes on air all the same.
@@ -111,7 +111,7 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
       { ...good, maxRetransmits: -1 },
       { ...good, maxRetransmits: { valueOf: 1 } },
     ]) {
-      expect(await owner.codeOf('produceData', { transportId, sctpStreamParameters })).toBe(
+      expect(await owner.errorCode('produceData', { transportId, sctpStreamParameters })).toBe(
         'bad-request',
       );
     }
@@ -129,7 +129,7 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
       { fingerprints: [{ ...fingerprint, value: { toString: 1 } }] },
       { fingerprints: [fingerprint], role: 'both' },
     ]) {
-      expect(await owner.codeOf('connectTransport', { transportId, dtlsParameters })).toBe(
+      expect(await owner.errorCode('connectTransport', { transportId, dtlsParameters })).toBe(
         'bad-request',
       );
     }
@@ -147,16 +147,16 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
       { codecs: [{ ...chromium.rtpCapabilities.codecs[0], preferredPayloadType: 1.5 }] },
       { headerExtensions: [{ kind: 'video', uri: 'urn:x', preferredId: {} }] },
     ]) {
-      expect(await viewer.codeOf('join', { ...PROTOCOL, room: newRoom(), rtpCapabilities })).toBe(
-        'bad-request',
-      );
+      expect(
+        await viewer.errorCode('join', { ...PROTOCOL, room: newRoom(), rtpCapabilities }),
+      ).toBe('bad-request');
     }
     await expectUnharmed();
   });
 
   it('a codec of the other kind', async () => {
     expect(
-      await owner.codeOf('produce', {
+      await owner.errorCode('produce', {
         transportId,
         kind: 'audio',
         rtpParameters: chromium.simulcastVp8,
@@ -169,17 +169,19 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
     const { dtlsParameters } = chromium;
     const asked = { transportId, kind: 'video' };
     const refused = [
-      await owner.codeOf('produce', { ...asked, rtpParameters: chromium.h264 }),
-      await owner.codeOf('produce', { ...asked, rtpParameters: chromium.svcVp9 }),
+      await owner.errorCode('produce', { ...asked, rtpParameters: chromium.h264 }),
+      await owner.errorCode('produce', { ...asked, rtpParameters: chromium.svcVp9 }),
     ];
     await connectTransport(owner, transportId);
-    refused.push(await owner.codeOf('connectTransport', { transportId, dtlsParameters }));
+    refused.push(await owner.errorCode('connectTransport', { transportId, dtlsParameters }));
     await produceVideo(owner, transportId);
     // The same m-line a second time.
-    refused.push(await owner.codeOf('produce', { ...asked, rtpParameters: chromium.simulcastVp8 }));
+    refused.push(
+      await owner.errorCode('produce', { ...asked, rtpParameters: chromium.simulcastVp8 }),
+    );
     // Of the last two mediasoup does not say whose fault it was: an honest page tries again.
     expect(refused).toEqual(['bad-request', 'bad-request', 'internal', 'internal']);
-    expect(await owner.codeOf('restartIce', { transportId })).toBeUndefined();
+    expect(await owner.errorCode('restartIce', { transportId })).toBeUndefined();
     await expectUnharmed();
   });
 });
@@ -212,24 +214,24 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
   it('nesting as deep as a message can hold', async () => {
     const client = await server.connect();
     const levels = 10_000;
-    client.write(`42900["join",${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}]`);
-    client.write(`42901["publish",${'['.repeat(levels)}${']'.repeat(levels)}]`);
-    expect(await client.codeOf('renewTransport')).toBe('session-gone');
+    client.writePacket(`42900["join",${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}]`);
+    client.writePacket(`42901["publish",${'['.repeat(levels)}${']'.repeat(levels)}]`);
+    expect(await client.errorCode('renewTransport')).toBe('session-gone');
     await expectUnharmed();
   });
 
   it('another version of the protocol is told so', async () => {
     const client = await server.connect();
-    expect(await client.codeOf('publish', { protocol: 99, room: newRoom() })).toBe(
+    expect(await client.errorCode('publish', { protocol: 99, room: newRoom() })).toBe(
       'protocol-mismatch',
     );
   });
 
   it('requests before there is a session', async () => {
     const client = await server.connect();
-    expect(await client.codeOf('renewTransport')).toBe('session-gone');
+    expect(await client.errorCode('renewTransport')).toBe('session-gone');
     expect(
-      await client.codeOf('produce', {
+      await client.errorCode('produce', {
         transportId: UUID,
         kind: 'video',
         rtpParameters: chromium.simulcastVp8,
@@ -242,17 +244,17 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
     const { epoch } = await broadcast(owner, room);
     const { transport } = await join(viewer, room);
-    expect(await viewer.codeOf('endBroadcast', { epoch })).toBe('not-allowed');
-    expect(await viewer.codeOf('closeProducer', { producerId: UUID })).toBe('not-allowed');
+    expect(await viewer.errorCode('endBroadcast', { epoch })).toBe('not-allowed');
+    expect(await viewer.errorCode('closeProducer', { producerId: UUID })).toBe('not-allowed');
     expect(
-      await viewer.codeOf('produce', {
+      await viewer.errorCode('produce', {
         transportId: transport.id,
         kind: 'video',
         rtpParameters: chromium.simulcastVp8,
       }),
     ).toBe('not-allowed');
-    expect(await owner.codeOf('renewConsumers')).toBe('not-allowed');
-    expect(await owner.codeOf('resumeConsumers', { consumerIds: [] })).toBe('not-allowed');
+    expect(await owner.errorCode('renewConsumers')).toBe('not-allowed');
+    expect(await owner.errorCode('resumeConsumers', { consumerIds: [] })).toBe('not-allowed');
     expect((await join(await server.connect(), room)).room.status).toBe('live');
   });
 
@@ -271,14 +273,14 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     const [consumer] = joined.media.consumers;
     for (const client of [stranger, watcher]) {
       for (const transportId of [transport.id, joined.transport.id, UUID]) {
-        expect(await client.codeOf('restartIce', { transportId })).toBe('transport-gone');
+        expect(await client.errorCode('restartIce', { transportId })).toBe('transport-gone');
       }
     }
     await stranger.request('closeProducer', { producerId: consumer?.producerId });
     await watcher.request('resumeConsumers', { consumerIds: [consumer?.id] });
     const again = await viewer.request('renewConsumers');
     expect(again.consumers[0]?.producerId).toBe(consumer?.producerId);
-    expect(viewer.of('transportGone')).toEqual([]);
+    expect(viewer.pushes('transportGone')).toEqual([]);
   });
 
   it('a session can be taken up by its secret only, on however many sockets it is tried', async () => {
@@ -287,11 +289,11 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     const thieves = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
     for (const thief of thieves) {
       const resumeSecret = 'A'.repeat(43);
-      expect(await thief.codeOf('resume', { ...PROTOCOL, ...session, resumeSecret })).toBe(
+      expect(await thief.errorCode('resume', { ...PROTOCOL, ...session, resumeSecret })).toBe(
         'session-gone',
       );
     }
-    expect(await viewer.codeOf('requestKeyFrame')).toBeUndefined();
+    expect(await viewer.errorCode('requestKeyFrame')).toBeUndefined();
     await resume(await server.connect(), session);
   });
 });
@@ -316,8 +318,8 @@ describe('SEC-5 and the socket itself', () => {
     expect(await sender.raw('join', fits)).toMatchObject({ ok: false, code: 'bad-request' });
     const ack = sender.raw('join', 'x'.repeat(server.limits.signalMaxBytes + 1));
     await expect(ack).rejects.toThrow('disconnected');
-    await until('the socket is closed', () => !sender.connected);
-    expect(await bystander.codeOf('requestKeyFrame')).toBeUndefined();
+    await waitUntil('the socket is closed', () => !sender.connected);
+    expect(await bystander.errorCode('requestKeyFrame')).toBeUndefined();
   });
 
   it('SEC-4 polling is not offered', async () => {

@@ -5,10 +5,10 @@ import { signToken } from '#backend/admission/tokens.ts';
 import { RoomIdSchema, type Secret } from '#protocol/ids.ts';
 import type { IngestResult } from '#protocol/signalling.ts';
 import { newSecret } from '#backend/admission/secrets.ts';
-import { hearServerChannel } from '#testkit/server-channels.ts';
-import { broadcast, claim, join, PROTOCOL, produceVideo } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { until } from '#testkit/until.ts';
+import { tapServerChannel } from '#testkit/server/channel-tap.ts';
+import { broadcast, claim, join, PROTOCOL, produceVideo } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 let server: InProcessServer;
 let rooms = 0;
@@ -89,18 +89,18 @@ describe('INGEST-1 messages from outside the browser, over HTTP', () => {
     const viewer = await server.connect();
     await join(viewer, room);
     expect((await one(room, bearer, live())).body).toEqual({ accepted: 1, refused: [] });
-    const { media, overlay } = await viewer.push('broadcastChanged', (push) =>
+    const { media, overlay } = await viewer.waitForPush('broadcastChanged', (push) =>
       push.media.data.some(({ channel }) => channel === 'ingest'),
     );
     expect(overlay?.ingest).toMatchObject([{ topic: 'boxes', seq: 1, shapes: [box] }]);
     const channel = media.data.find((each) => each.channel === 'ingest');
     expect(channel?.sctpStreamParameters).toMatchObject({ ordered: false, maxPacketLifeTime: 500 });
 
-    const heard = await hearServerChannel(server, room, 'ingest');
+    const heard = await tapServerChannel(server, room, 'ingest');
     const before = Date.now();
     await one(room, bearer, live({ ttlMs: 500 }));
     await one(room, bearer, live({ capturedAt: 5, frame: { capturedAt: 5 } }));
-    await until('both are heard', () => heard.length === 2);
+    await waitUntil('both are heard', () => heard.length === 2);
     expect(heard).toEqual([
       { ...live({ ttlMs: 500 }), seq: 2, capturedAt: expect.any(Number) },
       { ...live({ capturedAt: 5, frame: { capturedAt: 5 } }), seq: 3 },
@@ -292,16 +292,16 @@ describe('INGEST-4 the same over a socket', () => {
   it('a program attaches with its authority, then feeds', async () => {
     const { room, bearer } = await onAir();
     const program = await server.connect();
-    expect(await program.codeOf('ingest', { messages: [live()] })).toBe('not-allowed');
-    expect(await program.codeOf('attachIngest', { ...PROTOCOL, room, bearer: newSecret() })).toBe(
-      'room-taken',
-    );
+    expect(await program.errorCode('ingest', { messages: [live()] })).toBe('not-allowed');
     expect(
-      await program.codeOf('attachIngest', { ...PROTOCOL, room: 'no-such-room', bearer }),
+      await program.errorCode('attachIngest', { ...PROTOCOL, room, bearer: newSecret() }),
+    ).toBe('room-taken');
+    expect(
+      await program.errorCode('attachIngest', { ...PROTOCOL, room: 'no-such-room', bearer }),
     ).toBe('room-unknown');
-    expect(await program.codeOf('attachIngest', { ...PROTOCOL, protocol: 99, room, bearer })).toBe(
-      'protocol-mismatch',
-    );
+    expect(
+      await program.errorCode('attachIngest', { ...PROTOCOL, protocol: 99, room, bearer }),
+    ).toBe('protocol-mismatch');
     expect(await program.request('attachIngest', { ...PROTOCOL, room, bearer })).toMatchObject({
       roomId: room,
       status: 'live',
@@ -316,12 +316,12 @@ describe('INGEST-4 the same over a socket', () => {
     const batch = Array.from({ length: 120 }, () => live());
     // Together: one after another, a busy machine might give the rate its time.
     const codes = await Promise.all(
-      [1, 2, 3].map(() => program.codeOf('ingest', { messages: batch })),
+      [1, 2, 3].map(() => program.errorCode('ingest', { messages: batch })),
     );
     expect(codes).toContain('too-many');
     // It is neither publisher nor viewer.
     for (const name of ['setState', 'stateSnapshot', 'endBroadcast', 'leave'] as const) {
-      expect(await program.codeOf(name, { messages: [], epoch: 1 })).not.toBeUndefined();
+      expect(await program.errorCode(name, { messages: [], epoch: 1 })).not.toBeUndefined();
     }
   });
 });
@@ -356,7 +356,7 @@ describe('INGEST-2 where tokens are asked for', () => {
       expect(await asked(publisher)).toEqual([200, undefined]);
       const program = await own.connect();
       expect(
-        await program.codeOf('attachIngest', { ...PROTOCOL, room, bearer: publisher }),
+        await program.errorCode('attachIngest', { ...PROTOCOL, room, bearer: publisher }),
       ).toBeUndefined();
     } finally {
       await own[Symbol.asyncDispose]();

@@ -11,10 +11,10 @@ import {
   produceOverlay,
   produceVideo,
   resume,
-} from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import type { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+} from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import type { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 let server: InProcessServer;
 let rooms = 0;
@@ -197,8 +197,8 @@ it('ROOM-3 CONN-5 CONN-13 SRV-7 acts of several pages in any order', async () =>
       for (const member of server.app.registry.members()) member.session.close('left');
       for (const { client } of cast) client?.close();
       expect(server.app.registry.sessionCount).toBe(0);
-      await until('nothing is left', async () => {
-        const left = await server.mediaLeft();
+      await waitUntil('nothing is left', async () => {
+        const left = await server.mediaInUse();
         return left.routers + left.transports + left.iceUsers === 0;
       });
     }),

@@ -3,9 +3,9 @@ import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' 
 import { ANSWERS, type AnswerOf, JOIN_PATH } from '#protocol/signalling.ts';
 import { ResultSchema } from '#protocol/result.ts';
 import * as v from 'valibot';
-import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { until } from '#testkit/until.ts';
+import { broadcast, join, PROTOCOL } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 let server: InProcessServer;
 let rooms = 0;
@@ -58,9 +58,9 @@ describe('JOIN-1 a viewer joins ahead of its socket', () => {
     expect(attached.transportId).toBe(joined.transport.id);
     expect(attached.media?.consumers).toEqual(joined.media.consumers);
     // It is a session like any other from here on.
-    expect(await socket.codeOf('requestKeyFrame')).toBeUndefined();
+    expect(await socket.errorCode('requestKeyFrame')).toBeUndefined();
     const { transportId } = attached;
-    expect(await socket.codeOf('restartIce', { transportId })).toBeUndefined();
+    expect(await socket.errorCode('restartIce', { transportId })).toBeUndefined();
   });
 
   it('whose transport knows the page’s side', async () => {
@@ -75,7 +75,7 @@ describe('JOIN-1 a viewer joins ahead of its socket', () => {
     const socket = await server.connect();
     await socket.request('attach', { ...PROTOCOL, ...session });
     expect(
-      await socket.codeOf('connectTransport', { transportId: transport.id, dtlsParameters }),
+      await socket.errorCode('connectTransport', { transportId: transport.id, dtlsParameters }),
     ).toBe('internal');
   });
 
@@ -83,12 +83,12 @@ describe('JOIN-1 a viewer joins ahead of its socket', () => {
     const room = newRoom();
     const { session } = await joinAhead(room);
     expect(server.app.registry.member(session.sessionId)).toBeDefined();
-    await until(
+    await waitUntil(
       'the session has expired',
       () => server.app.registry.member(session.sessionId) === undefined,
     );
     const late = await server.connect();
-    expect(await late.codeOf('attach', { ...PROTOCOL, ...session })).toBe('session-gone');
+    expect(await late.errorCode('attach', { ...PROTOCOL, ...session })).toBe('session-gone');
   });
 
   it('is no viewer until it is there', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { broadcast, join } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
+import { broadcast, join } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
 
 const TRACE = {
   way: 'ahead',
@@ -79,15 +79,15 @@ describe('JOIN-5 a viewer’s page tells how long joining took', () => {
   ])('SEC-4 %s is refused and counts nothing', async (_what, trace) => {
     const { client } = await viewer();
     const before = await server.metrics();
-    expect(await client.codeOf('reportJoin', trace)).toBe('bad-request');
+    expect(await client.errorCode('reportJoin', trace)).toBe('bad-request');
     const of = (text: string) => text.split('\n').filter((line) => line.includes('join_step'));
     expect(of(await server.metrics())).toEqual(of(before));
   });
 
   it('SEC-4 only a viewer’s', async () => {
     const owner = await server.connect();
-    expect(await owner.codeOf('reportJoin', TRACE)).toBe('session-gone');
+    expect(await owner.errorCode('reportJoin', TRACE)).toBe('session-gone');
     await broadcast(owner, `trace-${(rooms += 1)}`);
-    expect(await owner.codeOf('reportJoin', TRACE)).toBe('not-allowed');
+    expect(await owner.errorCode('reportJoin', TRACE)).toBe('not-allowed');
   });
 });

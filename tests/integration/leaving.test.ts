@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { broadcast, connectTransport, join } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { until } from '#testkit/until.ts';
+import { broadcast, connectTransport, join } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const CYCLES = 1_000;
 const AT_A_TIME = 20;
@@ -35,15 +35,15 @@ it(`SRV-7 ROOM-7 after ${CYCLES} joins and leaves nothing stays`, async () => {
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, lane));
-  await until('only the publishers are left', () => server.app.registry.sessionCount === 2);
-  expect((await server.mediaLeft()).transports).toBe(2);
+  await waitUntil('only the publishers are left', () => server.app.registry.sessionCount === 2);
+  expect((await server.mediaInUse()).transports).toBe(2);
   for (const { client, claimed } of owners) {
     await client.request('endBroadcast', { epoch: claimed.epoch });
   }
   expect(server.app.registry.sessionCount).toBe(0);
-  await until('the rooms are forgotten', () => server.app.registry.roomCount === 0);
-  await until('the workers hold nothing', async () => {
-    const left = await server.mediaLeft();
+  await waitUntil('the rooms are forgotten', () => server.app.registry.roomCount === 0);
+  await waitUntil('the workers hold nothing', async () => {
+    const left = await server.mediaInUse();
     return left.routers + left.transports + left.iceUsers === 0;
   });
 });
@@ -63,6 +63,6 @@ it('SRV-7 a page that goes while it joins leaves nothing', async () => {
     viewer.close();
     owner.close();
   }
-  await until('no session is left', () => server.app.registry.sessionCount === 0);
-  expect((await server.mediaLeft()).transports).toBe(0);
+  await waitUntil('no session is left', () => server.app.registry.sessionCount === 0);
+  expect((await server.mediaInUse()).transports).toBe(0);
 });

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, test } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
-import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
-import { rawHttp } from '#testkit/raw-http.ts';
-import { OPCODE, RawSocket } from '#testkit/raw-socket.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+import { broadcast, join, PROTOCOL } from '#testkit/signalling/requests.ts';
+import { rawHttp } from '#testkit/http.ts';
+import { OPCODE, RawSocket } from '#testkit/signalling/raw-socket.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const { messageBurst, messagesPerS, violationsMax, packetBurst, packetsPerS } = LIMITS;
 /** The real ones, where a test server has others. */
@@ -29,7 +29,7 @@ describe('LIMIT-1 messages of one socket', () => {
     expect(await server.metric('onecast_refused_total{code="bad-request"}')).toBe(messageBurst);
     expect(flooder.connected).toBe(false);
     expect(await refusals(server)).toBe(violationsMax);
-    expect(await bystander.codeOf('renewTransport')).toBeUndefined();
+    expect(await bystander.errorCode('renewTransport')).toBeUndefined();
   });
 
   test.each([
@@ -39,16 +39,16 @@ describe('LIMIT-1 messages of one socket', () => {
   ])('those %s count as well', async (_what, packet) => {
     await using server = await InProcessServer.start({ limits: MESSAGES });
     const client = await server.connect();
-    for (let i = 0; i < messageBurst + violationsMax; i += 1) client.write(`4${packet}`);
-    await until('the socket is cut', () => !client.connected);
+    for (let i = 0; i < messageBurst + violationsMax; i += 1) client.writePacket(`4${packet}`);
+    await waitUntil('the socket is cut', () => !client.connected);
     expect(await refusals(server)).toBe(violationsMax);
   });
 
   it('one refusal closes nothing', async () => {
     await using server = await InProcessServer.start({ limits: { ...MESSAGES, messagesPerS: 0 } });
     const client = await server.connect();
-    for (let i = 0; i < messageBurst; i += 1) await client.codeOf('renewTransport');
-    expect(await client.codeOf('renewTransport')).toBe('too-many');
+    for (let i = 0; i < messageBurst; i += 1) await client.errorCode('renewTransport');
+    expect(await client.errorCode('renewTransport')).toBe('too-many');
     expect(client.connected).toBe(true);
   });
 });
@@ -108,7 +108,7 @@ describe('LIMIT-3 sockets of one address', () => {
     expect(await refused(server.url)).toBe(true);
     expect(await refusals(server)).toBe(1);
     open[0]?.close();
-    await until('there is room again', async () => !(await refused(server.url)));
+    await waitUntil('there is room again', async () => !(await refused(server.url)));
     expect(open[1]?.connected).toBe(true);
   });
 
@@ -189,11 +189,14 @@ describe('LIMIT-5 rooms and sessions', () => {
     const clients = await Promise.all([1, 2, 3].map(() => server.connect()));
     await Promise.all(clients.map((client, i) => join(client, `room-${i}`)));
     const late = await server.connect();
-    expect(await late.codeOf('publish', { ...PROTOCOL, room: 'room-x' })).toBe('too-many');
+    expect(await late.errorCode('publish', { ...PROTOCOL, room: 'room-x' })).toBe('too-many');
     await broadcast(late, 'room-1');
     expect(server.app.registry.roomCount).toBe(3);
     await clients[0]?.request('leave');
-    await until('the room that nobody used is forgotten', () => server.app.registry.roomCount < 3);
+    await waitUntil(
+      'the room that nobody used is forgotten',
+      () => server.app.registry.roomCount < 3,
+    );
     await join(await server.connect(), 'room-x');
   });
 
@@ -204,7 +207,7 @@ describe('LIMIT-5 rooms and sessions', () => {
     await owner.request('endBroadcast', { epoch });
     await join(viewer, 'unused');
     await viewer.request('leave');
-    await until('the unused one is forgotten', () => server.app.registry.roomCount === 1);
+    await waitUntil('the unused one is forgotten', () => server.app.registry.roomCount === 1);
     expect([...server.app.registry.rooms()].map(({ id }) => id)).toEqual(['used']);
   });
 
@@ -221,7 +224,7 @@ describe('LIMIT-5 rooms and sessions', () => {
     }
     const most = server.limits.socketsPerAddressMax * server.limits.sessionsPerSocketMax;
     expect(server.app.registry.sessionCount).toBe(most);
-    expect((await server.mediaLeft()).transports).toBe(most);
+    expect((await server.mediaInUse()).transports).toBe(most);
   });
 
   it('so many sessions in all, whatever their addresses', async () => {

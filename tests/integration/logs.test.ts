@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { SignalClient } from '#testkit/signal-client.ts';
+import { broadcast, join, PROTOCOL, resume } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { SignalClient } from '#testkit/signalling/signal-client.ts';
 
 const SECRET = 'hunter2-hunter2-hunter2-hunter2-hunter2-xyz';
 const HOSTILE = [
@@ -13,16 +13,19 @@ const HOSTILE = [
 
 it('OBS-2 SEC-6 hostile pages neither forge a line of the log nor find their secrets in it', async () => {
   const written: string[] = [];
-  await using server = await InProcessServer.start({ env: { LOG_LEVEL: 'trace' }, written });
+  await using server = await InProcessServer.start({
+    env: { LOG_LEVEL: 'trace' },
+    logRecords: written,
+  });
   const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
   const claimed = await broadcast(owner, 'room-a');
   const joined = await join(viewer, 'room-a');
   const again = await server.connect();
   const resumed = await resume(again, joined.session);
-  await again.codeOf('resume', { ...PROTOCOL, ...joined.session });
+  await again.errorCode('resume', { ...PROTOCOL, ...joined.session });
   const stranger = await server.connect();
-  await stranger.codeOf('publish', { ...PROTOCOL, room: 'room-a', publisherSecret: SECRET });
-  await stranger.codeOf('join', { ...PROTOCOL, room: 'room-a', token: SECRET });
+  await stranger.errorCode('publish', { ...PROTOCOL, room: 'room-a', publisherSecret: SECRET });
+  await stranger.errorCode('join', { ...PROTOCOL, room: 'room-a', token: SECRET });
   for (const text of HOSTILE) {
     await stranger.raw('join', text);
     await stranger.raw('join', { requestId: text, room: text, [text]: text });

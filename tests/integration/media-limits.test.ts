@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
-import { broadcast, join } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { until } from '#testkit/until.ts';
+import { broadcast, join } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 describe('LIMIT-6 transports', () => {
   it('2,000 attempts of one session leave two: the one it has and the one before', async () => {
@@ -12,12 +12,12 @@ describe('LIMIT-6 transports', () => {
     });
     const viewer = await server.connect();
     await join(viewer, 'room-a');
-    const asked = Array.from({ length: 2_000 }, () => viewer.codeOf('renewTransport'));
+    const asked = Array.from({ length: 2_000 }, () => viewer.errorCode('renewTransport'));
     const codes = await Promise.all(asked);
     const made = codes.filter((code) => code === undefined).length;
     expect(made).toBeGreaterThanOrEqual(mediaChangeBurst);
     expect(codes.filter((code) => code === 'too-many')).toHaveLength(2_000 - made);
-    expect((await server.mediaLeft()).transports).toBeLessThanOrEqual(2);
+    expect((await server.mediaInUse()).transports).toBeLessThanOrEqual(2);
     expect(server.app.registry.sessionCount).toBe(1);
   });
 
@@ -31,15 +31,15 @@ describe('LIMIT-6 transports', () => {
     const waits = await join(waiting, 'room-b');
     const claimed = await broadcast(owner, 'room-a');
     const joined = await join(viewer, 'room-a');
-    expect(await viewer.push('transportGone')).toEqual({ transportId: joined.transport.id });
-    expect(await owner.push('transportGone')).toEqual({ transportId: claimed.transport.id });
+    expect(await viewer.waitForPush('transportGone')).toEqual({ transportId: joined.transport.id });
+    expect(await owner.waitForPush('transportGone')).toEqual({ transportId: claimed.transport.id });
     const { iceParameters } = await waiting.request('restartIce', {
       transportId: waits.transport.id,
     });
     expect(iceParameters.usernameFragment).toMatch(/./);
     // From the first consumer on it counts for this one, too.
     await broadcast(await server.connect(), 'room-b');
-    expect(await waiting.push('transportGone')).toEqual({ transportId: waits.transport.id });
+    expect(await waiting.waitForPush('transportGone')).toEqual({ transportId: waits.transport.id });
   });
 });
 
@@ -68,8 +68,8 @@ describe('LIMIT-7 overlay messages', () => {
     const bystander = await overlaySource(server, 'room-b');
     const { owner, viewer, publisher, send } = await overlaySource(server, 'room-a');
     for (let seq = 1; seq <= LIMITS.overlayBurst * 4; seq += 1) send(seq);
-    expect(await owner.push('sessionClosed')).toEqual({ code: 'overlay-flood' });
-    await viewer.push('roomChanged', ({ status }) => status === 'ended');
+    expect(await owner.waitForPush('sessionClosed')).toEqual({ code: 'overlay-flood' });
+    await viewer.waitForPush('roomChanged', ({ status }) => status === 'ended');
     expect(publisher.session.ended).toBe('overlay-flood');
     expect(publisher.broadcast).toBeUndefined();
     expect(await server.metric('onecast_refused_total{code="overlay-flood"}')).toBe(1);
@@ -79,26 +79,26 @@ describe('LIMIT-7 overlay messages', () => {
       (await server.metric('onecast_overlay_messages_total{fate="dropped"}'));
     expect(looked).toBeLessThan(LIMITS.overlayBurst * 2);
     bystander.send(1);
-    await until('the other room’s message is taken', async () => {
+    await waitUntil('the other room’s message is taken', async () => {
       const [other] = [...server.app.registry.rooms()].filter(({ id }) => id === 'room-b');
       return other?.overlay().page.length === 1;
     });
     expect(bystander.publisher.session.ended).toBeUndefined();
     // The page may start again, as somebody who presses the button would.
-    expect(await owner.codeOf('endBroadcast', { epoch: 1 })).toBe('session-gone');
+    expect(await owner.errorCode('endBroadcast', { epoch: 1 })).toBe('session-gone');
   });
 
   it('as many as may be change nothing', async () => {
     await using server = await InProcessServer.start();
     const { owner, send } = await overlaySource(server, 'room-a');
     for (let seq = 1; seq <= LIMITS.overlayBurst; seq += 1) send(seq);
-    await until(
+    await waitUntil(
       'all are taken',
       async () =>
         (await server.metric('onecast_overlay_messages_total{fate="taken"}')) ===
         LIMITS.overlayBurst,
     );
-    expect(owner.of('sessionClosed')).toEqual([]);
+    expect(owner.pushes('sessionClosed')).toEqual([]);
   });
 
   it('one that is too large never leaves the worker', async () => {

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Metrics } from '#backend/observability/metrics.ts';
-import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+import { broadcast, join, PROTOCOL, resume } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 describe('OBS-1 metrics', () => {
   it('are on a port of their own and not where the pages are', async () => {
@@ -62,9 +62,9 @@ describe('OBS-1 metrics', () => {
     expect([await match('none'), await match('tag')]).toEqual([1, 1]);
     await viewer.request('tellMatch', { method: 'newest' });
     expect([await match('tag'), await match('newest')]).toEqual([0, 1]);
-    expect(await owner.codeOf('tellMatch', { method: 'tag' })).toBe('not-allowed');
+    expect(await owner.errorCode('tellMatch', { method: 'tag' })).toBe('not-allowed');
     viewer.close();
-    await until(
+    await waitUntil(
       'the socket is no longer counted',
       async () => (await now('onecast_sockets')) === 2,
     );
@@ -75,7 +75,7 @@ describe('OBS-1 metrics', () => {
     async () => {
       await using server = await InProcessServer.start();
       const open = async (name: string) => server.metric(`onecast_open_fds{process="${name}"}`);
-      await until('they were looked at', async () =>
+      await waitUntil('they were looked at', async () =>
         (await server.metrics()).includes('onecast_open_fds{process="worker-0"}'),
       );
       expect(await open('server')).toBeGreaterThan(3);
@@ -98,7 +98,7 @@ describe('OBS-1 metrics', () => {
     await viewer.raw('join', { room: 'a\nb' });
     await viewer.raw('endBroadcast', { requestId: 'a', epoch: 1 });
     const stranger = await server.connect();
-    await stranger.codeOf('publish', { ...PROTOCOL, room: 'room-a' });
+    await stranger.errorCode('publish', { ...PROTOCOL, room: 'room-a' });
     await SignalClient.connect(server.url, { origin: 'https://evil.example' }).catch(() => 0);
     expect(
       await Promise.all(
@@ -114,7 +114,7 @@ describe('OBS-1 metrics', () => {
     await again.request('renewConsumers');
     await owner.request('restartIce', { transportId: claimed.transport.id });
     const rejoining = await server.connect();
-    await rejoining.codeOf('resume', { ...PROTOCOL, ...session, sessionId: 'a'.repeat(16) });
+    await rejoining.errorCode('resume', { ...PROTOCOL, ...session, sessionId: 'a'.repeat(16) });
     await join(rejoining, 'room-a');
     await broadcast(await server.connect(), 'room-a', claimed.publisherSecret);
     for (const kind of [
@@ -132,7 +132,10 @@ describe('OBS-1 metrics', () => {
 
     const [seat] = server.app.pool.workers;
     process.kill(seat?.worker.pid ?? 0, 'SIGKILL');
-    await until('the worker is replaced', async () => (await recovered('worker-replaced')) === 1);
+    await waitUntil(
+      'the worker is replaced',
+      async () => (await recovered('worker-replaced')) === 1,
+    );
     expect(await server.metric('onecast_worker_losses_total{reason="died"}')).toBe(1);
     expect(await server.metric('onecast_worker_losses_total{reason="hung"}')).toBe(0);
   });

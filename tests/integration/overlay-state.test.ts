@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KeyedMessage, StateChange, StateSnapshot } from '#protocol/overlay-state.ts';
 import { STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
-import { hearServerChannel } from '#testkit/server-channels.ts';
-import { broadcast, claim, join, produceVideo, resume } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import type { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+import { tapServerChannel } from '#testkit/server/channel-tap.ts';
+import { broadcast, claim, join, produceVideo, resume } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import type { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 let server: InProcessServer;
 let rooms = 0;
@@ -75,21 +75,21 @@ describe('STATE-1 the server keeps the newest of each key', () => {
     const { publisherSecret } = await broadcast(owner, room);
     await join(viewer, room);
     const request = { messages: [data('home', 1)] };
-    expect(await viewer.codeOf('setState', request)).toBe('not-allowed');
-    expect(await owner.codeOf('stateSnapshot')).toBe('not-allowed');
+    expect(await viewer.errorCode('setState', request)).toBe('not-allowed');
+    expect(await owner.errorCode('stateSnapshot')).toBe('not-allowed');
     const claimed = await claim(second, room, publisherSecret);
-    expect(await second.codeOf('setState', request)).toBe('stale-epoch');
+    expect(await second.errorCode('setState', request)).toBe('stale-epoch');
     await produceVideo(second, claimed.transport.id);
-    await owner.push('superseded');
-    expect(await owner.codeOf('setState', request)).toBe('superseded');
-    expect(await second.codeOf('setState', request)).toBeUndefined();
+    await owner.waitForPush('superseded');
+    expect(await owner.errorCode('setState', request)).toBe('superseded');
+    expect(await second.errorCode('setState', request)).toBeUndefined();
   });
 
   it('STATE-4 what is too much or out of form is refused, and leaves the rest as it was', async () => {
     const room = newRoom();
     const owner = await server.connect();
     await broadcast(owner, room);
-    const refused = (...messages: unknown[]) => owner.codeOf('setState', { messages });
+    const refused = (...messages: unknown[]) => owner.errorCode('setState', { messages });
     expect(await refused({ ...data('a b', 1) })).toBe('bad-request');
     expect(await refused({ ...data('home', 1), ttlMs: 1_000 })).toBe('bad-request');
     expect(await refused({ ...data('home', 1), seq: 1 })).toBe('bad-request');
@@ -115,7 +115,7 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
     const joined = await join(viewer, room);
     expect(joined.media.data.map(({ channel }) => channel)).toEqual(['page']);
     await set(owner, data('home', 1));
-    const { media, overlay } = await viewer.push('broadcastChanged', (push) =>
+    const { media, overlay } = await viewer.waitForPush('broadcastChanged', (push) =>
       push.media.data.some(({ channel }) => channel === 'state'),
     );
     expect(overlay && held(overlay.state)).toHaveProperty('page home');
@@ -123,10 +123,10 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
     expect(channel?.sctpStreamParameters).toMatchObject({ ordered: true });
     expect(channel?.sctpStreamParameters).not.toHaveProperty('maxPacketLifeTime');
 
-    const heard = await hearServerChannel(server, room, 'state');
+    const heard = await tapServerChannel(server, room, 'state');
     for (let n = 2; n <= 50; n += 1) await set(owner, data('home', n));
     const isChange = (message: unknown) => Object.hasOwn(message as object, 'entry');
-    await until('all changes are heard', () => heard.filter(isChange).length === 49);
+    await waitUntil('all changes are heard', () => heard.filter(isChange).length === 49);
     expect(heard.filter(isChange)).toEqual(
       Array.from({ length: 49 }, (_, i) => ({
         stateId: joined.overlay.state.stateId,
@@ -137,7 +137,7 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
     // Word of the last one is repeated, for who has lost it.
     const beat = { stateId: joined.overlay.state.stateId, rev: 50 };
     const beats = () => heard.filter((message) => JSON.stringify(message) === JSON.stringify(beat));
-    await until('beats are heard', () => beats().length >= 3);
+    await waitUntil('beats are heard', () => beats().length >= 3);
   });
 
   it('a room on two workers: viewers on either hear the same', async () => {
@@ -160,21 +160,21 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
     expect(ports.size).toBe(2);
     await set(owner, data('home', 1));
     for (const viewer of viewers) {
-      await viewer.push('broadcastChanged', ({ media }) =>
+      await viewer.waitForPush('broadcastChanged', ({ media }) =>
         media.data.some(({ channel }) => channel === 'state'),
       );
     }
     const heard = await Promise.all([
-      hearServerChannel(both, room, 'state'),
-      hearServerChannel(both, room, 'state', 1),
+      tapServerChannel(both, room, 'state'),
+      tapServerChannel(both, room, 'state', 1),
     ]);
     // The pipe between the workers is up when something has come through it.
-    await until('both are heard', () => heard.every((messages) => messages.length > 0));
+    await waitUntil('both are heard', () => heard.every((messages) => messages.length > 0));
     for (let n = 2; n <= 20; n += 1) await set(owner, data('home', n));
     const revs = (messages: readonly unknown[]) =>
       (messages as StateChange[]).filter(({ entry }) => entry).map(({ rev }) => rev);
     const expected = Array.from({ length: 19 }, (_, i) => i + 2);
-    await until('all changes are heard', () => heard.every((list) => revs(list).length === 19));
+    await waitUntil('all changes are heard', () => heard.every((list) => revs(list).length === 19));
     expect(heard.map(revs)).toEqual([expected, expected]);
   });
 
@@ -184,18 +184,21 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
     const claimed = await broadcast(owner, room);
     const { overlay, transport } = await join(viewer, room);
     await set(owner, data('home', 1));
-    await viewer.push('broadcastChanged', (push) => push.overlay !== null);
+    await viewer.waitForPush('broadcastChanged', (push) => push.overlay !== null);
     process.kill(server.app.pool.workers[0]?.worker.pid ?? 0, 'SIGKILL');
-    await owner.push('transportGone', ({ transportId }) => transportId === claimed.transport.id);
-    await viewer.push('transportGone', ({ transportId }) => transportId === transport.id);
+    await owner.waitForPush(
+      'transportGone',
+      ({ transportId }) => transportId === claimed.transport.id,
+    );
+    await viewer.waitForPush('transportGone', ({ transportId }) => transportId === transport.id);
     const renewed = await owner.request('renewTransport');
     await produceVideo(owner, renewed.transport.id);
     const viewed = await viewer.request('renewTransport');
     expect(viewed.overlay && held(viewed.overlay.state)).toHaveProperty('page home');
     await set(owner, data('home', 2));
-    const heard = await hearServerChannel(server, room, 'state');
+    const heard = await tapServerChannel(server, room, 'state');
     await set(owner, data('home', 3));
-    await until('the change is heard', () =>
+    await waitUntil('the change is heard', () =>
       heard.some((message) => (message as { rev: number }).rev === 3),
     );
     expect((await viewer.request('stateSnapshot')).stateId).toBe(overlay.state.stateId);
@@ -235,7 +238,7 @@ describe('STATE-3 whose state it is, and how long it stays', () => {
     await join(viewer, room);
     await set(owner, data('home', 1));
     await owner.request('endBroadcast', { epoch });
-    await viewer.push('roomChanged', ({ status }) => status === 'ended');
+    await viewer.waitForPush('roomChanged', ({ status }) => status === 'ended');
     expect((await viewer.request('stateSnapshot')).entries).toEqual([]);
   });
 });

@@ -3,13 +3,14 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { ResultSchema } from '#protocol/result.ts';
 import { JOIN_PATH, REQUESTS, type RequestName } from '#protocol/signalling.ts';
-import { InnocentPicture } from '#testkit/innocent.ts';
-import { growthPerRound, heapHeld, residentBytes } from '#testkit/memory.ts';
-import { type Case, casesOf } from '#testkit/poison.ts';
-import { broadcast, join } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { Stage } from '#testkit/stage.ts';
-import { until } from '#testkit/until.ts';
+import { BystanderStream } from '#testkit/media/bystander-stream.ts';
+import { growthPerRound, heapAfterCollection } from '#testkit/memory.ts';
+import { residentBytes } from '#testkit/processes.ts';
+import { type Poison, poisonedFields } from '#testkit/signalling/poisoned-requests.ts';
+import { broadcast, join } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { PreparedRequest } from '#testkit/signalling/prepared-request.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const NAMES = Object.keys(REQUESTS) as RequestName[];
 /** Carried out once on a stage; a second time it would be refused for that. */
@@ -25,7 +26,7 @@ const CONSUMED: readonly RequestName[] = [
 const LEAK_BYTES_PER_CASE = 1_000;
 
 let server: InProcessServer;
-let picture: InnocentPicture;
+let picture: BystanderStream;
 let pid: number;
 let requests = 0;
 const worker = () => {
@@ -39,7 +40,7 @@ beforeAll(async () => {
     limits: { sessionGraceMs: 200, idleRoomMs: 200, interruptedRoomMs: 200 },
   });
   ({ pid } = worker());
-  picture = await InnocentPicture.start(worker());
+  picture = await BystanderStream.start(worker());
 });
 afterAll(async () => {
   await picture[Symbol.asyncDispose]();
@@ -72,11 +73,11 @@ function parsed(json: string): unknown {
 }
 
 /** Sends each case as a request of this name; what went wrong, with the text that did it. */
-async function attack(name: RequestName, cases: readonly Case[]): Promise<string[]> {
+async function attack(name: RequestName, poisons: readonly Poison[]): Promise<string[]> {
   const faults: string[] = [];
-  let stage = await Stage.for(name, server);
-  for (const make of cases) {
-    const json = withOwnId(make(stage.base));
+  let stage = await PreparedRequest.prepare(name, server);
+  for (const poison of poisons) {
+    const json = withOwnId(poison(stage.payload));
     const ack = await stage.socket.request(name, json);
     if ((await worker().dump()).pid !== pid) faults.push(`the worker died: ${shown(json)}`);
     if (ack === undefined) faults.push(`the socket was closed: ${shown(json)}`);
@@ -85,7 +86,7 @@ async function attack(name: RequestName, cases: readonly Case[]): Promise<string
     const carriedOut = v.is(ResultSchema, ack) && ack.ok;
     if ((carriedOut && CONSUMED.includes(name)) || !stage.socket.isOpen) {
       stage.close();
-      stage = await Stage.for(name, server);
+      stage = await PreparedRequest.prepare(name, server);
     }
   }
   stage.close();
@@ -94,8 +95,8 @@ async function attack(name: RequestName, cases: readonly Case[]): Promise<string
 
 describe('SEC-1 SEC-4 SEC-10 every field of every request poisoned', () => {
   test.each(NAMES)('%s', async (name) => {
-    for (const { field, cases } of casesOf(name)) {
-      const faults = await attack(name, cases);
+    for (const { field, poisons } of poisonedFields(name)) {
+      const faults = await attack(name, poisons);
       expect({ field, faults, lost: await picture.lost() }).toEqual({
         field,
         faults: [],
@@ -106,11 +107,11 @@ describe('SEC-1 SEC-4 SEC-10 every field of every request poisoned', () => {
   });
 
   it('join, posted ahead of the socket', async () => {
-    const { base, socket } = await Stage.for('join', server);
-    for (const { field, cases } of casesOf('join')) {
+    const { payload: base, socket } = await PreparedRequest.prepare('join', server);
+    for (const { field, poisons } of poisonedFields('join')) {
       const faults: string[] = [];
-      for (const make of cases) {
-        const json = make(base);
+      for (const poison of poisons) {
+        const json = poison(base);
         const { status, text } = await post(JOIN_PATH, json);
         if ((await worker().dump()).pid !== pid) faults.push(`the worker died: ${shown(json)}`);
         const result = v.safeParse(ResultSchema, parsed(text));
@@ -131,14 +132,14 @@ describe('SEC-1 SEC-4 SEC-10 every field of every request poisoned', () => {
     const { publisherSecret } = await broadcast(owner, room);
     const viewer = await server.connect();
     await join(viewer, room);
-    const { base, socket } = await Stage.for('setState', server);
+    const { payload: base, socket } = await PreparedRequest.prepare('setState', server);
     const [message = {}] = (base as { messages: object[] }).messages;
-    for (const { field, cases } of casesOf('setState')) {
+    for (const { field, poisons } of poisonedFields('setState')) {
       if (!field.startsWith('messages.0')) continue;
       const faults: string[] = [];
-      for (const make of cases) {
+      for (const poison of poisons) {
         // The message alone, as text: no parser of ours may trip over it first.
-        const json = make({ messages: [message] }).slice('{"messages":['.length, -']}'.length);
+        const json = poison({ messages: [message] }).slice('{"messages":['.length, -']}'.length);
         const headers = { Authorization: `Bearer ${publisherSecret}` };
         const { status, text } = await post(`/api/rooms/${room}/overlay`, json, headers);
         if (status >= 500 || parsed(text) === undefined) {
@@ -149,7 +150,7 @@ describe('SEC-1 SEC-4 SEC-10 every field of every request poisoned', () => {
       expect({ field, faults }).toEqual({ field, faults: [] });
     }
     socket.close();
-    expect(await viewer.codeOf('stateSnapshot')).toBeUndefined();
+    expect(await viewer.errorCode('stateSnapshot')).toBeUndefined();
     expect(await picture.lost()).toEqual([]);
     await owner.request('endBroadcast', { epoch: 1 });
     await viewer.request('leave');
@@ -162,19 +163,19 @@ describe('SEC-1 SEC-4 SEC-10 every field of every request poisoned', () => {
     for (let round = 0; round < 6; round += 1) {
       cases = 0;
       for (const name of NAMES) {
-        const { socket, base } = await Stage.for(name, server);
-        for (const { cases: all } of casesOf(name)) {
+        const { socket, payload: base } = await PreparedRequest.prepare(name, server);
+        for (const { poisons: all } of poisonedFields(name)) {
           // The same third each time: what leaks does so for every kind of field.
-          const some = all.filter((_make, i) => i % 3 === 0);
+          const some = all.filter((_poison, i) => i % 3 === 0);
           cases += some.length;
-          await Promise.all(some.map((make) => socket.request(name, withOwnId(make(base)))));
+          await Promise.all(some.map((poison) => socket.request(name, withOwnId(poison(base)))));
         }
         socket.close();
       }
-      await until('the sessions are gone', () => server.app.registry.sessionCount === 0);
+      await waitUntil('the sessions are gone', () => server.app.registry.sessionCount === 0);
       // The first two fill what is kept for good: compiled code, pools, caches.
       if (round < 2) continue;
-      heap.push(heapHeld());
+      heap.push(heapAfterCollection());
       resident.push(residentBytes(pid));
     }
     const perCase = (samples: readonly number[]) => Math.round(growthPerRound(samples) / cases);

@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OnecastError } from '#protocol/errors.ts';
 import { newSecret } from '#backend/admission/secrets.ts';
-import { broadcast, claim, join, PROTOCOL, produceAudio, produceVideo } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import type { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+import {
+  broadcast,
+  claim,
+  join,
+  PROTOCOL,
+  produceAudio,
+  produceVideo,
+} from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import type { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 let server: InProcessServer;
 let rooms = 0;
@@ -25,11 +32,11 @@ describe('claims', () => {
     expect(publisherSecret).toMatch(/^[A-Za-z0-9_-]{43}$/);
     expect(epoch).toBe(1);
     const stranger = await server.connect();
-    expect(await stranger.codeOf('publish', { ...PROTOCOL, room })).toBe('room-taken');
+    expect(await stranger.errorCode('publish', { ...PROTOCOL, room })).toBe('room-taken');
     expect(
-      await stranger.codeOf('publish', { ...PROTOCOL, room, publisherSecret: newSecret() }),
+      await stranger.errorCode('publish', { ...PROTOCOL, room, publisherSecret: newSecret() }),
     ).toBe('room-taken');
-    expect(owner.of('superseded')).toEqual([]);
+    expect(owner.pushes('superseded')).toEqual([]);
     expect((await join(await server.connect(), room)).room).toMatchObject({
       status: 'live',
       epoch: 1,
@@ -41,7 +48,7 @@ describe('claims', () => {
     const held = newSecret();
     const { publisherSecret } = await claim(await server.connect(), room, held);
     expect(publisherSecret).toBe(held);
-    expect(await (await server.connect()).codeOf('publish', { ...PROTOCOL, room })).toBe(
+    expect(await (await server.connect()).errorCode('publish', { ...PROTOCOL, room })).toBe(
       'room-taken',
     );
   });
@@ -58,11 +65,11 @@ describe('claims', () => {
     const claimed = await claim(second, room, publisherSecret);
     expect(claimed.epoch).toBe(2);
     expect(claimed.room).toMatchObject({ status: 'live', epoch: 1 });
-    expect(await first.codeOf('renewTransport')).toBeUndefined();
-    expect(first.of('superseded')).toEqual([]);
+    expect(await first.errorCode('renewTransport')).toBeUndefined();
+    expect(first.pushes('superseded')).toEqual([]);
     await produceVideo(second, claimed.transport.id);
-    expect(await first.push('superseded')).toEqual({ epoch: 2 });
-    const changed = await viewer.push('broadcastChanged', ({ media }) => media.epoch === 2);
+    expect(await first.waitForPush('superseded')).toEqual({ epoch: 2 });
+    const changed = await viewer.waitForPush('broadcastChanged', ({ media }) => media.epoch === 2);
     expect(changed.room).toMatchObject({ status: 'live', epoch: 2 });
     expect(changed.media.consumers).toHaveLength(1);
     expect(changed.media.consumers[0]?.producerId).not.toBe(joined.media.consumers[0]?.producerId);
@@ -73,10 +80,10 @@ describe('claims', () => {
     const [first, second] = await Promise.all([server.connect(), server.connect()]);
     const old = await broadcast(first, room);
     await broadcast(second, room, old.publisherSecret);
-    await first.push('superseded');
-    expect(await first.codeOf('endBroadcast', { epoch: 1 })).toBe('superseded');
-    expect(await first.codeOf('endBroadcast', { epoch: 2 })).toBe('superseded');
-    expect(await first.codeOf('renewTransport')).toBe('superseded');
+    await first.waitForPush('superseded');
+    expect(await first.errorCode('endBroadcast', { epoch: 1 })).toBe('superseded');
+    expect(await first.errorCode('endBroadcast', { epoch: 2 })).toBe('superseded');
+    expect(await first.errorCode('renewTransport')).toBe('superseded');
     expect((await join(await server.connect(), room)).room).toMatchObject({
       status: 'live',
       epoch: 2,
@@ -87,8 +94,8 @@ describe('claims', () => {
     const room = newRoom();
     const owner = await server.connect();
     const { epoch } = await broadcast(owner, room);
-    expect(await owner.codeOf('endBroadcast', { epoch: epoch + 1 })).toBe('stale-epoch');
-    expect(await owner.codeOf('endBroadcast', { epoch: 0 })).toBe('stale-epoch');
+    expect(await owner.errorCode('endBroadcast', { epoch: epoch + 1 })).toBe('stale-epoch');
+    expect(await owner.errorCode('endBroadcast', { epoch: 0 })).toBe('stale-epoch');
     expect((await join(await server.connect(), room)).room.status).toBe('live');
     await owner.request('endBroadcast', { epoch });
     expect((await join(await server.connect(), room)).room.status).toBe('ended');
@@ -102,15 +109,20 @@ describe('ROOM-5 the end of a broadcast', () => {
     const { epoch, publisherSecret } = await broadcast(owner, room);
     const joined = await join(viewer, room);
     await owner.request('endBroadcast', { epoch });
-    await viewer.push('roomChanged', ({ status }) => status === 'ended');
-    const told = viewer.of('roomChanged').map(({ status }) => status);
+    await viewer.waitForPush('roomChanged', ({ status }) => status === 'ended');
+    const told = viewer.pushes('roomChanged').map(({ status }) => status);
     expect(told).not.toContain('interrupted');
     await broadcast(await server.connect(), room, publisherSecret);
-    const { media } = await viewer.push('broadcastChanged', (change) => change.media.epoch === 2);
+    const { media } = await viewer.waitForPush(
+      'broadcastChanged',
+      (change) => change.media.epoch === 2,
+    );
     expect(media.consumers).toHaveLength(1);
     expect(media.data).not.toBeNull();
     // On the transport it has: the id is still the session's.
-    expect(await viewer.codeOf('restartIce', { transportId: joined.transport.id })).toBeUndefined();
+    expect(
+      await viewer.errorCode('restartIce', { transportId: joined.transport.id }),
+    ).toBeUndefined();
   });
 
   it('MEDIA-5 sound comes and goes within a broadcast', async () => {
@@ -121,11 +133,14 @@ describe('ROOM-5 the end of a broadcast', () => {
     const { producerId } = await produceAudio(owner, claimed.transport.id);
     const kinds = ({ media }: { media: { consumers: { kind: string }[] } }) =>
       media.consumers.map(({ kind }) => kind).toSorted();
-    await viewer.push('broadcastChanged', (change) => kinds(change).join() === 'audio,video');
-    const before = viewer.of('broadcastChanged').length;
-    expect(await owner.codeOf('closeProducer', { producerId })).toBeUndefined();
-    await until('the sound is gone', () => {
-      const last = viewer.of('broadcastChanged').slice(before).at(-1);
+    await viewer.waitForPush(
+      'broadcastChanged',
+      (change) => kinds(change).join() === 'audio,video',
+    );
+    const before = viewer.pushes('broadcastChanged').length;
+    expect(await owner.errorCode('closeProducer', { producerId })).toBeUndefined();
+    await waitUntil('the sound is gone', () => {
+      const last = viewer.pushes('broadcastChanged').slice(before).at(-1);
       return last !== undefined && kinds(last).join() === 'video';
     });
   });
@@ -149,11 +164,11 @@ describe('two publishers race', () => {
     const before = server.app.registry.sessionCount;
     const racers = await Promise.all(Array.from({ length: RACERS }, () => server.connect()));
     const outcomes = await Promise.all(racers.map((racer) => tryBroadcast(racer, room, secret)));
-    await until('one session is left', () => server.app.registry.sessionCount === before + 1);
+    await waitUntil('one session is left', () => server.app.registry.sessionCount === before + 1);
     const view = (await join(await server.connect(), room)).room;
     expect(view).toMatchObject({ status: 'live', epoch: RACERS });
     const knows = racers.map(
-      (racer, i) => outcomes[i] === 'superseded' || racer.of('superseded').length > 0,
+      (racer, i) => outcomes[i] === 'superseded' || racer.pushes('superseded').length > 0,
     );
     expect(knows.filter((known) => !known)).toHaveLength(1);
     await left(racers);
@@ -175,6 +190,6 @@ async function tryBroadcast(
 }
 
 async function left(clients: readonly SignalClient[]): Promise<void> {
-  await Promise.all(clients.map((client) => client.codeOf('leave')));
+  await Promise.all(clients.map((client) => client.errorCode('leave')));
   for (const client of clients) client.close();
 }

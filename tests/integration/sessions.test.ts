@@ -10,9 +10,9 @@ import {
   produceOverlay,
   produceVideo,
   resume,
-} from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { until } from '#testkit/until.ts';
+} from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 let server: InProcessServer;
 let rooms = 0;
@@ -80,8 +80,8 @@ describe('CONN-2 a session is taken up on a new socket', () => {
     const last = await server.connect();
     await resume(last, third);
     const thief = await server.connect();
-    expect(await thief.codeOf('resume', { ...PROTOCOL, ...session })).toBe('session-gone');
-    expect(await last.codeOf('requestKeyFrame')).toBe('session-gone');
+    expect(await thief.errorCode('resume', { ...PROTOCOL, ...session })).toBe('session-gone');
+    expect(await last.errorCode('requestKeyFrame')).toBe('session-gone');
     expect(server.app.registry.member(session.sessionId)).toBeUndefined();
   });
 
@@ -90,8 +90,8 @@ describe('CONN-2 a session is taken up on a new socket', () => {
     const { session } = await join(viewer, newRoom());
     const stranger = await server.connect();
     const guess = { ...PROTOCOL, sessionId: session.sessionId, resumeSecret: newSecret() };
-    expect(await stranger.codeOf('resume', guess)).toBe('session-gone');
-    expect(await viewer.codeOf('requestKeyFrame')).toBeUndefined();
+    expect(await stranger.errorCode('resume', guess)).toBe('session-gone');
+    expect(await viewer.errorCode('requestKeyFrame')).toBeUndefined();
     expect(viewer.connected).toBe(true);
   });
 });
@@ -102,8 +102,8 @@ describe('CONN-3 a socket that has been replaced', () => {
     const { session } = await join(before, newRoom());
     const after = await server.connect();
     await resume(after, session);
-    await until('the old socket is dropped', () => !before.connected);
-    expect(await after.codeOf('requestKeyFrame')).toBeUndefined();
+    await waitUntil('the old socket is dropped', () => !before.connected);
+    expect(await after.errorCode('requestKeyFrame')).toBeUndefined();
     expect(server.app.registry.member(session.sessionId)?.session.attached).toBe(true);
   });
 });
@@ -131,7 +131,7 @@ describe('CONN-4 a repeated request', () => {
     const answers = await Promise.all([1, 2, 3].map(() => client.raw('publish', request)));
     answers.push(await client.raw('publish', request));
     for (const answer of answers) expect(answer).toEqual(answers[0]);
-    expect(client.of('superseded')).toEqual([]);
+    expect(client.pushes('superseded')).toEqual([]);
   });
 
   it('gets the same answer on the next socket of its session', async () => {
@@ -158,15 +158,15 @@ describe('CONN-5 commands of one session', () => {
     const owner = await server.connect();
     const { transport, session } = await claim(owner, room);
     const outcomes = await Promise.all([
-      owner.codeOf('connectTransport', {
+      owner.errorCode('connectTransport', {
         transportId: transport.id,
         dtlsParameters: chromium.dtlsParameters,
       }),
-      owner.codeOf('renewTransport'),
-      owner.codeOf('restartIce', { transportId: transport.id }),
-      owner.codeOf('leave'),
-      owner.codeOf('renewTransport'),
-      owner.codeOf('leave'),
+      owner.errorCode('renewTransport'),
+      owner.errorCode('restartIce', { transportId: transport.id }),
+      owner.errorCode('leave'),
+      owner.errorCode('renewTransport'),
+      owner.errorCode('leave'),
     ]);
     expect(outcomes).toEqual([
       undefined,
@@ -197,7 +197,7 @@ describe('CONN-6 one transport per session', () => {
     expect(consumerIds).toHaveLength(1);
     await viewer.request('resumeConsumers', { consumerIds });
     expect(load()).toBe(before);
-    expect(viewer.of('transportGone')).toEqual([]);
+    expect(viewer.pushes('transportGone')).toEqual([]);
   });
 
   it('however often it is renewed', async () => {
@@ -220,18 +220,18 @@ describe('CONN-1 ROOM-4 expiry', () => {
     const { session } = await broadcast(owner, room);
     await join(viewer, room);
     owner.cut();
-    const { interruption } = await viewer.push(
+    const { interruption } = await viewer.waitForPush(
       'roomChanged',
       ({ status }) => status === 'interrupted',
     );
     expect(interruption).toMatchObject({ reason: 'publisher-lost' });
-    expect(await (await quick.connect()).codeOf('resume', { ...PROTOCOL, ...session })).toBe(
+    expect(await (await quick.connect()).errorCode('resume', { ...PROTOCOL, ...session })).toBe(
       'session-gone',
     );
-    await viewer.push('roomChanged', ({ status }) => status === 'ended');
+    await viewer.waitForPush('roomChanged', ({ status }) => status === 'ended');
     // ROOM-7: with the last viewer gone the room is forgotten, its secret with it.
     await viewer.request('leave');
-    await until('the room is forgotten', () => quick.app.registry.roomCount === 0);
+    await waitUntil('the room is forgotten', () => quick.app.registry.roomCount === 0);
     expect((await broadcast(await quick.connect(), room)).epoch).toBe(1);
   });
 
@@ -243,11 +243,11 @@ describe('CONN-1 ROOM-4 expiry', () => {
     await join(viewer, room);
     // Its media is lost; its socket stays.
     for (const { worker } of quick.app.pool.workers) process.kill(worker.pid, 'SIGKILL');
-    expect(await owner.push('transportGone')).toEqual({ transportId: transport.id });
-    await viewer.push('roomChanged', ({ status }) => status === 'ended');
-    await until('the worker is replaced', () => quick.app.pool.ready);
+    expect(await owner.waitForPush('transportGone')).toEqual({ transportId: transport.id });
+    await viewer.waitForPush('roomChanged', ({ status }) => status === 'ended');
+    await waitUntil('the worker is replaced', () => quick.app.pool.ready);
     const renewed = await owner.request('renewTransport');
     await produceVideo(owner, renewed.transport.id);
-    await viewer.push('roomChanged', ({ status }) => status === 'live');
+    await viewer.waitForPush('roomChanged', ({ status }) => status === 'live');
   });
 });

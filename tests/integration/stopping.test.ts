@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join as joinPath } from 'node:path';
 import { expect, it } from 'vitest';
-import { broadcast, join, PROTOCOL } from '#testkit/roles.ts';
-import { freePorts } from '#testkit/ports.ts';
-import { environment, InProcessServer } from '#testkit/in-process-server.ts';
-import { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+import { broadcast, join, PROTOCOL } from '#testkit/signalling/requests.ts';
+import { freePorts } from '#testkit/server/ports.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { serverVariables } from '#testkit/server/test-config.ts';
+import { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const MAIN = joinPath(import.meta.dirname, '../../backend/src/main.ts');
 
@@ -17,7 +18,7 @@ it('SRV-4 the workers leave the signals to the app, those that replace others to
   expect(now()).toEqual(before);
   const pid = server.app.pool.workers[0]?.worker.pid ?? 0;
   process.kill(pid, 'SIGKILL');
-  await until(
+  await waitUntil(
     'the worker is replaced',
     () =>
       server.app.pool.workers.every(({ worker }) => worker.pid !== pid) && server.app.pool.ready,
@@ -38,15 +39,15 @@ it('SRV-4 SRV-3 while it drains: not ready, pages told, workers alive, nobody ne
   const status = async (path: string) => (await fetch(`${server.url}${path}`)).status;
   expect([await status('/healthz'), await status('/readyz')]).toEqual([200, 200]);
   const drained = server.app.drain();
-  expect(await viewer.push('draining')).toEqual({ retryInMs: server.limits.drainRetryMs });
-  await owner.push('draining');
+  expect(await viewer.waitForPush('draining')).toEqual({ retryInMs: server.limits.drainRetryMs });
+  await owner.waitForPush('draining');
   expect([await status('/healthz'), await status('/readyz')]).toEqual([200, 503]);
-  expect(await late.codeOf('publish', { ...PROTOCOL, room: 'other' })).toBe('draining');
+  expect(await late.errorCode('publish', { ...PROTOCOL, room: 'other' })).toBe('draining');
   // A worker answers this.
-  expect(await viewer.codeOf('renewTransport')).toBeUndefined();
-  expect(viewer.of('transportGone')).toEqual([]);
+  expect(await viewer.errorCode('renewTransport')).toBeUndefined();
+  expect(viewer.pushes('transportGone')).toEqual([]);
   await drained;
-  await until('the sockets are closed', () => !viewer.connected && !owner.connected);
+  await waitUntil('the sockets are closed', () => !viewer.connected && !owner.connected);
 });
 
 it.each(['SIGTERM', 'SIGINT'] as const)(
@@ -56,8 +57,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
     const child = spawn(process.execPath, [MAIN], {
       env: {
         ...process.env,
-        ...environment(mediaPort, 2),
-        PORT: '0',
+        ...serverVariables({ mediaPort, workers: 2 }),
         LOG_LEVEL: 'info',
       },
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -68,7 +68,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
         output += text;
       });
-      await until('it listens', () => output.includes('Onecast is running'));
+      await waitUntil('it listens', () => output.includes('Onecast is running'));
       const port = /localhost:(\d+)\/publish/.exec(output)?.[1];
       const pids = [...output.matchAll(/"pid":(\d+),"msg":"media worker ready"/g)].map(([, pid]) =>
         Number(pid),
@@ -77,9 +77,9 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
       const viewer = await SignalClient.connect(`http://127.0.0.1:${port}`);
       await join(viewer, 'main');
       child.kill(signal);
-      await viewer.push('draining');
+      await viewer.waitForPush('draining');
       expect(await exited).toEqual([0, null]);
-      await until('the workers are gone', () => pids.every((pid) => !isAlive(pid)));
+      await waitUntil('the workers are gone', () => pids.every((pid) => !isAlive(pid)));
       viewer.close();
     } finally {
       child.kill('SIGKILL');

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { newSecret, newSessionId } from '#backend/admission/secrets.ts';
-import { RawSocket } from '#testkit/raw-socket.ts';
-import { broadcast, join, PROTOCOL, resume } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { until } from '#testkit/until.ts';
+import { RawSocket } from '#testkit/signalling/raw-socket.ts';
+import { broadcast, join, PROTOCOL, resume } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const RACERS = 100;
 
@@ -35,18 +35,20 @@ describe('CONN-2 a stolen resume secret', () => {
     const { session, publisherSecret } = await broadcast(owner, room);
     const thief = await server.connect();
     const stolen = await resume(thief, session);
-    await until('the owner’s socket is dropped', () => !owner.connected);
+    await waitUntil('the owner’s socket is dropped', () => !owner.connected);
     // The owner comes back with the secret it has, as after any lost line.
     const back = await server.connect();
     await resume(back, session);
-    await until('the thief’s socket is dropped', () => !thief.connected);
+    await waitUntil('the thief’s socket is dropped', () => !thief.connected);
     // The thief's next secret is worth nothing, and showing it ends the session for both.
     const again = await server.connect();
-    expect(await again.codeOf('resume', { ...PROTOCOL, ...stolen.session })).toBe('session-gone');
-    expect(await back.codeOf('renewTransport')).toBe('session-gone');
+    expect(await again.errorCode('resume', { ...PROTOCOL, ...stolen.session })).toBe(
+      'session-gone',
+    );
+    expect(await back.errorCode('renewTransport')).toBe('session-gone');
     expect(server.app.registry.member(session.sessionId)).toBeUndefined();
     // The room is still its owner's, who claims it anew; the thief has no secret of the room.
-    expect(await again.codeOf('publish', { ...PROTOCOL, room })).toBe('room-taken');
+    expect(await again.errorCode('publish', { ...PROTOCOL, room })).toBe('room-taken');
     await broadcast(await server.connect(), room, publisherSecret);
     expect(await isLive(room)).toBe(true);
   });
@@ -70,7 +72,7 @@ describe('CONN-2 a stolen resume secret', () => {
       })),
     ];
     for (const session of tries) {
-      expect(await thief.codeOf('resume', { ...PROTOCOL, ...session })).toBe('session-gone');
+      expect(await thief.errorCode('resume', { ...PROTOCOL, ...session })).toBe('session-gone');
     }
     expect(owner.connected && viewer.connected).toBe(true);
     expect(await isLive(room)).toBe(true);
@@ -85,11 +87,11 @@ describe('ROOM-1 a live room', () => {
     const thieves = await Promise.all(Array.from({ length: RACERS }, () => server.connect()));
     const codes = await Promise.all(
       thieves.map((thief) =>
-        thief.codeOf('publish', { ...PROTOCOL, room, publisherSecret: newSecret() }),
+        thief.errorCode('publish', { ...PROTOCOL, room, publisherSecret: newSecret() }),
       ),
     );
     expect(new Set(codes)).toEqual(new Set(['room-taken']));
-    expect(owner.of('superseded')).toEqual([]);
+    expect(owner.pushes('superseded')).toEqual([]);
     expect(await isLive(room)).toBe(true);
     for (const thief of thieves) thief.close();
   });
@@ -111,7 +113,7 @@ describe('ROOM-1 a live room', () => {
       heard.push(JSON.stringify(await viewer.request(name, payload)));
     }
     await broadcast(await server.connect(), room, publisherSecret);
-    await viewer.heard((packet) => packet.includes('broadcastChanged'));
+    await viewer.waitForPacket((packet) => packet.includes('broadcastChanged'));
     heard.push(...viewer.received);
     const foreign = [
       publisherSecret ?? 'none',
@@ -137,9 +139,9 @@ describe('SEC-4 a role', () => {
     const viewer = await server.connect();
     const { session } = await join(viewer, room);
     await resume(owner, session);
-    expect(await owner.codeOf('endBroadcast', { epoch })).toBe('not-allowed');
+    expect(await owner.errorCode('endBroadcast', { epoch })).toBe('not-allowed');
     expect(
-      await owner.codeOf('produce', {
+      await owner.errorCode('produce', {
         transportId: transport.id,
         kind: 'video',
         rtpParameters: chromium.simulcastVp8,
@@ -157,6 +159,8 @@ describe('SEC-4 a role', () => {
     expect(epoch).toBe(1);
     await stranger.request('endBroadcast', { epoch });
     expect(await isLive(room)).toBe(true);
-    expect(await stranger.codeOf('restartIce', { transportId: transport.id })).toBe('session-gone');
+    expect(await stranger.errorCode('restartIce', { transportId: transport.id })).toBe(
+      'session-gone',
+    );
   });
 });

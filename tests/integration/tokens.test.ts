@@ -4,9 +4,9 @@ import * as v from 'valibot';
 import { type Claims, signToken } from '#backend/admission/tokens.ts';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { RoomIdSchema, SecretSchema } from '#protocol/ids.ts';
-import { PROTOCOL, produceOverlay, produceVideo, resume } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import type { SignalClient } from '#testkit/signal-client.ts';
+import { PROTOCOL, produceOverlay, produceVideo, resume } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import type { SignalClient } from '#testkit/signalling/signal-client.ts';
 
 const AUTH_SECRET = 'only for these tests, and long enough to sign with';
 const key = createSecretKey(Buffer.from(AUTH_SECRET));
@@ -54,13 +54,13 @@ describe('with AUTH_SECRET', () => {
     const viewer = await token();
     const ended = await token({ exp: Date.now() / 1_000 - 7_200 });
     const foreign = await token({ room: v.parse(RoomIdSchema, 'other') });
-    expect(await client.codeOf('join', watch())).toBe('token-missing');
-    expect(await client.codeOf('join', watch('x.y.z'))).toBe('token-invalid');
-    expect(await client.codeOf('join', watch(ended))).toBe('token-expired');
-    expect(await client.codeOf('join', watch(foreign))).toBe('token-wrong-room');
-    expect(await client.codeOf('join', watch('x'.repeat(2_049)))).toBe('bad-request');
-    expect(await client.codeOf('publish', publish())).toBe('token-missing');
-    expect(await client.codeOf('publish', publish(viewer))).toBe('token-wrong-role');
+    expect(await client.errorCode('join', watch())).toBe('token-missing');
+    expect(await client.errorCode('join', watch('x.y.z'))).toBe('token-invalid');
+    expect(await client.errorCode('join', watch(ended))).toBe('token-expired');
+    expect(await client.errorCode('join', watch(foreign))).toBe('token-wrong-room');
+    expect(await client.errorCode('join', watch('x'.repeat(2_049)))).toBe('bad-request');
+    expect(await client.errorCode('publish', publish())).toBe('token-missing');
+    expect(await client.errorCode('publish', publish(viewer))).toBe('token-wrong-role');
     expect([server.app.registry.roomCount, server.app.registry.sessionCount]).toEqual([0, 0]);
     // The same page, with a good one.
     await client.request('join', watch(viewer));
@@ -73,7 +73,7 @@ describe('with AUTH_SECRET', () => {
     expect(answer).not.toHaveProperty('publisherSecret');
     const publisherSecret = v.parse(SecretSchema, 'A'.repeat(43));
     const thief = await server.connect();
-    expect(await thief.codeOf('publish', publish(undefined, { publisherSecret }))).toBe(
+    expect(await thief.errorCode('publish', publish(undefined, { publisherSecret }))).toBe(
       'token-missing',
     );
     await owner.request('leave');
@@ -85,7 +85,7 @@ describe('with AUTH_SECRET', () => {
     await viewer.request('join', watch(await token()));
     const second = await onAir(await token({ role: 'publisher', exp: Date.now() / 1_000 + 90 }));
     expect(second.epoch).toBe(first.epoch + 1);
-    expect((await first.owner.push('superseded')).epoch).toBe(second.epoch);
+    expect((await first.owner.waitForPush('superseded')).epoch).toBe(second.epoch);
     await second.owner.request('endBroadcast', { epoch: second.epoch });
     await viewer.request('leave');
   });
@@ -99,9 +99,9 @@ describe('with AUTH_SECRET', () => {
     viewer.cut();
     const again = await server.connect();
     expect((await resume(again, session)).room.status).toBe('live');
-    expect(await again.codeOf('requestKeyFrame')).toBeUndefined();
+    expect(await again.errorCode('requestKeyFrame')).toBeUndefined();
     // Who comes anew with a token that has ended does not get in.
-    expect(await (await server.connect()).codeOf('join', watch(stale))).toBe('token-expired');
+    expect(await (await server.connect()).errorCode('join', watch(stale))).toBe('token-expired');
     await owner.request('endBroadcast', { epoch });
   });
 
@@ -109,7 +109,7 @@ describe('with AUTH_SECRET', () => {
     const client = await server.connect();
     const { transport } = await client.request('join', watch(await token({ role: 'viewer' })));
     expect(
-      await client.codeOf('produce', {
+      await client.errorCode('produce', {
         transportId: transport.id,
         kind: 'video',
         rtpParameters: chromium.simulcastVp8,
@@ -124,7 +124,7 @@ test('TOKEN-1 without AUTH_SECRET a token is not looked at, and the room is its 
   const [owner, stranger] = await Promise.all([server.connect(), server.connect()]);
   const answer = await owner.request('publish', publish('nonsense'));
   expect(answer.publisherSecret).toHaveLength(43);
-  expect(await stranger.codeOf('publish', publish(await token({ role: 'publisher' })))).toBe(
+  expect(await stranger.errorCode('publish', publish(await token({ role: 'publisher' })))).toBe(
     'room-taken',
   );
 });

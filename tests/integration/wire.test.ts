@@ -1,18 +1,18 @@
 /** Below the protocol: frames, Engine.IO and Socket.IO packets that no client library makes. */
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { InnocentPicture } from '#testkit/innocent.ts';
-import { growthPerRound, heapHeld } from '#testkit/memory.ts';
-import { OPCODE, RawSocket } from '#testkit/raw-socket.ts';
-import { join, PROTOCOL } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import type { SignalClient } from '#testkit/signal-client.ts';
-import { until } from '#testkit/until.ts';
+import { BystanderStream } from '#testkit/media/bystander-stream.ts';
+import { growthPerRound, heapAfterCollection } from '#testkit/memory.ts';
+import { OPCODE, RawSocket } from '#testkit/signalling/raw-socket.ts';
+import { join, PROTOCOL } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import type { SignalClient } from '#testkit/signalling/signal-client.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const placeholder = '{"_placeholder":true,"num":0}';
 const JOIN = JSON.stringify({ requestId: 'a', ...PROTOCOL, room: 'wire', rtpCapabilities: {} });
 
 let server: InProcessServer;
-let picture: InnocentPicture;
+let picture: BystanderStream;
 let bystander: SignalClient;
 let pid: number | undefined;
 const worker = () => server.app.pool.workers[0]?.worker;
@@ -22,7 +22,7 @@ beforeAll(async () => {
   const [seat] = server.app.pool.workers;
   if (!seat) throw new Error('there is a worker');
   ({ pid } = seat.worker);
-  picture = await InnocentPicture.start(seat.worker);
+  picture = await BystanderStream.start(seat.worker);
   bystander = await server.connect();
   await join(bystander, 'bystander');
 });
@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 async function expectUnharmed(): Promise<void> {
-  expect(await bystander.codeOf('requestKeyFrame')).toBeUndefined();
+  expect(await bystander.errorCode('requestKeyFrame')).toBeUndefined();
   expect((await worker()?.dump())?.pid).toBe(pid);
 }
 
@@ -145,8 +145,8 @@ describe('SEC-4 SEC-10 what is not even a message', () => {
 
   it('a socket that never enters is closed', async () => {
     await using quick = await InProcessServer.start({ limits: { connectTimeoutMs: 100 } });
-    const silent = await RawSocket.bare(quick.url);
-    const stranger = await RawSocket.bare(quick.url);
+    const silent = await RawSocket.openEngineIo(quick.url);
+    const stranger = await RawSocket.openEngineIo(quick.url);
     stranger.send('40/admin,');
     await Promise.all([silent.closed, stranger.closed]);
     expect([silent.isOpen, stranger.isOpen]).toEqual([false, false]);
@@ -165,9 +165,9 @@ describe('SEC-4 SEC-10 what is not even a message', () => {
         asked += 1;
         silent.send(`42${asked}["join",${JOIN.replace('"a"', `"a${asked}"`)}]`);
       }
-      expect(await bystander.codeOf('requestKeyFrame')).toBeUndefined();
+      expect(await bystander.errorCode('requestKeyFrame')).toBeUndefined();
     }
-    await until('it is cut', () => {
+    await waitUntil('it is cut', () => {
       // Only a socket that writes hears of it.
       silent.send('3');
       return !silent.isOpen;
@@ -196,7 +196,7 @@ describe('SEC-4 SEC-10 what is not even a message', () => {
         await isAnswered(socket);
         socket.close();
       }
-      if (round >= 2) heap.push(heapHeld());
+      if (round >= 2) heap.push(heapAfterCollection());
     }
     // 30 × 60 kB in each round, if fragments stayed.
     expect(growthPerRound(heap)).toBeLessThan(200_000);

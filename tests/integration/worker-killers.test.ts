@@ -8,8 +8,8 @@ import { createWorker, type types } from 'mediasoup';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { ROUTER_CODECS } from '#config/media.ts';
-import { broadcast, claim, join, produceVideo } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
+import { broadcast, claim, join, produceVideo } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
 
 /** Throws where a number is made of it. */
 const disguised = { valueOf: 1, toString: 1 };
@@ -110,7 +110,7 @@ describe('SEC-1 SEC-2 this server', () => {
     const { transport } = await claim(owner, `killer-${what.replaceAll(/[^a-zA-Z0-9]/g, '-')}`);
     const rtpParameters = { ...chromium.simulcastVp8, encodings: [{ ssrc: 1, ...encoding }] };
     const asked = { transportId: transport.id, kind: 'video', rtpParameters };
-    expect(await owner.codeOf('produce', asked)).toBe('bad-request');
+    expect(await owner.errorCode('produce', asked)).toBe('bad-request');
     expect(await isUnharmed()).toBe(true);
     await produceVideo(owner, transport.id);
   });
@@ -124,17 +124,17 @@ describe('SEC-1 SEC-2 this server', () => {
       transportId: renewed.transport.id,
       sctpStreamParameters: { ...chromium.sctpStreamParameters, subchannels: endless },
     };
-    expect(await owner.codeOf('produceData', { ...asked, subchannels: endless })).toBe(
+    expect(await owner.errorCode('produceData', { ...asked, subchannels: endless })).toBe(
       'bad-request',
     );
-    expect(await owner.codeOf('produceData', { ...asked, transportId: transport.id })).toBe(
+    expect(await owner.errorCode('produceData', { ...asked, transportId: transport.id })).toBe(
       'transport-gone',
     );
     await owner.request('produceData', asked);
     await produceVideo(owner, renewed.transport.id);
     expect((await join(viewer, room)).media.data).not.toBeNull();
-    expect(await viewer.codeOf('resumeConsumers', { consumerIds: endless })).toBe('bad-request');
-    expect(await viewer.codeOf('renewConsumers', { subchannels: endless })).toBe('bad-request');
+    expect(await viewer.errorCode('resumeConsumers', { consumerIds: endless })).toBe('bad-request');
+    expect(await viewer.errorCode('renewConsumers', { subchannels: endless })).toBe('bad-request');
     expect(await isUnharmed()).toBe(true);
   });
 });

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { MediaWorker } from '#backend/media/workers/pool.ts';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { LIMITS } from '#config/limits.ts';
-import { broadcast, join, PROTOCOL, produceVideo } from '#testkit/roles.ts';
-import { InProcessServer } from '#testkit/in-process-server.ts';
-import { until } from '#testkit/until.ts';
+import { broadcast, join, PROTOCOL, produceVideo } from '#testkit/signalling/requests.ts';
+import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 /** Two rooms, each with a publisher and a viewer, each on a worker of its own. */
 async function twoRooms(server: InProcessServer) {
@@ -37,13 +37,17 @@ async function expectRecovery(
   const { a, b, worker } = await twoRooms(server);
   const { pid } = worker.worker;
   await harm(worker);
-  await until('the worker is replaced', () =>
+  await waitUntil('the worker is replaced', () =>
     server.app.pool.workers.some((now) => now.index === worker.index && now.worker.pid !== pid),
   );
   expect(() => process.kill(pid, 0)).toThrow('ESRCH');
-  expect(await a.owner.push('transportGone')).toEqual({ transportId: a.claimed.transport.id });
-  expect(await a.viewer.push('transportGone')).toEqual({ transportId: a.joined.transport.id });
-  const { interruption } = await a.viewer.push(
+  expect(await a.owner.waitForPush('transportGone')).toEqual({
+    transportId: a.claimed.transport.id,
+  });
+  expect(await a.viewer.waitForPush('transportGone')).toEqual({
+    transportId: a.joined.transport.id,
+  });
+  const { interruption } = await a.viewer.waitForPush(
     'roomChanged',
     (room) => room.interruption?.reason === 'worker-lost',
   );
@@ -61,10 +65,10 @@ async function expectRecovery(
   expect(viewed.room).toMatchObject({ status: 'live', epoch: a.claimed.epoch });
   expect(viewed.media?.consumers).toHaveLength(1);
 
-  expect(b.owner.of('transportGone')).toEqual([]);
-  expect(b.viewer.of('transportGone')).toEqual([]);
-  expect(b.viewer.of('broadcastChanged')).toEqual([]);
-  expect(await b.viewer.codeOf('requestKeyFrame')).toBeUndefined();
+  expect(b.owner.pushes('transportGone')).toEqual([]);
+  expect(b.viewer.pushes('transportGone')).toEqual([]);
+  expect(b.viewer.pushes('broadcastChanged')).toEqual([]);
+  expect(await b.viewer.errorCode('requestKeyFrame')).toBeUndefined();
   const again = await b.viewer.request('renewConsumers');
   expect(again.consumers[0]?.producerId).toBe(b.joined.media.consumers[0]?.producerId);
 }
@@ -120,13 +124,13 @@ describe('a worker', () => {
     const died = once(seat.worker, 'died');
     process.kill(seat.worker.pid, 'SIGKILL');
     await died;
-    const early = await (await server.connect()).codeOf('join', {
+    const early = await (await server.connect()).errorCode('join', {
       ...PROTOCOL,
       room: 'main',
       rtpCapabilities: chromium.rtpCapabilities,
     });
     expect([undefined, 'media-unavailable']).toContain(early);
-    await until('the worker is replaced', () => server.app.pool.ready);
+    await waitUntil('the worker is replaced', () => server.app.pool.ready);
     const { transport } = await owner.request('renewTransport');
     await produceVideo(owner, transport.id);
     expect((await join(await server.connect(), 'main')).room).toMatchObject({

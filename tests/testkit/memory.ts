@@ -1,26 +1,24 @@
-import { readFileSync } from 'node:fs';
+/** Measures whether memory grows from round to round. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
+let collect: (() => void) | undefined;
 
-/** Heap of this process after two full collections, bytes: what it still holds on to. */
-export function heapHeld(): number {
+/** Used heap of this process after two full collections, in bytes. */
+export function heapAfterCollection(): number {
+  if (!collect) {
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as () => void;
+  }
   collect();
   collect();
   return process.memoryUsage().heapUsed;
 }
 
-/** Resident memory of a process, bytes. */
-export function residentBytes(pid: number): number {
-  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(line?.[1] ?? 0) * 1024;
-}
-
 /**
- * What a round adds at the least, bytes: the lowest of the later half against the lowest of the
- * earlier one. Memory that is only used for a while comes and goes; what leaks never goes.
+ * A lower bound of what each round adds, in bytes: the minimum of the later half of the samples
+ * compared with the minimum of the earlier half. Memory in temporary use rises and falls; leaked
+ * memory never falls.
  */
 export function growthPerRound(samples: readonly number[]): number {
   const half = Math.floor(samples.length / 2);

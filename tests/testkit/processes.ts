@@ -1,12 +1,12 @@
-/** What Linux knows of processes: their memory, their processor time, their children. */
+/** Memory, CPU time and children of processes, as Linux reports them below /proc. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Kernel ticks; 100 a second on every Linux that Node runs on. */
+/** Unit of the CPU times in /proc. It is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** Ends a child at once, if it has not ended by itself; resolves when it is gone. */
+/** Kills a child unless it has already exited; resolves when it has exited. */
 export async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
@@ -14,7 +14,7 @@ export async function kill(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** Resident memory, bytes. */
+/** Resident memory of one process, in bytes. */
 export function residentBytes(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(line?.[1] ?? 0) * 1024;
@@ -24,33 +24,24 @@ export function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** Processor time that these processes and all below them have used, s. The dead don't count. */
+/**
+ * CPU time that these processes and their descendants have used, in seconds. Processes that have
+ * exited don't count.
+ */
 export function cpuSeconds(pids: readonly number[]): number {
   const all = processes();
-  const seen = new Set<number>();
   let ticks = 0;
-  const visit = (pid: number) => {
-    if (seen.has(pid)) return;
-    seen.add(pid);
-    ticks += all.get(pid)?.ticks ?? 0;
-    for (const [child, { parent }] of all) if (parent === pid) visit(child);
-  };
-  for (const pid of pids) visit(pid);
+  for (const pid of withDescendants(pids, all)) ticks += all.get(pid)?.ticks ?? 0;
   return ticks / TICKS_PER_SECOND;
 }
 
 /**
- * The same from the scheduler's own clock, which is exact enough for short windows. What the kernel
- * does for a core in the background (ksoftirqd) counts where that core is named.
+ * The same from the scheduler's clock (schedstat), which is precise enough for short windows. With
+ * `core`, the time of the kernel's background thread of that core (ksoftirqd) is included.
  */
 export function exactCpuSeconds(pids: readonly number[], core: number | undefined): number {
   const all = processes();
-  const wanted = new Set<number>();
-  const visit = (pid: number) => {
-    wanted.add(pid);
-    for (const [child, { parent }] of all) if (parent === pid) visit(child);
-  };
-  for (const pid of pids) visit(pid);
+  const wanted = withDescendants(pids, all);
   for (const [pid, { name }] of all) if (name === `ksoftirqd/${core}`) wanted.add(pid);
   let nanoseconds = 0;
   for (const pid of wanted) nanoseconds += onCpuNanoseconds(pid);
@@ -65,22 +56,19 @@ function onCpuNanoseconds(pid: number): number {
       sum += Number(onCpu);
     }
   } catch {
-    // It ended meanwhile.
+    // The process ended while it was read.
   }
   return sum;
 }
 
-/** Resident memory of these processes and all below them, bytes. */
+/** Resident memory of these processes and their descendants, in bytes. */
 export function residentBytesOfAll(pids: readonly number[]): number {
-  const all = processes();
-  const sum = (pid: number): number =>
-    [...all]
-      .filter(([, { parent }]) => parent === pid)
-      .reduce((total, [child]) => total + sum(child), residentBytes(pid));
-  return pids.reduce((total, pid) => total + sum(pid), 0);
+  let sum = 0;
+  for (const pid of withDescendants(pids, processes())) sum += residentBytes(pid);
+  return sum;
 }
 
-/** Processor time that the whole machine has used, s. */
+/** CPU time that the whole machine has used, in seconds. */
 export function machineCpuSeconds(): number {
   const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = readFileSync(
     '/proc/stat',
@@ -96,6 +84,17 @@ export function childrenOf(pid: number): number[] {
   return [...processes()].filter(([, { parent }]) => parent === pid).map(([child]) => child);
 }
 
+function withDescendants(pids: readonly number[], all: ReadonlyMap<number, Process>): Set<number> {
+  const found = new Set<number>();
+  const visit = (pid: number) => {
+    if (found.has(pid)) return;
+    found.add(pid);
+    for (const [child, { parent }] of all) if (parent === pid) visit(child);
+  };
+  for (const pid of pids) visit(pid);
+  return found;
+}
+
 interface Process {
   readonly name: string;
   readonly parent: number;
@@ -108,7 +107,7 @@ function processes(): Map<number, Process> {
     if (!/^\d+$/.test(entry)) continue;
     try {
       const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      // The name stands in brackets and may hold anything; what follows is fields 3, 4, …
+      // proc(5): field 2 is the name in brackets and may hold any character; fields 3, 4, … follow.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       all.set(Number(entry), {
         name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
@@ -116,7 +115,7 @@ function processes(): Map<number, Process> {
         ticks: Number(fields[11]) + Number(fields[12]),
       });
     } catch {
-      // It ended meanwhile.
+      // The process ended while it was read.
     }
   }
   return all;

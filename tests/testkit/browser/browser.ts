@@ -1,0 +1,80 @@
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { colourCameraFile } from '../media/cameras.ts';
+import type { Host } from '../network/test-network.ts';
+import { waitForStatus } from './shown-video.ts';
+
+/** Headless, as root, with a fake camera, and without connections to anything outside this machine. */
+export const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+  '--mute-audio',
+  '--autoplay-policy=no-user-gesture-required',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  '--use-fake-device-for-media-stream=fps=30',
+  '--use-fake-ui-for-media-stream',
+  // Where only loopback exists there would be no candidate otherwise.
+  '--allow-loopback-in-peer-connection',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
+export const cameraFlag = (y4mFile: string): string =>
+  `--use-file-for-fake-video-capture=${y4mFile}`;
+
+/** Browsers allow the camera on secure origins only, and test networks have no certificates. */
+export const insecureOriginFlag = (origin: string): string =>
+  `--unsafely-treat-insecure-origin-as-secure=${origin}`;
+
+export interface LaunchOptions {
+  readonly flags?: readonly string[];
+  /** The y4m file that the fake camera plays; the colour camera by default. */
+  readonly camera?: string;
+  /** The host of a test network that the browser runs on; this machine by default. */
+  readonly on?: Host;
+}
+
+export async function launchBrowser({
+  flags = [],
+  camera = colourCameraFile(),
+  on,
+}: LaunchOptions = {}): Promise<Browser> {
+  const chromiumPath = process.env['CHROMIUM_PATH'];
+  if (!chromiumPath) throw new Error('CHROMIUM_PATH is not set: run the tests with `npm test`');
+  return chromium.launch({
+    executablePath: on?.commandFor(chromiumPath) ?? chromiumPath,
+    args: [...CHROMIUM_FLAGS, cameraFlag(camera), ...flags],
+  });
+}
+
+export interface OpenedPage {
+  readonly page: Page;
+  /** Script errors and violations of the security policy, as the page reports them. */
+  readonly faults: string[];
+}
+
+/** Resolves when the page's own script is ready. */
+export async function openPage(context: BrowserContext, url: string): Promise<OpenedPage> {
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(`page error: ${error.message}`));
+  page.on('console', (message) => {
+    const text = message.text();
+    if (text.includes('Content Security Policy') || text.includes('Trusted')) faults.push(text);
+  });
+  await page.goto(url);
+  await page.waitForSelector('html[data-ready="true"]', { state: 'attached' });
+  return { page, faults };
+}
+
+/** Starts the broadcast on a publisher's page; resolves when the page is live. */
+export async function goLive(page: Page): Promise<void> {
+  await page.click('#start');
+  await waitForStatus(page, 'live');
+}
