@@ -5,7 +5,7 @@ import { LIMITS } from '#config/limits.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const page = readFileSync(join(ROOT, 'docs/security.md'), 'utf8');
-/** Cells of the table of threats: threat, defence, limit, shown by. */
+/** Cells of the table of threats: threat, defence, limit, proof. */
 const rows = page
   .split('\n')
   .filter((line) => line.startsWith('|'))
@@ -14,7 +14,7 @@ const rows = page
   .slice(1);
 const namesIn = (text = '') => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? '');
 
-it('SEC-15 every limit that docs/security.md names is one, and every proof is there', () => {
+it('SEC-15 every limit and every proof that docs/security.md names exists', () => {
   expect(rows.length).toBeGreaterThan(20);
   const limits = rows.flatMap(([, , limit]) => namesIn(limit));
   const example = readFileSync(join(ROOT, '.env.example'), 'utf8');

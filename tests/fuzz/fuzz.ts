@@ -1,4 +1,4 @@
-/** Random scripts against a real server with a real worker, and what is kept of one that fails. */
+/** Runs random scripts against a real server with a real worker, and saves those that fail. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -11,10 +11,10 @@ const FAILURES = join(import.meta.dirname, '../corpus/failures');
 
 const HOURS = 3_600_000;
 /**
- * Nothing runs out while a script is carried out: time is not what is tested here. Answers are kept
+ * Nothing expires during a script, because time is not what this tests. The server remembers answers
  * long enough for a repeated request, and not so long that they look like a leak.
  */
-const TIMELESS = {
+const NO_EXPIRY = {
   sessionGraceMs: HOURS,
   idleRoomMs: HOURS,
   idleUnusedRoomMs: HOURS,
@@ -26,7 +26,7 @@ const script: fc.Arbitrary<Command[]> = fc.array(
   fc.record({
     op: fc.oneof(
       { weight: 4, arbitrary: fc.constantFrom(...OPS) },
-      // Without somebody on air the rest is refusals.
+      // Without a live publisher most other commands would only be refused.
       { weight: 1, arbitrary: fc.constantFrom('publish', 'produceVideo', 'join') },
     ),
     actor: fc.nat({ max: ACTORS - 1 }),
@@ -42,21 +42,20 @@ const ScriptSchema = v.array(
 
 export class Fuzz implements AsyncDisposable {
   readonly server: InProcessServer;
-  readonly #picture: BystanderStream;
+  readonly #stream: BystanderStream;
   readonly #pid: number;
   /** Commands carried out so far. */
   commands = 0;
 
   static async start(): Promise<Fuzz> {
-    const server = await InProcessServer.start({ limits: TIMELESS });
-    const [seat] = server.app.pool.workers;
-    if (!seat) throw new Error('there is a worker');
-    return new Fuzz(server, await BystanderStream.start(seat.worker), seat.worker.pid);
+    const server = await InProcessServer.start({ limits: NO_EXPIRY });
+    const { worker } = server.worker();
+    return new Fuzz(server, await BystanderStream.start(worker), worker.pid);
   }
 
-  private constructor(server: InProcessServer, picture: BystanderStream, pid: number) {
+  private constructor(server: InProcessServer, stream: BystanderStream, pid: number) {
     this.server = server;
-    this.#picture = picture;
+    this.#stream = stream;
     this.#pid = pid;
   }
 
@@ -64,7 +63,7 @@ export class Fuzz implements AsyncDisposable {
     return this.#pid;
   }
 
-  /** @throws where the server did not do what the model says, or anybody else was hurt */
+  /** Runs one script. @throws when the server deviates from the model, or the bystander loses packets */
   async play(commands: readonly Command[]): Promise<void> {
     const world = await World.open(this.server);
     try {
@@ -72,21 +71,22 @@ export class Fuzz implements AsyncDisposable {
         try {
           await world.run(command);
         } catch (error) {
-          const told = `command ${i}, ${JSON.stringify(command)}: ${String(error)}`;
-          throw new Error(told, { cause: error });
+          const where = `command ${i}, ${JSON.stringify(command)}: ${String(error)}`;
+          throw new Error(where, { cause: error });
         }
         this.commands += 1;
       }
     } finally {
       world.close();
     }
-    const [seat] = this.server.app.pool.workers;
-    if ((await seat?.worker.dump())?.pid !== this.#pid) throw new Error('the worker died');
-    const lost = await this.#picture.lost();
-    if (lost.length > 0) throw new Error(`somebody else lost packets: ${lost.join()}`);
+    if ((await this.server.worker().worker.dump()).pid !== this.#pid) {
+      throw new Error('the worker died');
+    }
+    const lost = await this.#stream.lost();
+    if (lost.length > 0) throw new Error(`the bystander lost packets: ${lost.join()}`);
   }
 
-  /** Random scripts from one seed; the shortest one that fails, and why. */
+  /** Runs random scripts from one seed; returns the shortest script that fails, with the reason. */
   async search(seed: number, runs: number): Promise<Failure | undefined> {
     const property = fc.asyncProperty(script, async (commands) => this.play(commands));
     const found = await fc.check(property, { seed, numRuns: runs });
@@ -96,7 +96,7 @@ export class Fuzz implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#picture[Symbol.asyncDispose]();
+    await this.#stream[Symbol.asyncDispose]();
     await this.server[Symbol.asyncDispose]();
   }
 }
@@ -107,16 +107,16 @@ export interface Failure {
   readonly why: string;
 }
 
-/** Keeps it for every later test run; gives back where. */
-export function keep({ seed, commands, why }: Failure): string {
+/** Saves a failure for every later test run; returns the path. */
+export function saveFailure({ seed, commands, why }: Failure): string {
   mkdirSync(FAILURES, { recursive: true });
   const path = join(FAILURES, `seed-${seed}.json`);
   writeFileSync(path, `${JSON.stringify({ why, commands }, null, 2)}\n`);
   return path;
 }
 
-/** Scripts that failed once. */
-export function kept(): { name: string; commands: Command[] }[] {
+/** The scripts of all saved failures. */
+export function savedFailures(): { name: string; commands: Command[] }[] {
   const names = readdirSync(FAILURES).filter((name) => name.endsWith('.json'));
   return names.map((name) => {
     const { commands } = JSON.parse(readFileSync(join(FAILURES, name), 'utf8')) as {
@@ -126,7 +126,7 @@ export function kept(): { name: string; commands: Command[] }[] {
   });
 }
 
-/** FUZZ_SEED, or another one each time. */
+/** FUZZ_SEED, or a random seed. @throws when FUZZ_SEED is not a number */
 export function seedOf(env: Readonly<Record<string, string | undefined>>): number {
   const given = env['FUZZ_SEED'];
   if (given === undefined || given === '') return Math.floor(Math.random() * 2 ** 31);

@@ -1,16 +1,16 @@
 /**
  * npm run fuzz -- [--minutes 10] [--seed N]
- * Random commands for so long, on one server. Every block of scripts has a seed of its own, which is
- * printed; a script that fails is kept below tests/corpus/failures, where `npm test` finds it.
+ * Runs random commands on one server. Every block of scripts prints its own seed. A script that fails
+ * is saved below tests/corpus/failures, where `npm test` finds it.
  */
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { growthPerRound, heapAfterCollection } from '#testkit/memory.ts';
 import { residentBytes } from '#testkit/processes.ts';
-import { Fuzz, keep, seedOf } from './fuzz.ts';
+import { Fuzz, saveFailure, seedOf } from './fuzz.ts';
 
 const SCRIPTS_PER_BLOCK = 100;
-/** Blocks that fill what is kept for good: compiled code, pools, caches. */
+/** Blocks that fill what stays in memory anyway: compiled code, pools, caches. */
 const WARM_UP = 2;
 
 const { values } = parseArgs({
@@ -27,7 +27,7 @@ const heap: number[] = [];
 const resident: number[] = [];
 let failures = 0;
 let fuzz = await Fuzz.start();
-const until = performance.now() + minutes * 60_000;
+const deadline = performance.now() + minutes * 60_000;
 let blocks = 0;
 let commands = 0;
 do {
@@ -36,8 +36,10 @@ do {
   blocks += 1;
   if (failure) {
     failures += 1;
-    say(`seed ${seed}: ${failure.why}\n  kept as ${relative(process.cwd(), keep(failure))}`);
-    // What failed may have left the server in any state.
+    print(
+      `seed ${seed}: ${failure.why}\n  saved as ${relative(process.cwd(), saveFailure(failure))}`,
+    );
+    // The failure may have left the server in any state.
     commands += fuzz.commands;
     await fuzz[Symbol.asyncDispose]();
     fuzz = await Fuzz.start();
@@ -48,20 +50,22 @@ do {
       heap.push(heapAfterCollection());
       resident.push(residentBytes(fuzz.workerPid));
     }
-    say(`seed ${seed}: ${SCRIPTS_PER_BLOCK} scripts, ${commands + fuzz.commands} commands so far`);
+    print(
+      `seed ${seed}: ${SCRIPTS_PER_BLOCK} scripts, ${commands + fuzz.commands} commands so far`,
+    );
   }
-} while (performance.now() < until);
+} while (performance.now() < deadline);
 commands += fuzz.commands;
 await fuzz[Symbol.asyncDispose]();
 
-say(`${blocks * SCRIPTS_PER_BLOCK} scripts, ${commands} commands, ${failures} failures`);
+print(`${blocks * SCRIPTS_PER_BLOCK} scripts, ${commands} commands, ${failures} failures`);
 if (heap.length >= 4) {
   const perScript = (samples: readonly number[]) =>
     Math.round(growthPerRound(samples) / SCRIPTS_PER_BLOCK);
-  say(`memory, bytes per script: heap ${perScript(heap)}, media worker ${perScript(resident)}`);
+  print(`memory, bytes per script: heap ${perScript(heap)}, media worker ${perScript(resident)}`);
 }
 process.exitCode = failures > 0 ? 1 : 0;
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -1,7 +1,4 @@
-/**
- * What the server should be like after every command: small, and written from the rules rather than
- * from the server's code.
- */
+/** A small model of the server, written from the rules and not from the server's code. */
 import type { ErrorCode } from '#protocol/errors.ts';
 
 export type Kind = 'audio' | 'video';
@@ -10,13 +7,13 @@ export interface ModelSession {
   readonly role: 'publisher' | 'viewer';
   readonly room: ModelRoom;
   readonly sessionId: string;
-  /** CONN-2: the secret to use next, the one before it, and those that were good once. */
+  /** CONN-2: the secret to use next, the one before it, and all older ones. */
   current: string;
   previous: string | undefined;
   readonly spent: string[];
   ended: 'session-gone' | 'superseded' | undefined;
   transportId: string;
-  /** DTLS parameters have been given. */
+  /** Whether the page has set its DTLS parameters. */
   connected: boolean;
   readonly producers: Map<Kind, string>;
   dataProducerId: string | undefined;
@@ -28,14 +25,14 @@ export interface ModelRoom {
   ownerSecret: string | undefined;
   claims: number;
   claimant: ModelSession | undefined;
-  onAir: ModelSession | undefined;
+  live: ModelSession | undefined;
 }
 
 export function newRoom(id: string): ModelRoom {
-  return { id, ownerSecret: undefined, claims: 0, claimant: undefined, onAir: undefined };
+  return { id, ownerSecret: undefined, claims: 0, claimant: undefined, live: undefined };
 }
 
-/** With what a request is refused before its fields matter; undefined where it is not. */
+/** The code with which the server refuses a request whatever its fields are; undefined when it does not. */
 export function refusalOf(
   session: ModelSession | undefined,
   role?: ModelSession['role'],
@@ -45,30 +42,30 @@ export function refusalOf(
   return session.ended;
 }
 
-/** SEC-3: what a viewer of this room receives. */
-export function producersSeen({ onAir }: ModelRoom): string[] {
-  if (!onAir?.producers.has('video')) return [];
-  return [...onAir.producers.values()].toSorted();
+/** SEC-3: the producers that a viewer of this room receives. */
+export function producersSeen({ live }: ModelRoom): string[] {
+  if (!live?.producers.has('video')) return [];
+  return [...live.producers.values()].toSorted();
 }
 
-/** ROOM-1: whether a claim that shows this secret is let in. */
+/** ROOM-1: whether the server refuses a claim with this secret. */
 export function claimRefused(room: ModelRoom, shown: string | undefined): boolean {
   return room.ownerSecret !== undefined && shown !== room.ownerSecret;
 }
 
-/** ROOM-2, ROOM-3: the newest claim is the one that may go on air. */
+/** ROOM-2, ROOM-3: only the newest claim may go live. */
 export function claimed(room: ModelRoom, session: ModelSession): void {
   if (room.claimant) end(room.claimant, 'superseded');
   room.claimant = session;
 }
 
-/** ROOM-2: with its picture a claimant takes the room over. */
-export function pictureCame(session: ModelSession): void {
+/** ROOM-2: a claimant takes over the room when its video starts. */
+export function videoStarted(session: ModelSession): void {
   const { room } = session;
   if (room.claimant !== session) return;
   room.claimant = undefined;
-  if (room.onAir) end(room.onAir, 'superseded');
-  room.onAir = session;
+  if (room.live) end(room.live, 'superseded');
+  room.live = session;
 }
 
 export function end(session: ModelSession, how: 'session-gone' | 'superseded'): void {
@@ -76,14 +73,14 @@ export function end(session: ModelSession, how: 'session-gone' | 'superseded'): 
   session.producers.clear();
   const { room } = session;
   if (room.claimant === session) room.claimant = undefined;
-  if (room.onAir === session) room.onAir = undefined;
+  if (room.live === session) room.live = undefined;
 }
 
-/** CONN-2: what showing `secret` leads to. On `taken` the answer's secret becomes the current one. */
-export function resumeOf(session: ModelSession, secret: string): 'taken' | 'ends it' | 'refused' {
+/** CONN-2: the effect of presenting `secret`. After `resumes` the answer's secret becomes the current one. */
+export function resumeOf(session: ModelSession, secret: string): 'resumes' | 'ends' | 'refused' {
   if (session.ended) return 'refused';
-  if (secret === session.current || secret === session.previous) return 'taken';
-  return session.spent.includes(secret) ? 'ends it' : 'refused';
+  if (secret === session.current || secret === session.previous) return 'resumes';
+  return session.spent.includes(secret) ? 'ends' : 'refused';
 }
 
 export function resumed(session: ModelSession, shown: string, next: string): void {
@@ -91,7 +88,7 @@ export function resumed(session: ModelSession, shown: string, next: string): voi
     if (session.previous !== undefined) session.spent.push(session.previous);
     session.previous = shown;
   } else {
-    // Its successor never reached the page, or a thief has it: it is worth nothing any more.
+    // The successor never reached the page, or a thief has it: it counts as an older secret now.
     session.spent.push(session.current);
   }
   session.current = next;

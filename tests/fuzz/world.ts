@@ -1,4 +1,4 @@
-/** Carries out a script of commands on a real server, and on the model beside it. */
+/** Runs a script of commands on a real server and on the model, and compares them. */
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
@@ -18,7 +18,7 @@ import {
   type ModelRoom,
   type ModelSession,
   newRoom,
-  pictureCame,
+  videoStarted,
   producersSeen,
   refusalOf,
   resumed,
@@ -51,17 +51,17 @@ export const OPS = [
   'poison',
 ] as const;
 
-/** One command, as plain JSON: a script that fails is kept as it is. */
+/** One command as plain JSON, so that a script that fails can be saved. */
 export interface Command {
   readonly op: (typeof OPS)[number];
   readonly actor: number;
   readonly room: number;
-  /** Which of the possible ids, secrets or values it uses: own ones, others', made-up ones. */
+  /** Selects an id, secret or value: the actor's own, another's, or an invented one. */
   readonly pick: number;
 }
 
-const MADE_UP_ID = '00000000-0000-4000-8000-000000000000';
-const MADE_UP_SECRET = 'A'.repeat(43);
+const INVENTED_ID = '00000000-0000-4000-8000-000000000000';
+const INVENTED_SECRET = 'A'.repeat(43);
 const JOIN_TRACE = { way: 'ahead', steps: { asked: 1, answered: 2, 'set-up': 3, frame: 4 } };
 const NAMES = Object.keys(REQUESTS) as RequestName[];
 let worlds = 0;
@@ -95,7 +95,7 @@ export class World {
     this.#rooms = Array.from({ length: ROOMS }, (_, i) => newRoom(`fuzz-${worlds}-${i}`));
   }
 
-  /** @throws where the server did not do what the model says */
+  /** @throws when the server deviates from the model */
   async run({ op, actor: who, room: where, pick }: Command): Promise<void> {
     const actor = this.#actors[who % ACTORS];
     const room = this.#rooms[where % ROOMS];
@@ -126,12 +126,12 @@ export class World {
       case 'resumeConsumers':
         return this.#resumeConsumers(actor, pick);
       case 'requestKeyFrame':
-        await this.#ask(actor, 'requestKeyFrame', {}, refusalOf(actor.session, 'viewer'));
+        await this.#request(actor, 'requestKeyFrame', {}, refusalOf(actor.session, 'viewer'));
         return;
       case 'renewConsumers':
         return this.#renewConsumers(actor);
       case 'reportJoin':
-        await this.#ask(actor, 'reportJoin', JOIN_TRACE, refusalOf(actor.session, 'viewer'));
+        await this.#request(actor, 'reportJoin', JOIN_TRACE, refusalOf(actor.session, 'viewer'));
         return;
       case 'leave':
         return this.#leave(actor);
@@ -148,40 +148,40 @@ export class World {
 
   close(): void {
     for (const { client } of this.#actors) client.close();
-    // Those of the poisoned requests as well: nothing else runs on this server.
+    // All rooms, because nothing else runs on this server; this includes those of poisoned requests.
     for (const room of this.#server.app.registry.rooms()) room.close();
   }
 
-  // --- who comes
+  // --- entering a room
 
   async #join(actor: Actor, room: ModelRoom): Promise<void> {
     const { rtpCapabilities } = chromium;
     const payload = { protocol: PROTOCOL_VERSION, room: room.id, rtpCapabilities };
-    const answer = await this.#ask(actor, 'join', payload, undefined);
+    const answer = await this.#request(actor, 'join', payload, undefined);
     if (!answer) return;
     const { session, transport, media } = answer;
-    same('what a viewer receives', idsOf(media), producersSeen(room));
-    this.#enters(actor, sessionOf('viewer', room, session, transport.id, 0));
+    expectSame('the producers that a viewer receives', idsOf(media), producersSeen(room));
+    this.#enter(actor, sessionOf('viewer', room, session, transport.id, 0));
   }
 
   async #publish(actor: Actor, room: ModelRoom, pick: number): Promise<void> {
-    const shown = [undefined, MADE_UP_SECRET, room.ownerSecret, room.ownerSecret][pick % 4];
+    const shown = [undefined, INVENTED_SECRET, room.ownerSecret, room.ownerSecret][pick % 4];
     const payload = {
       protocol: PROTOCOL_VERSION,
       room: room.id,
       ...(shown !== undefined && { publisherSecret: shown }),
     };
     const expected = claimRefused(room, shown) ? 'room-taken' : undefined;
-    const answer = await this.#ask(actor, 'publish', payload, expected);
+    const answer = await this.#request(actor, 'publish', payload, expected);
     if (!answer) return;
     room.claims += 1;
-    same('the epoch of a claim', answer.epoch, room.claims);
+    expectSame('the epoch of a claim', answer.epoch, room.claims);
     room.ownerSecret ??= answer.publisherSecret;
-    same('the secret of the room', answer.publisherSecret, room.ownerSecret);
+    expectSame('the secret of the room', answer.publisherSecret, room.ownerSecret);
     const { session, transport, epoch } = answer;
     const made = sessionOf('publisher', room, session, transport.id, epoch);
     claimed(room, made);
-    this.#enters(actor, made);
+    this.#enter(actor, made);
   }
 
   async #resume(actor: Actor, pick: number): Promise<void> {
@@ -195,35 +195,39 @@ export class World {
       stranger?.current,
       session?.current,
     ];
-    const resumeSecret = secrets[pick % secrets.length] ?? MADE_UP_SECRET;
+    const resumeSecret = secrets[pick % secrets.length] ?? INVENTED_SECRET;
     const outcome = session ? resumeOf(session, resumeSecret) : 'refused';
     const payload = { protocol: PROTOCOL_VERSION, sessionId, resumeSecret };
-    const expected = outcome === 'taken' ? undefined : 'session-gone';
-    const answer = await this.#ask(actor, 'resume', payload, expected);
-    if (session && outcome === 'ends it') end(session, 'session-gone');
+    const expected = outcome === 'resumes' ? undefined : 'session-gone';
+    const answer = await this.#request(actor, 'resume', payload, expected);
+    if (session && outcome === 'ends') end(session, 'session-gone');
     if (!session || !answer) return;
     resumed(session, resumeSecret, answer.session.resumeSecret);
-    same('the transport', answer.transportId, session.transportId);
+    expectSame('the transport', answer.transportId, session.transportId);
     if (session.role === 'viewer') {
-      same('what a viewer receives', idsOf(answer.media), producersSeen(session.room));
+      expectSame(
+        'the producers that a viewer receives',
+        idsOf(answer.media),
+        producersSeen(session.room),
+      );
     } else {
       const own = [...session.producers.values(), session.dataProducerId ?? []].flat();
-      same('producers', answer.producerIds.toSorted(), own.toSorted());
+      expectSame('producers', answer.producerIds.toSorted(), own.toSorted());
     }
-    // CONN-3: the socket that spoke for it is dropped.
+    // CONN-3: the server drops the session's old socket.
     for (const other of this.#actors) {
       if (other !== actor && other.session === session) await this.#cut(other);
     }
-    this.#speaksFor(actor, session);
+    this.#setSession(actor, session);
   }
 
-  #enters(actor: Actor, session: ModelSession): void {
+  #enter(actor: Actor, session: ModelSession): void {
     this.#sessions.push(session);
-    this.#speaksFor(actor, session);
+    this.#setSession(actor, session);
   }
 
-  /** LIMIT-5: a viewer that enters anew on the same socket leaves no session behind. */
-  #speaksFor(actor: Actor, session: ModelSession): void {
+  /** LIMIT-5: a viewer that enters again on the same socket leaves no session behind. */
+  #setSession(actor: Actor, session: ModelSession): void {
     const before = actor.session;
     if (before?.role === 'viewer' && before !== session) end(before, 'session-gone');
     actor.session = session;
@@ -234,42 +238,47 @@ export class World {
   async #connectTransport(actor: Actor, pick: number): Promise<void> {
     const { session } = actor;
     const { transportId, isOwn } = this.#transport(actor, pick);
-    // mediasoup refuses a second time and does not say whose fault it is.
+    // mediasoup refuses a second attempt without reporting whose fault it is.
     const second = session?.connected ? 'internal' : undefined;
     const expected = refusalOf(session) ?? (isOwn ? second : 'transport-gone');
     const { dtlsParameters } = chromium;
-    await this.#ask(actor, 'connectTransport', { transportId, dtlsParameters }, expected);
+    await this.#request(actor, 'connectTransport', { transportId, dtlsParameters }, expected);
     if (session && expected === undefined) session.connected = true;
   }
 
   async #restartIce(actor: Actor, pick: number): Promise<void> {
     const { transportId, isOwn } = this.#transport(actor, pick);
     const expected = refusalOf(actor.session) ?? (isOwn ? undefined : 'transport-gone');
-    await this.#ask(actor, 'restartIce', { transportId }, expected);
+    await this.#request(actor, 'restartIce', { transportId }, expected);
   }
 
   async #renewTransport(actor: Actor): Promise<void> {
     const { session } = actor;
-    const answer = await this.#ask(actor, 'renewTransport', {}, refusalOf(session));
+    const answer = await this.#request(actor, 'renewTransport', {}, refusalOf(session));
     if (!session || !answer) return;
     session.transportId = answer.transport.id;
     session.connected = false;
     session.producers.clear();
     session.dataProducerId = undefined;
     if (session.role === 'viewer') {
-      same('what a viewer receives', idsOf(answer.media), producersSeen(session.room));
+      expectSame(
+        'the producers that a viewer receives',
+        idsOf(answer.media),
+        producersSeen(session.room),
+      );
     }
   }
 
-  /** Mostly the actor's own, sometimes somebody else's, sometimes none at all. */
+  /** Mostly the actor's own transport, sometimes another's, sometimes none at all. */
   #transport({ session }: Actor, pick: number): { transportId: string; isOwn: boolean } {
     const foreign = this.#sessions.find((other) => other !== session)?.transportId;
     const transportId =
-      (pick % 6 === 4 ? foreign : pick % 6 === 5 ? MADE_UP_ID : session?.transportId) ?? MADE_UP_ID;
+      (pick % 6 === 4 ? foreign : pick % 6 === 5 ? INVENTED_ID : session?.transportId) ??
+      INVENTED_ID;
     return { transportId, isOwn: transportId === session?.transportId };
   }
 
-  // --- what a publisher does
+  // --- publisher requests
 
   async #produce(actor: Actor, kind: Kind, pick: number): Promise<void> {
     const { session } = actor;
@@ -278,10 +287,10 @@ export class World {
     const expected = refusalOf(session, 'publisher') ?? (isOwn ? twice : 'transport-gone');
     const rtpParameters = kind === 'video' ? chromium.simulcastVp8 : chromium.opus;
     const payload = { transportId, kind, rtpParameters };
-    const answer = await this.#ask(actor, 'produce', payload, expected);
+    const answer = await this.#request(actor, 'produce', payload, expected);
     if (!session || !answer) return;
     session.producers.set(kind, answer.producerId);
-    if (kind === 'video') pictureCame(session);
+    if (kind === 'video') videoStarted(session);
   }
 
   async #produceData(actor: Actor, pick: number): Promise<void> {
@@ -291,7 +300,7 @@ export class World {
     const expected = refusalOf(session, 'publisher') ?? (isOwn ? twice : 'transport-gone');
     const { sctpStreamParameters } = chromium;
     const payload = { transportId, sctpStreamParameters };
-    const answer = await this.#ask(actor, 'produceData', payload, expected);
+    const answer = await this.#request(actor, 'produceData', payload, expected);
     if (session && answer) session.dataProducerId = answer.producerId;
   }
 
@@ -299,9 +308,9 @@ export class World {
     const { session } = actor;
     const all = this.#sessions.flatMap(({ producers }) => [...producers.values()]);
     const own = [...(session?.producers.values() ?? [])];
-    const producerId = [...own, ...own, ...all, MADE_UP_ID][pick] ?? MADE_UP_ID;
+    const producerId = [...own, ...own, ...all, INVENTED_ID][pick] ?? INVENTED_ID;
     const expected = refusalOf(session, 'publisher');
-    await this.#ask(actor, 'closeProducer', { producerId }, expected);
+    await this.#request(actor, 'closeProducer', { producerId }, expected);
     if (expected !== undefined) return;
     for (const [kind, id] of session?.producers ?? []) {
       if (id === producerId) session?.producers.delete(kind);
@@ -313,39 +322,47 @@ export class World {
     const epoch = (session?.epoch ?? 0) + (pick % 3 === 2 ? 1 : 0);
     const stale = epoch === session?.epoch ? undefined : 'stale-epoch';
     const expected = refusalOf(session, 'publisher') ?? stale;
-    await this.#ask(actor, 'endBroadcast', { epoch }, expected);
+    await this.#request(actor, 'endBroadcast', { epoch }, expected);
     if (session && expected === undefined) end(session, 'session-gone');
   }
 
-  // --- what a viewer does
+  // --- viewer requests
 
   async #resumeConsumers(actor: Actor, pick: number): Promise<void> {
-    const consumerIds = Array.from({ length: pick % 9 }, () => MADE_UP_ID);
+    const consumerIds = Array.from({ length: pick % 9 }, () => INVENTED_ID);
     const expected = refusalOf(actor.session, 'viewer');
-    await this.#ask(actor, 'resumeConsumers', { consumerIds }, expected);
+    await this.#request(actor, 'resumeConsumers', { consumerIds }, expected);
   }
 
   async #renewConsumers(actor: Actor): Promise<void> {
     const { session } = actor;
-    const answer = await this.#ask(actor, 'renewConsumers', {}, refusalOf(session, 'viewer'));
+    const answer = await this.#request(actor, 'renewConsumers', {}, refusalOf(session, 'viewer'));
     if (session && answer) {
-      same('what a viewer receives', idsOf(answer), producersSeen(session.room));
+      expectSame(
+        'the producers that a viewer receives',
+        idsOf(answer),
+        producersSeen(session.room),
+      );
     }
   }
 
-  // --- anybody
+  // --- all roles
 
   async #leave(actor: Actor): Promise<void> {
     const expected = refusalOf(actor.session);
-    await this.#ask(actor, 'leave', {}, expected);
+    await this.#request(actor, 'leave', {}, expected);
     if (actor.session && expected === undefined) end(actor.session, 'session-gone');
   }
 
-  /** CONN-4: the same answer, and nothing done again. */
+  /** CONN-4: the server gives the same answer and does nothing again. */
   async #repeat(actor: Actor): Promise<void> {
     const { last } = actor;
     if (!last || last.by !== actor.session) return;
-    same(`a repeated ${last.name}`, await actor.client.raw(last.name, last.payload), last.ack);
+    expectSame(
+      `a repeated ${last.name}`,
+      await actor.client.raw(last.name, last.payload),
+      last.ack,
+    );
   }
 
   async #cut(actor: Actor): Promise<void> {
@@ -355,7 +372,7 @@ export class World {
     actor.last = undefined;
   }
 
-  /** A stranger with a room of its own sends what no page would. */
+  /** A stranger with a room of its own sends a hostile request. */
   async #poison(seed: number): Promise<void> {
     const name = NAMES[seed % NAMES.length] ?? 'join';
     const fields = [...poisonedFields(name)];
@@ -371,8 +388,8 @@ export class World {
     }
   }
 
-  /** The answer, or undefined where it was refused as expected. @throws where it was not as expected */
-  async #ask<N extends RequestName>(
+  /** The answer; undefined when the server refused as expected. @throws when the outcome is another */
+  async #request<N extends RequestName>(
     actor: Actor,
     name: N,
     fields: object,
@@ -381,7 +398,7 @@ export class World {
     const payload = { requestId: `f${(requests += 1)}`, ...fields };
     const ack = await actor.client.raw(name, payload);
     const result = v.parse(ResultSchema, ack);
-    same(name, result.ok ? undefined : result.code, expected);
+    expectSame(name, result.ok ? undefined : result.code, expected);
     actor.last = { name, payload, ack, by: actor.session };
     if (!result.ok) return undefined;
     return v.parse(ANSWERS[name], result.value) as AnswerOf<N>;
@@ -419,7 +436,7 @@ function idsOf(media: { consumers: readonly { producerId: string }[] } | null): 
   return (media?.consumers ?? []).map(({ producerId }) => producerId).toSorted();
 }
 
-function same(what: string, given: unknown, expected: unknown): void {
-  if (isDeepStrictEqual(given, expected)) return;
-  throw new Error(`${what}: ${JSON.stringify(given)}, and not ${JSON.stringify(expected)}`);
+function expectSame(what: string, actual: unknown, expected: unknown): void {
+  if (isDeepStrictEqual(actual, expected)) return;
+  throw new Error(`${what}: ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`);
 }

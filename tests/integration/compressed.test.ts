@@ -1,58 +1,39 @@
-import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { httpRequest } from '#testkit/http.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 
-let server: InProcessServer;
+const server = sharedServer();
 let page: string;
 
 beforeAll(async () => {
-  server = await InProcessServer.start();
   page = await (await fetch(`${server.url}/join`)).text();
 });
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
 
-/** As it comes: fetch would unpack it. */
-async function get(path: string, encodings: string) {
-  return new Promise<{ headers: NodeJS.Dict<string | string[]>; body: Buffer }>(
-    (resolve, reject) => {
-      const headers = { 'Accept-Encoding': encodings };
-      const asked = request(`${server.url}${path}`, { headers }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.once('end', () =>
-          resolve({ headers: response.headers, body: Buffer.concat(chunks) }),
-        );
-      });
-      asked.once('error', reject);
-      asked.end();
-    },
-  );
-}
+const get = (path: string, encodings: string) =>
+  httpRequest(server.url, path, { headers: { 'Accept-Encoding': encodings } });
 
-const first = (pattern: RegExp): string => {
+const firstAsset = (pattern: RegExp): string => {
   const path = pattern.exec(page)?.[1];
-  if (path === undefined) throw new Error('the page has none');
+  if (path === undefined) throw new Error(`the page has no ${String(pattern)}`);
   return path;
 };
 
-describe('JOIN-3 what the build has compressed', () => {
+describe('JOIN-3 compressed files', () => {
   it.each([
     ['scripts', /src="(\/assets\/[^"]+\.js)"/, 'text/javascript; charset=utf-8'],
     ['styles', /href="(\/assets\/[^"]+\.css)"/, 'text/css; charset=utf-8'],
   ])(
-    '%s come compressed to who can read that, and as they are to others',
+    'the server sends %s compressed to clients that accept gzip, and uncompressed to others',
     async (_, which, type) => {
-      const path = first(which);
-      const packed = await get(path, 'gzip, deflate, br');
+      const path = firstAsset(which);
+      const compressed = await get(path, 'gzip, deflate, br');
       const plain = await get(path, 'identity');
-      expect(packed.headers['content-encoding']).toBe('gzip');
+      expect(compressed.headers['content-encoding']).toBe('gzip');
       expect(plain.headers['content-encoding']).toBeUndefined();
-      expect(gunzipSync(packed.body)).toEqual(plain.body);
-      expect(packed.headers.etag).not.toBe(plain.headers.etag);
-      for (const { headers } of [packed, plain]) {
+      expect(gunzipSync(compressed.body)).toEqual(plain.body);
+      expect(compressed.headers.etag).not.toBe(plain.headers.etag);
+      for (const { headers } of [compressed, plain]) {
         expect(headers['content-type']).toBe(type);
         expect(headers.vary).toContain('Accept-Encoding');
         expect(headers['cache-control']).toContain('immutable');
@@ -61,8 +42,8 @@ describe('JOIN-3 what the build has compressed', () => {
     },
   );
 
-  it('who forbids it gets none', async () => {
-    const path = first(/src="(\/assets\/[^"]+\.js)"/);
+  it('the server sends no gzip to a client that refuses it', async () => {
+    const path = firstAsset(/src="(\/assets\/[^"]+\.js)"/);
     expect((await get(path, 'gzip;q=0')).headers['content-encoding']).toBeUndefined();
   });
 });

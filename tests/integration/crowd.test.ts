@@ -9,8 +9,8 @@ import { InProcessServer } from '#testkit/server/in-process-server.ts';
 
 const VIEWERS = 200;
 
-/** Transports of pages on one worker, in the order in which they are made. */
-function watchTransports({ observer }: types.Worker): string[] {
+/** Ids of pages' transports on one worker, in the order of their creation. */
+function collectTransports({ observer }: types.Worker): string[] {
   const made: string[] = [];
   observer.on('newrouter', (router) => {
     router.observer.on('newtransport', ({ type, id }) => {
@@ -20,13 +20,11 @@ function watchTransports({ observer }: types.Worker): string[] {
   return made;
 }
 
-it('JOIN-4 who come at once are all let in, in order', async () => {
+it('JOIN-4 the server admits all viewers that join at the same moment, in order', async () => {
   await using server = await InProcessServer.start();
-  const worker = server.app.pool.workers[0]?.worker;
-  if (!worker) throw new Error('there is a worker');
-  const made = watchTransports(worker);
+  const made = collectTransports(server.worker().worker);
   await broadcast(await server.connect(), 'crowd');
-  const [publishers] = made.splice(0);
+  const [publisherTransport] = made.splice(0);
 
   const { rtpCapabilities, dtlsParameters } = chromium;
   const body = JSON.stringify({
@@ -48,8 +46,10 @@ it('JOIN-4 who come at once are all let in, in order', async () => {
   );
   expect(answers.filter(({ ok }) => !ok)).toEqual([]);
 
-  // The registry has them in the order in which their requests came.
-  const came = [...server.app.registry.members()].map(({ session }) => session.openTransport?.id);
-  expect(came.filter((id) => id !== publishers)).toEqual(made);
+  // The registry has the sessions in the order in which their requests arrived.
+  const admitted = [...server.app.registry.members()].map(
+    ({ session }) => session.openTransport?.id,
+  );
+  expect(admitted.filter((id) => id !== publisherTransport)).toEqual(made);
   expect(made).toHaveLength(VIEWERS);
 });

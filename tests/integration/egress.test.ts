@@ -20,22 +20,22 @@ afterEach(() => vi.unstubAllEnvs());
 const PAYLOAD_TYPE = 101;
 const HEADER_BYTES = 12;
 
-/** A consumer's other end: everything that arrives, as it arrives. */
-class Ear implements AsyncDisposable {
+/** Receives the packets of one consumer. */
+class PacketReceiver implements AsyncDisposable {
   readonly packets: Buffer[] = [];
   readonly #socket: Socket;
 
-  static async open(): Promise<Ear> {
+  static async open(): Promise<PacketReceiver> {
     const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
-    return new Ear(socket);
+    return new PacketReceiver(socket);
   }
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('message', (packet) => {
-      // RTCP and the worker's bandwidth probes have types of their own.
+      // RTCP and the worker's bandwidth probes have other payload types.
       if (((packet[1] ?? 0) & 0x7f) === PAYLOAD_TYPE) this.packets.push(packet);
     });
   }
@@ -56,7 +56,7 @@ class Ear implements AsyncDisposable {
   }
 }
 
-/** VP8 that begins a key frame (RFC 7741) and is otherwise filled by its number. */
+/** A packet that begins a VP8 key frame (RFC 7741); its number fills the rest. */
 function rtp(number: number, bytes: number): Buffer {
   const packet = Buffer.alloc(HEADER_BYTES + bytes, number * 7 + 1);
   packet.set([0x80, PAYLOAD_TYPE]);
@@ -67,7 +67,7 @@ function rtp(number: number, bytes: number): Buffer {
   return packet;
 }
 
-/** What follows the header and the extensions that the worker may have put in. */
+/** The payload without the header and the extensions that the worker may have added. */
 function payloadOf(packet: Buffer): Buffer {
   const extended = ((packet[0] ?? 0) & 0x10) !== 0;
   return packet.subarray(
@@ -75,7 +75,7 @@ function payloadOf(packet: Buffer): Buffer {
   );
 }
 
-async function plain(router: types.Router): Promise<types.PlainTransport> {
+async function plainTransport(router: types.Router): Promise<types.PlainTransport> {
   return router.createPlainTransport({
     listenInfo: { protocol: 'udp', ip: '127.0.0.1' },
     rtcpMux: true,
@@ -84,13 +84,11 @@ async function plain(router: types.Router): Promise<types.PlainTransport> {
 }
 
 describe.skipIf(chosen.state !== 'on')('EGRESS-1 batched sending in a real worker', () => {
-  it('brings every packet to every consumer, in order and byte for byte', async () => {
+  it('every packet arrives at every consumer, in order and byte for byte', async () => {
     await using server = await InProcessServer.start({ env: AUTO });
-    const [seat] = server.app.pool.workers;
-    if (!seat) throw new Error('no worker');
-    const router = await seat.worker.createRouter({ mediaCodecs: ROUTER_CODECS });
-    const source = await plain(router);
-    await using publisher = await Ear.open();
+    const router = await server.worker().worker.createRouter({ mediaCodecs: ROUTER_CODECS });
+    const source = await plainTransport(router);
+    await using publisher = await PacketReceiver.open();
     await source.connect({ ip: '127.0.0.1', port: publisher.port });
     const producer = await source.produce({
       kind: 'video',
@@ -99,25 +97,25 @@ describe.skipIf(chosen.state !== 'on')('EGRESS-1 batched sending in a real worke
         encodings: [{ ssrc: 1_111 }],
       },
     });
-    await using ears = new AsyncDisposableStack();
-    const viewers: Ear[] = [];
+    await using receivers = new AsyncDisposableStack();
+    const viewers: PacketReceiver[] = [];
     for (let i = 0; i < 20; i += 1) {
-      const transport = await plain(router);
-      const ear = ears.use(await Ear.open());
-      await transport.connect({ ip: '127.0.0.1', port: ear.port });
+      const transport = await plainTransport(router);
+      const receiver = receivers.use(await PacketReceiver.open());
+      await transport.connect({ ip: '127.0.0.1', port: receiver.port });
       await transport.consume({
         producerId: producer.id,
         rtpCapabilities: router.rtpCapabilities,
       });
-      viewers.push(ear);
+      viewers.push(receiver);
     }
-    // Bursts as a camera sends them: equal sizes, sizes that differ by a byte, small and large ones.
+    // Bursts like those of a camera: equal sizes, sizes that differ by one byte, small and large ones.
     const sizes = [1_150, 1_150, 1_150, 1_151, 1_151, 900, 40, 40, 40, 1_150, 3, 1_150];
     let number = 100;
     for (let frame = 0; frame < 30; frame += 1) {
       const burst = sizes.map((bytes) => rtp((number += 1), bytes));
       await Promise.all(burst.map((packet) => publisher.send(packet, source.tuple.localPort)));
-      await waitUntil('the burst is with everybody', () =>
+      await waitUntil('every consumer has the burst', () =>
         viewers.every(({ packets }) => packets.length === (frame + 1) * sizes.length),
       );
     }
@@ -128,28 +126,22 @@ describe.skipIf(chosen.state !== 'on')('EGRESS-1 batched sending in a real worke
         expect(payloadOf(packet)).toEqual(payloadOf(rtp(101 + i, sizes[i % sizes.length] ?? 0)));
       }
     }
-    // It was gathered, by this very worker.
+    // This worker did send in batches.
     expect(
       await server.metric('onecast_egress_datagrams_total{worker="0",way="segmented"}'),
     ).toBeGreaterThan(0);
     expect(await server.metric('onecast_egress_lost_total{worker="0"}')).toBe(0);
   });
 
-  it('is on in a worker that replaces another', async () => {
+  it('a worker that replaces another sends in batches as well', async () => {
     await using server = await InProcessServer.start({ env: AUTO });
-    const [first] = server.app.pool.workers;
-    if (!first) throw new Error('no worker');
-    expect(first.egress).toBeDefined();
-    process.kill(first.worker.pid, 'SIGKILL');
-    await waitUntil('the worker is replaced', () => {
-      const [now] = server.app.pool.workers;
-      return now !== undefined && now.worker.pid !== first.worker.pid;
-    });
-    expect(server.app.pool.workers[0]?.egress?.read()).toMatchObject({ lost: 0, refused: 0 });
+    expect(server.worker().egress).toBeDefined();
+    await server.workerReplaced(server.killWorker());
+    expect(server.worker().egress?.read()).toMatchObject({ lost: 0, refused: 0 });
   });
 });
 
-describe('EGRESS-5 whether sending is batched is told', () => {
+describe('EGRESS-5 the metrics report whether sending is batched', () => {
   const state = async (server: InProcessServer) => {
     const states = ['on', 'off', 'unsupported'];
     const values = await Promise.all(
@@ -158,18 +150,18 @@ describe('EGRESS-5 whether sending is batched is told', () => {
     return states.filter((_, i) => values[i] === 1);
   };
 
-  it.skipIf(chosen.state !== 'on')('on where it works', async () => {
+  it.skipIf(chosen.state !== 'on')('the state is `on` where batching works', async () => {
     await using server = await InProcessServer.start({ env: AUTO });
     expect(await state(server)).toEqual(['on']);
   });
 
-  it('off where that is configured', async () => {
+  it('the state is `off` where the operator has turned batching off', async () => {
     await using server = await InProcessServer.start({ env: { MEDIA_EGRESS_BATCHING: 'off' } });
     expect(await state(server)).toEqual(['off']);
-    expect(server.app.pool.workers[0]?.egress).toBeUndefined();
+    expect(server.worker().egress).toBeUndefined();
   });
 
-  it('unsupported where there is no library, and workers run without', async () => {
+  it('the state is `unsupported` without the library, and workers run without it', async () => {
     await using server = await InProcessServer.start({
       env: { ...AUTO, MEDIA_EGRESS_LIBRARY: '' },
     });
@@ -180,14 +172,17 @@ describe('EGRESS-5 whether sending is batched is told', () => {
   it.skipIf(process.platform !== 'linux').each([
     [{ MEDIA_EGRESS_LIBRARY: import.meta.filename }, 'cannot be preloaded'],
     [{ MEDIASOUP_WORKER_BIN: '' }, 'MEDIASOUP_WORKER_BIN: is not set'],
-    // A library, but not ours.
+    // A library that is not ours.
     [{ MEDIA_EGRESS_LIBRARY: 'libm.so.6' }, 'the worker does not load it'],
-  ])('unsupported with the reason where the worker would not have it: %j', async (env, reason) => {
-    const library = { MEDIA_EGRESS_LIBRARY: '/nowhere/egress.so' };
-    for (const [name, value] of Object.entries({ ...library, ...env })) vi.stubEnv(name, value);
-    expect(await chooseEgress(readConfig({ ...AUTO, ...library, ...env }), LIMITS)).toEqual({
-      state: 'unsupported',
-      reason: expect.stringContaining(reason),
-    });
-  });
+  ])(
+    'the state is `unsupported`, with the reason, where the worker can’t load the library: %j',
+    async (env, reason) => {
+      const library = { MEDIA_EGRESS_LIBRARY: '/nowhere/egress.so' };
+      for (const [name, value] of Object.entries({ ...library, ...env })) vi.stubEnv(name, value);
+      expect(await chooseEgress(readConfig({ ...AUTO, ...library, ...env }), LIMITS)).toEqual({
+        state: 'unsupported',
+        reason: expect.stringContaining(reason),
+      });
+    },
+  );
 });

@@ -12,7 +12,7 @@ import { InProcessServer } from '#testkit/server/in-process-server.ts';
 const ROOM = 'estimation';
 const EXTENSION = 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01';
 
-function saidOf({ codecs, headerExtensions, encodings }: types.RtpParameters) {
+function negotiated({ codecs, headerExtensions, encodings }: types.RtpParameters) {
   const feedback = codecs[0]?.rtcpFeedback ?? [];
   return {
     feedback: feedback.map(({ type, parameter }) => `${type} ${parameter ?? ''}`.trim()),
@@ -21,8 +21,8 @@ function saidOf({ codecs, headerExtensions, encodings }: types.RtpParameters) {
   };
 }
 
-/** What the workers are told of consumers, from now on. */
-function consumersMade(): types.Consumer[] {
+/** Collects the consumers that workers create from now on. */
+function collectConsumers(): types.Consumer[] {
   const made: types.Consumer[] = [];
   observer.on('newworker', (worker) => {
     worker.observer.on('newrouter', (router) => {
@@ -34,9 +34,9 @@ function consumersMade(): types.Consumer[] {
   return made;
 }
 
-describe('BWE-1 what a viewer is asked to tell of its line', () => {
-  it('is losses alone while the line is good, for picture and sound', async () => {
-    const made = consumersMade();
+describe('BWE-1 the feedback that a viewer is asked for', () => {
+  it('a viewer with a good connection reports losses only, for video and audio', async () => {
+    const made = collectConsumers();
     await using server = await InProcessServer.start();
     const owner = await server.connect();
     const { transport } = await broadcast(owner, ROOM);
@@ -44,19 +44,19 @@ describe('BWE-1 what a viewer is asked to tell of its line', () => {
     await join(await server.connect(), ROOM);
     expect(made).toHaveLength(2);
     for (const { kind, rtpParameters } of made) {
-      const said = saidOf(rtpParameters);
-      expect(said.extension).toBeUndefined();
-      expect(said.feedback).not.toContain('transport-cc');
-      expect(said.feedback).not.toContain('goog-remb');
+      const rtp = negotiated(rtpParameters);
+      expect(rtp.extension).toBeUndefined();
+      expect(rtp.feedback).not.toContain('transport-cc');
+      expect(rtp.feedback).not.toContain('goog-remb');
       if (kind !== 'video') continue;
-      expect(said.feedback).toContain('nack');
-      expect(said.feedback).toContain('nack pli');
-      expect(said.retransmits).toBe(true);
+      expect(rtp.feedback).toContain('nack');
+      expect(rtp.feedback).toContain('nack pli');
+      expect(rtp.retransmits).toBe(true);
     }
   });
 
-  it('is transport-cc where the operator has it so', async () => {
-    const made = consumersMade();
+  it('with BANDWIDTH_ESTIMATION=always a viewer reports transport-cc', async () => {
+    const made = collectConsumers();
     await using server = await InProcessServer.start({ env: { BANDWIDTH_ESTIMATION: 'always' } });
     const owner = await server.connect();
     const { transport } = await claim(owner, ROOM);
@@ -64,9 +64,9 @@ describe('BWE-1 what a viewer is asked to tell of its line', () => {
     await join(await server.connect(), ROOM);
     const [consumer] = made;
     if (!consumer) throw new Error('no consumer');
-    const said = saidOf(consumer.rtpParameters);
-    expect(said.extension).toBe(5);
-    expect(said.feedback).toContain('transport-cc');
-    expect(said.retransmits).toBe(true);
+    const rtp = negotiated(consumer.rtpParameters);
+    expect(rtp.extension).toBe(5);
+    expect(rtp.feedback).toContain('transport-cc');
+    expect(rtp.retransmits).toBe(true);
   });
 });

@@ -4,7 +4,7 @@ import { InProcessServer } from '#testkit/server/in-process-server.ts';
 import type { SignalClient } from '#testkit/signalling/signal-client.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
-/** Every worker counts as busy, so that viewers spread from the second one on. */
+/** Every worker counts as busy, so that the room spreads from the second viewer on. */
 const SPREAD = { workerBusyShare: 0, spreadGainShare: 0, emptyRouterMs: 200 } as const;
 const ROOM = 'fan-out';
 
@@ -20,12 +20,12 @@ type Joined = Awaited<ReturnType<typeof join>>;
 interface Watching {
   readonly client: SignalClient;
   readonly joined: Joined;
-  /** Which worker its transport is on. */
+  /** Index of the worker that has the viewer's transport. */
   readonly worker: number;
 }
 
-const workerOf = (transport: Joined['transport']): number =>
-  (transport.iceCandidates[0]?.port ?? 0) - server.mediaPort;
+const workerOf = ({ iceCandidates }: Joined['transport']): number =>
+  server.workerOfPort(iceCandidates[0]?.port).index;
 
 async function watch(): Promise<Watching> {
   const client = await server.connect();
@@ -47,16 +47,10 @@ async function spreadRoom() {
   return { owner, claimed, viewers, near, far, home };
 }
 
-const routersLeft = async () => (await server.mediaInUse()).routers;
-
-function kill(index: number): void {
-  const found = server.app.pool.workers.find((candidate) => candidate.index === index);
-  if (!found) throw new Error('no such worker');
-  process.kill(found.worker.pid, 'SIGKILL');
-}
+const routerCount = async () => (await server.mediaInUse()).routers;
 
 describe('FAN-2 a room on two workers', () => {
-  it('gives every viewer the same broadcast, wherever it is', async () => {
+  it('every viewer gets the same broadcast, on either worker', async () => {
     const { viewers, owner, claimed } = await spreadRoom();
     const [first] = viewers;
     for (const { joined } of viewers) {
@@ -67,7 +61,7 @@ describe('FAN-2 a room on two workers', () => {
       expect(joined.media.data).not.toBeNull();
       expect(joined.media.data).not.toEqual([]);
     }
-    // Sound comes later, and comes to both.
+    // Audio starts later, on both workers.
     await produceAudio(owner, claimed.transport.id);
     for (const { client } of viewers) {
       const { media } = await client.waitForPush(
@@ -78,7 +72,7 @@ describe('FAN-2 a room on two workers', () => {
     }
   });
 
-  it('pipes once however many come at the same time', async () => {
+  it('30 viewers that join at the same moment share one pipe', async () => {
     await broadcast(await server.connect(), ROOM);
     const viewers = await Promise.all(Array.from({ length: 30 }, watch));
     for (const { joined } of viewers) expect(joined.media.consumers).toHaveLength(1);
@@ -89,36 +83,36 @@ describe('FAN-2 a room on two workers', () => {
     const [member] = server.app.registry.members();
     const dumps = (member?.room.fanOut.routers ?? []).map(({ router }) => router.dump());
     const transports = (await Promise.all(dumps)).flatMap(({ transportIds }) => transportIds);
-    // Two ends of one pipe and the overlay's tap, beside those of the pages.
+    // Besides the pages' transports: two ends of one pipe, and the overlay's tap.
     expect(transports).toHaveLength(viewers.length + 1 + 3);
   });
 
-  it('draws together when the viewers of one worker have left', async () => {
+  it('the room gives up a worker when its viewers have left, and can spread again', async () => {
     const { near, far } = await spreadRoom();
-    expect(await routersLeft()).toBe(2);
+    expect(await routerCount()).toBe(2);
     for (const { client } of far) await client.request('leave');
-    await waitUntil('one router is left', async () => (await routersLeft()) === 1);
+    await waitUntil('one router is left', async () => (await routerCount()) === 1);
     for (const { client } of near) {
       expect(client.pushes('transportGone')).toEqual([]);
       expect(await client.errorCode('requestKeyFrame')).toBeUndefined();
     }
-    // And it can spread again.
+    // The room can spread again.
     const { worker } = await watch();
     expect(far.map((viewer) => viewer.worker)).toContain(worker);
-    expect(await routersLeft()).toBe(2);
+    expect(await routerCount()).toBe(2);
   });
 
-  it('keeps the router of a lost publisher, and what viewers hold', async () => {
+  it('the room keeps the router of a publisher that is lost', async () => {
     const { owner, viewers } = await spreadRoom();
     owner.cut();
     for (const { client } of viewers) await client.request('leave');
-    await waitUntil('one router is left', async () => (await routersLeft()) === 1);
+    await waitUntil('one router is left', async () => (await routerCount()) === 1);
     expect((await watch()).joined.room.status).not.toBe('closed');
   });
 
-  it('SRV-5 loses only the viewers of a worker that dies', async () => {
+  it('SRV-5 a worker that dies takes only its own viewers’ transports with it', async () => {
     const { near, far, home, owner } = await spreadRoom();
-    kill(1 - home);
+    server.killWorker(1 - home);
     for (const { client, joined } of far) {
       expect(await client.waitForPush('transportGone')).toEqual({
         transportId: joined.transport.id,
@@ -133,9 +127,9 @@ describe('FAN-2 a room on two workers', () => {
     }
   });
 
-  it('SRV-5 outlives the worker of its publisher: viewers elsewhere keep their transports', async () => {
+  it('SRV-5 viewers on the other worker keep their transports when the publisher’s worker dies', async () => {
     const { near, far, home, owner } = await spreadRoom();
-    kill(home);
+    server.killWorker(home);
     await owner.waitForPush('transportGone');
     await far[0]?.client.waitForPush('roomChanged', ({ status }) => status === 'interrupted');
     const { transport } = await owner.request('renewTransport');
@@ -157,12 +151,12 @@ describe('FAN-2 a room on two workers', () => {
     }
   });
 
-  it('SRV-7 leaves nothing when all have gone', async () => {
+  it('SRV-7 the room leaves nothing behind when all have left', async () => {
     const { owner, viewers, claimed } = await spreadRoom();
     for (const { client } of viewers) await client.request('leave');
     await owner.request('endBroadcast', { epoch: claimed.epoch });
-    await waitUntil('one router is left', async () => (await routersLeft()) === 1);
-    // The room itself stays for a while, and its router with it.
+    await waitUntil('one router is left', async () => (await routerCount()) === 1);
+    // The room and its router stay for a while.
     expect(await server.mediaInUse()).toEqual({ routers: 1, transports: 0, iceUsers: 0 });
   });
 });

@@ -1,35 +1,10 @@
-import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { type HttpResponse, httpRequest } from '#testkit/http.ts';
 import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: string;
-}
-
-/** Node's own client: unlike fetch it sends whatever Host, Origin and path it is given. */
-function ask(
-  server: InProcessServer,
-  path: string,
-  { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const { port } = server.app;
-    const sent = request({ host: '127.0.0.1', port, path, method, headers }, (response) => {
-      let body = '';
-      response.on('data', (data: Buffer) => (body += data.toString()));
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
-      );
-    });
-    sent.on('error', reject);
-    sent.end();
-  });
-}
-
-/** The policy as a map of directives; every directive may stand there once only. */
-function policyOf({ headers }: Answer): Record<string, string[]> {
+/** The policy as a map of directives; each directive may occur only once. */
+function policyOf({ headers }: HttpResponse): Record<string, string[]> {
   const policy = headers['content-security-policy'];
   if (typeof policy !== 'string') throw new Error(`one policy expected, not ${String(policy)}`);
   const directives = policy.split(';').map((directive) => directive.trim().split(' '));
@@ -37,26 +12,19 @@ function policyOf({ headers }: Answer): Record<string, string[]> {
   return Object.fromEntries(directives.map(([name = '', ...sources]) => [name, sources]));
 }
 
-const featuresOf = ({ headers }: Answer): string[] =>
+const featuresOf = ({ headers }: HttpResponse): string[] =>
   String(headers['permissions-policy'])
     .split(', ')
     .filter((feature) => !feature.endsWith('=()'));
 
 const ELSEWHERE = 'https://www.example.org';
 
-describe('SEC-12 every answer has its headers', () => {
-  let server: InProcessServer;
-
-  beforeAll(async () => {
-    server = await InProcessServer.start();
-  });
-  afterAll(async () => {
-    await server[Symbol.asyncDispose]();
-  });
+describe('SEC-12 security headers', () => {
+  const server = sharedServer();
 
   async function asset(): Promise<string> {
-    const { body } = await ask(server, '/join');
-    const path = /src="(\/assets\/[^"]+\.js)"/.exec(body)?.[1];
+    const { body } = await httpRequest(server.url, '/join');
+    const path = /src="(\/assets\/[^"]+\.js)"/.exec(body.toString())?.[1];
     if (path === undefined) throw new Error('the page has no script');
     return path;
   }
@@ -80,20 +48,20 @@ describe('SEC-12 every answer has its headers', () => {
     ['/socket.io/?EIO=4&transport=polling', 400],
     ['/socket.io/?EIO=4&transport=websocket', 400],
     ['/socket.io/?EIO=4&transport=websocket', 400, { headers: { Origin: ELSEWHERE } }],
-  ])('%s, %i', async (path, status, options) => {
-    const answer = await ask(server, path, options);
+  ])('%s is answered with %i and the security headers', async (path, status, options) => {
+    const answer = await httpRequest(server.url, path, options);
     expect(answer.status).toBe(status);
     expectStrict(answer);
   });
 
-  test('a script of the page', async () => {
-    const answer = await ask(server, await asset());
+  test('a script of the page has the security headers and may be cached', async () => {
+    const answer = await httpRequest(server.url, await asset());
     expect(answer.status).toBe(200);
     expectStrict(answer);
     expect(answer.headers['cache-control']).toContain('immutable');
   });
 
-  function expectStrict(answer: Answer): void {
+  function expectStrict(answer: HttpResponse): void {
     const policy = policyOf(answer);
     expect(policy).toEqual({
       'default-src': ["'none'"],
@@ -121,9 +89,9 @@ describe('SEC-12 every answer has its headers', () => {
     expect(answer.headers['permissions-policy']).toContain('geolocation=()');
   }
 
-  test('SEC-12 the websocket of the own host may be connected to, and no host makes a directive', async () => {
+  test('SEC-12 the policy allows the websocket of the server’s own host, and no Host header can add a directive', async () => {
     const sources = async (host: string) =>
-      policyOf(await ask(server, '/join', { headers: { Host: host } }))['connect-src'];
+      policyOf(await httpRequest(server.url, '/join', { headers: { Host: host } }))['connect-src'];
     expect(await sources('live.example.org')).toEqual([
       "'self'",
       'ws://live.example.org',
@@ -144,18 +112,18 @@ describe('SEC-12 every answer has its headers', () => {
     }
   });
 
-  test('SEC-12 headers that a browser would only complain of over plain http are kept for https', async () => {
-    const told = async (headers: Record<string, string>) =>
-      (await ask(server, '/join', { headers })).headers['cross-origin-opener-policy'];
-    expect(await told({ Host: '192.0.2.7:8088' })).toBeUndefined();
-    expect(await told({ Host: 'live.example.org', 'X-Forwarded-Proto': 'https' })).toBe(
+  test('SEC-12 headers that browsers ignore over plain HTTP are sent over HTTPS only', async () => {
+    const openerPolicy = async (headers: Record<string, string>) =>
+      (await httpRequest(server.url, '/join', { headers })).headers['cross-origin-opener-policy'];
+    expect(await openerPolicy({ Host: '192.0.2.7:8088' })).toBeUndefined();
+    expect(await openerPolicy({ Host: 'live.example.org', 'X-Forwarded-Proto': 'https' })).toBe(
       'same-origin',
     );
-    expect(await told({ Host: 'localhost:8088' })).toBe('same-origin');
+    expect(await openerPolicy({ Host: 'localhost:8088' })).toBe('same-origin');
   });
 
-  test('SEC-14 camera and microphone are the publisher’s page’s alone', async () => {
-    const allowed = async (path: string) => featuresOf(await ask(server, path));
+  test('SEC-14 only the publisher’s page may use camera, microphone and screen', async () => {
+    const allowed = async (path: string) => featuresOf(await httpRequest(server.url, path));
     expect(await allowed('/publish/studio')).toEqual([
       'camera=(self)',
       'clipboard-write=(self)',
@@ -171,8 +139,8 @@ describe('SEC-12 every answer has its headers', () => {
   });
 });
 
-describe('SEC-13 whose pages may show a room', () => {
-  const framing = (answer: Answer) => [
+describe('SEC-13 who may embed a room', () => {
+  const framing = (answer: HttpResponse) => [
     policyOf(answer)['frame-ancestors'],
     answer.headers['x-frame-options'],
   ];
@@ -180,17 +148,23 @@ describe('SEC-13 whose pages may show a room', () => {
   test.each<[string, readonly string[]]>([
     ['https://www.example.org,http://localhost:9000', [ELSEWHERE, 'http://localhost:9000']],
     ['*', ['*']],
-  ])('EMBED_ORIGINS=%s: the embedded viewer, and no other page', async (origins, ancestors) => {
+  ])('EMBED_ORIGINS=%s allows framing of the embedded viewer only', async (origins, ancestors) => {
     await using server = await InProcessServer.start({ env: { EMBED_ORIGINS: origins } });
     for (const path of ['/embed', '/embed/studio', '/embed/x']) {
-      expect([path, framing(await ask(server, path))]).toEqual([path, [ancestors, undefined]]);
+      expect([path, framing(await httpRequest(server.url, path))]).toEqual([
+        path,
+        [ancestors, undefined],
+      ]);
     }
     for (const path of ['/', '/join/studio', '/publish/studio', '/embedded', '/embed/a/b']) {
-      expect([path, framing(await ask(server, path))]).toEqual([path, [["'none'"], 'DENY']]);
+      expect([path, framing(await httpRequest(server.url, path))]).toEqual([
+        path,
+        [["'none'"], 'DENY'],
+      ]);
     }
-    // All else is as strict as before.
-    const embed = policyOf(await ask(server, '/embed/studio'));
-    const join = policyOf(await ask(server, '/join/studio'));
+    // The rest of the policy is as strict as for other pages.
+    const embed = policyOf(await httpRequest(server.url, '/embed/studio'));
+    const join = policyOf(await httpRequest(server.url, '/join/studio'));
     expect({ ...embed, 'frame-ancestors': ["'none'"] }).toEqual(join);
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import {
   broadcast,
@@ -9,30 +9,25 @@ import {
   produceVideo,
   resume,
 } from '#testkit/signalling/requests.ts';
-import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 import { SignalClient } from '#testkit/signalling/signal-client.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
-let server: InProcessServer;
-let rooms = 0;
-let pid: number | undefined;
-const newRoom = () => `room-${(rooms += 1)}`;
+const server = sharedServer();
+const newRoom = () => server.newRoom();
+let pid: number;
 
-beforeAll(async () => {
-  server = await InProcessServer.start();
-  pid = server.app.pool.workers[0]?.worker.pid;
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
+beforeAll(() => {
+  ({ pid } = server.worker().worker);
 });
 
-/** The same worker answers, and a whole broadcast can be set up on it. */
+/** Expects that the same worker still answers and can carry a whole broadcast. */
 async function expectUnharmed(): Promise<void> {
-  const [seat] = server.app.pool.workers;
-  expect(seat?.worker.pid).toBe(pid);
-  await seat?.worker.getResourceUsage();
+  const { worker } = server.worker();
+  expect(worker.pid).toBe(pid);
+  await worker.getResourceUsage();
   const room = newRoom();
-  const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+  const [owner, viewer] = await server.connectMany(2);
   await broadcast(owner, room);
   expect((await join(viewer, room)).media.consumers).toHaveLength(1);
   await Promise.all([owner.request('leave'), viewer.request('leave')]);
@@ -41,7 +36,7 @@ async function expectUnharmed(): Promise<void> {
 }
 
 const UUID = '00000000-0000-4000-8000-000000000000';
-/** What has been seen to break mediasoup itself, and relatives of it. */
+/** Encodings that break mediasoup itself, and similar ones. */
 const ENCODINGS: readonly unknown[] = [
   ...[1.5, 'x', null, -1, 1e30, { valueOf: 1 }, [], true].map((maxBitrate) => [{ maxBitrate }]),
   ...['1', 1.5, -1, 1_000, {}].map((codecPayloadType) => [{ ssrc: 1, codecPayloadType }]),
@@ -79,7 +74,7 @@ const RTP_PARAMETERS: readonly unknown[] = [
   },
 ];
 
-describe('SEC-1 nothing that a client sends breaks a worker', () => {
+describe('SEC-1 hostile media parameters', () => {
   let owner: SignalClient;
   let transportId: string;
 
@@ -88,17 +83,17 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
     transportId = (await claim(owner, newRoom())).transport.id;
   });
 
-  it('rtpParameters', async () => {
+  it('the server refuses hostile rtpParameters', async () => {
     for (const rtpParameters of RTP_PARAMETERS) {
       const code = await owner.errorCode('produce', { transportId, kind: 'video', rtpParameters });
       expect([rtpParameters, code]).toEqual([rtpParameters, 'bad-request']);
     }
-    // The same session goes on air all the same.
+    // The same session can still go live.
     await produceVideo(owner, transportId);
     await expectUnharmed();
   });
 
-  it('sctpStreamParameters', async () => {
+  it('the server refuses hostile sctpStreamParameters', async () => {
     const good = chromium.sctpStreamParameters;
     for (const sctpStreamParameters of [
       null,
@@ -118,7 +113,7 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
     await expectUnharmed();
   });
 
-  it('dtlsParameters', async () => {
+  it('the server refuses hostile dtlsParameters', async () => {
     const [fingerprint] = chromium.dtlsParameters.fingerprints;
     for (const dtlsParameters of [
       null,
@@ -136,7 +131,7 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
     await expectUnharmed();
   });
 
-  it('rtpCapabilities', async () => {
+  it('the server refuses hostile rtpCapabilities', async () => {
     const viewer = await server.connect();
     for (const rtpCapabilities of [
       null,
@@ -154,7 +149,7 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
     await expectUnharmed();
   });
 
-  it('a codec of the other kind', async () => {
+  it('the server refuses a video codec for audio', async () => {
     expect(
       await owner.errorCode('produce', {
         transportId,
@@ -165,33 +160,33 @@ describe('SEC-1 nothing that a client sends breaks a worker', () => {
     await expectUnharmed();
   });
 
-  it('well-formed requests that make no sense are refused and leave the page its session', async () => {
+  it('the server refuses well-formed requests that make no sense, and the session survives', async () => {
     const { dtlsParameters } = chromium;
-    const asked = { transportId, kind: 'video' };
+    const video = { transportId, kind: 'video' };
     const refused = [
-      await owner.errorCode('produce', { ...asked, rtpParameters: chromium.h264 }),
-      await owner.errorCode('produce', { ...asked, rtpParameters: chromium.svcVp9 }),
+      await owner.errorCode('produce', { ...video, rtpParameters: chromium.h264 }),
+      await owner.errorCode('produce', { ...video, rtpParameters: chromium.svcVp9 }),
     ];
     await connectTransport(owner, transportId);
     refused.push(await owner.errorCode('connectTransport', { transportId, dtlsParameters }));
     await produceVideo(owner, transportId);
-    // The same m-line a second time.
+    // The same media section a second time.
     refused.push(
-      await owner.errorCode('produce', { ...asked, rtpParameters: chromium.simulcastVp8 }),
+      await owner.errorCode('produce', { ...video, rtpParameters: chromium.simulcastVp8 }),
     );
-    // Of the last two mediasoup does not say whose fault it was: an honest page tries again.
+    // For the last two mediasoup does not report whose fault it was; an honest page tries again.
     expect(refused).toEqual(['bad-request', 'bad-request', 'internal', 'internal']);
     expect(await owner.errorCode('restartIce', { transportId })).toBeUndefined();
     await expectUnharmed();
   });
 });
 
-describe('SEC-4 a bad request gets an answer and touches nothing of anyone else', () => {
+describe('SEC-4 bad requests', () => {
   test.each<[string, unknown]>([
     ['nothing', undefined],
     ['null', null],
     ['a number', 7],
-    ['a text', 'join'],
+    ['a string', 'join'],
     ['a list', []],
     ['an empty object', {}],
     ['no requestId', { ...PROTOCOL, room: 'main' }],
@@ -200,7 +195,7 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     ['a path for a room', { ...PROTOCOL, requestId: 'a', room: '../../etc' }],
     ['a field too many', { ...PROTOCOL, requestId: 'a', room: 'main', admin: true }],
     ['__proto__', JSON.parse('{"requestId":"a","protocol":1,"room":"main","__proto__":{"a":1}}')],
-  ])('%s', async (_what, payload) => {
+  ])('the server refuses a payload: %s', async (_what, payload) => {
     const client = await server.connect();
     for (const name of ['publish', 'join', 'resume', 'produce', 'leave', 'endBroadcast']) {
       const ack = await client.raw(name, payload);
@@ -211,7 +206,7 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     client.close();
   });
 
-  it('nesting as deep as a message can hold', async () => {
+  it('the server survives nesting as deep as a message can hold', async () => {
     const client = await server.connect();
     const levels = 10_000;
     client.writePacket(`42900["join",${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}]`);
@@ -220,14 +215,14 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     await expectUnharmed();
   });
 
-  it('another version of the protocol is told so', async () => {
+  it('the server refuses another version of the protocol', async () => {
     const client = await server.connect();
     expect(await client.errorCode('publish', { protocol: 99, room: newRoom() })).toBe(
       'protocol-mismatch',
     );
   });
 
-  it('requests before there is a session', async () => {
+  it('the server refuses requests without a session', async () => {
     const client = await server.connect();
     expect(await client.errorCode('renewTransport')).toBe('session-gone');
     expect(
@@ -239,9 +234,9 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     ).toBe('session-gone');
   });
 
-  it('a viewer may not do what a publisher may, nor the other way round', async () => {
+  it('a viewer can’t act as a publisher, nor a publisher as a viewer', async () => {
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     const { epoch } = await broadcast(owner, room);
     const { transport } = await join(viewer, room);
     expect(await viewer.errorCode('endBroadcast', { epoch })).toBe('not-allowed');
@@ -258,14 +253,9 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     expect((await join(await server.connect(), room)).room.status).toBe('live');
   });
 
-  it('SEC-3 ids of somebody else’s transport, producer and consumers reach nothing', async () => {
+  it('SEC-3 ids of another page’s transport, producer and consumers have no effect', async () => {
     const [room, other] = [newRoom(), newRoom()];
-    const [owner, viewer, stranger, watcher] = await Promise.all([
-      server.connect(),
-      server.connect(),
-      server.connect(),
-      server.connect(),
-    ]);
+    const [owner, viewer, stranger, watcher] = await server.connectMany(4);
     const { transport } = await broadcast(owner, room);
     const joined = await join(viewer, room);
     await broadcast(stranger, other);
@@ -283,10 +273,10 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
     expect(viewer.pushes('transportGone')).toEqual([]);
   });
 
-  it('a session can be taken up by its secret only, on however many sockets it is tried', async () => {
+  it('only the right secret resumes a session, however many sockets try', async () => {
     const viewer = await server.connect();
     const { session } = await join(viewer, newRoom());
-    const thieves = await Promise.all(Array.from({ length: 20 }, () => server.connect()));
+    const thieves = await server.connectMany(20);
     for (const thief of thieves) {
       const resumeSecret = 'A'.repeat(43);
       expect(await thief.errorCode('resume', { ...PROTOCOL, ...session, resumeSecret })).toBe(
@@ -298,8 +288,8 @@ describe('SEC-4 a bad request gets an answer and touches nothing of anyone else'
   });
 });
 
-describe('SEC-5 and the socket itself', () => {
-  it('SEC-5 a page of another origin is refused, the own one and a program are not', async () => {
+describe('SEC-5 SEC-4 the socket itself', () => {
+  it('SEC-5 the server refuses pages of another origin, but not its own', async () => {
     await expect(
       SignalClient.connect(server.url, { origin: 'https://evil.example' }),
     ).rejects.toThrow('websocket error');
@@ -311,8 +301,8 @@ describe('SEC-5 and the socket itself', () => {
     own.close();
   });
 
-  it('SEC-4 a message over 64 KiB closes its own socket and no other', async () => {
-    const [sender, bystander] = await Promise.all([server.connect(), server.connect()]);
+  it('SEC-4 a message over 64 KiB closes the sender’s socket only', async () => {
+    const [sender, bystander] = await server.connectMany(2);
     await join(bystander, newRoom());
     const fits = 'x'.repeat(server.limits.signalMaxBytes - 1_024);
     expect(await sender.raw('join', fits)).toMatchObject({ ok: false, code: 'bad-request' });
@@ -322,7 +312,7 @@ describe('SEC-5 and the socket itself', () => {
     expect(await bystander.errorCode('requestKeyFrame')).toBeUndefined();
   });
 
-  it('SEC-4 polling is not offered', async () => {
+  it('SEC-4 the server does not offer polling', async () => {
     const response = await fetch(`${server.url}/socket.io/?EIO=4&transport=polling`);
     expect(response.status).toBe(400);
   });

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { OnecastError } from '#protocol/errors.ts';
 import type { SessionGrant } from '#protocol/signalling.ts';
 import { newSecret } from '#backend/admission/secrets.ts';
@@ -12,24 +12,16 @@ import {
   produceVideo,
   resume,
 } from '#testkit/signalling/requests.ts';
-import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 import type { SignalClient } from '#testkit/signalling/signal-client.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
-let server: InProcessServer;
-let rooms = 0;
-
-beforeAll(async () => {
-  server = await InProcessServer.start({
-    workers: 2,
-    limits: { sessionGraceMs: 60_000, idleRoomMs: 50, viewerCountIntervalMs: 10 },
-  });
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
+const server = sharedServer({
+  workers: 2,
+  limits: { sessionGraceMs: 60_000, idleRoomMs: 50, viewerCountIntervalMs: 10 },
 });
 
-/** One page: it holds what a page holds, and does what it is told as far as it can. */
+/** One page: it remembers what a page remembers and performs each act as far as it can. */
 class Actor {
   readonly room: string;
   readonly secret: ReturnType<typeof newSecret>;
@@ -39,7 +31,7 @@ class Actor {
   transportId: string | undefined;
   epoch = 0;
   #sentOn: string | undefined;
-  /** Codes that no honest page should ever see. */
+  /** Refusals that no honest page should ever get. */
   readonly faults: string[] = [];
 
   constructor(role: 'publisher' | 'viewer', room: string, secret: ReturnType<typeof newSecret>) {
@@ -52,7 +44,7 @@ class Actor {
     try {
       await this[act]();
     } catch (error) {
-      // The socket was cut under the request, by another act of this page.
+      // Another act of this page cut the socket during the request.
       if (!(error instanceof OnecastError)) {
         if (String(error).includes('timed out')) this.faults.push(`${this.role} ${act}: no answer`);
         return;
@@ -81,7 +73,7 @@ class Actor {
     if (this.role !== 'publisher' || this.transportId === undefined) return;
     const client = await this.#socket();
     const { transportId } = this;
-    // A page makes what it sends once on each transport.
+    // A page creates its producers once on each transport.
     if (this.#sentOn === transportId) return;
     this.#sentOn = transportId;
     await Promise.all([
@@ -132,8 +124,8 @@ class Actor {
 
 const ACTS = ['enter', 'send', 'resume', 'renew', 'renewConsumers', 'cut', 'leave', 'end'] as const;
 type Act = (typeof ACTS)[number];
-/** Undefined where the session is over. */
-async function takenUp(grant: SessionGrant | undefined) {
+/** Resumes a session; undefined when it has ended. */
+async function resumeIfOpen(grant: SessionGrant | undefined) {
   if (!grant || !server.app.registry.member(grant.sessionId)) return undefined;
   return resume(await server.connect(), grant);
 }
@@ -147,16 +139,16 @@ const script = fc.array(
       { weight: 2, arbitrary: fc.constantFrom(...ACTS) },
       { weight: 1, arbitrary: fc.constantFrom<Act>('enter', 'send') },
     ),
-    /** Whether the next act waits for the end of this one. */
+    /** Whether the next act starts only after this one. */
     waits: fc.boolean(),
   }),
   { minLength: 5, maxLength: 40 },
 );
 
-it('ROOM-3 CONN-5 CONN-13 SRV-7 acts of several pages in any order', async () => {
+it('ROOM-3 CONN-5 CONN-13 SRV-7 the rules hold for the acts of several pages in any order', async () => {
   await fc.assert(
     fc.asyncProperty(script, async (acts) => {
-      const room = `room-${(rooms += 1)}`;
+      const room = server.newRoom();
       const secret = newSecret();
       const cast = CAST.map((role) => new Actor(role, room, secret));
       const running: Promise<void>[] = [];
@@ -168,29 +160,29 @@ it('ROOM-3 CONN-5 CONN-13 SRV-7 acts of several pages in any order', async () =>
       await Promise.all(running);
       expect(cast.flatMap(({ faults }) => faults)).toEqual([]);
 
-      // ROOM-3: at most one publisher is on air, whatever was claimed.
+      // ROOM-3: at most one publisher is live, whatever was claimed.
       const members = [...server.app.registry.members()].filter(
         (member) => member.room.id === room && member.session.ended === undefined,
       );
-      const onAir = members.filter(
+      const live = members.filter(
         (member) => member.role === 'publisher' && member.epoch === member.room.epoch,
       );
-      expect(onAir.length).toBeLessThanOrEqual(1);
+      expect(live.length).toBeLessThanOrEqual(1);
 
-      // CONN-13: who joins now and who takes a session up are given the same picture of the room.
+      // CONN-13: a viewer that joins now and one that resumes get the same view of the room.
       const witness = await join(await server.connect(), room);
-      const truth = (given: { consumers: { producerId: string }[]; epoch: number }) => ({
-        epoch: given.epoch,
-        producers: given.consumers.map(({ producerId }) => producerId).toSorted(),
+      const view = (media: { consumers: { producerId: string }[]; epoch: number }) => ({
+        epoch: media.epoch,
+        producers: media.consumers.map(({ producerId }) => producerId).toSorted(),
       });
-      const expected = [witness.room.status, truth(witness.media)];
+      const expected = [witness.room.status, view(witness.media)];
       for (const { grant } of cast.filter(({ role }) => role === 'viewer')) {
-        const resumed = await takenUp(grant);
-        const seen = resumed?.media ? [resumed.room.status, truth(resumed.media)] : expected;
+        const resumed = await resumeIfOpen(grant);
+        const seen = resumed?.media ? [resumed.room.status, view(resumed.media)] : expected;
         expect(seen).toEqual(expected);
       }
 
-      // SRV-7: with everybody gone, and the broadcast ended by who owns it, nothing is left.
+      // SRV-7: when the owner has ended the broadcast and all have left, nothing remains.
       const last = await server.connect();
       const { epoch } = await broadcast(last, room, secret);
       await last.request('endBroadcast', { epoch });

@@ -1,22 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { ANSWERS, type AnswerOf, JOIN_PATH } from '#protocol/signalling.ts';
 import { ResultSchema } from '#protocol/result.ts';
 import * as v from 'valibot';
 import { broadcast, join, PROTOCOL } from '#testkit/signalling/requests.ts';
 import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
-let server: InProcessServer;
-let rooms = 0;
-const newRoom = () => `ahead-${(rooms += 1)}`;
-
-beforeAll(async () => {
-  server = await InProcessServer.start({ limits: { sessionGraceMs: 1_000 } });
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const server = sharedServer({ limits: { sessionGraceMs: 1_000 } });
+const newRoom = () => server.newRoom();
 
 const { rtpCapabilities, dtlsParameters } = chromium;
 const request = (room: string) => ({
@@ -45,8 +38,8 @@ const codeOf = async (response: Response): Promise<string | undefined> => {
   return result.ok ? undefined : result.code;
 };
 
-describe('JOIN-1 a viewer joins ahead of its socket', () => {
-  it('by one request, and its socket takes the session over', async () => {
+describe('JOIN-1 joining ahead of the socket', () => {
+  it('a viewer joins by one request, and its socket takes over the session', async () => {
     const room = newRoom();
     await broadcast(await server.connect(), room);
     const joined = await joinAhead(room);
@@ -57,13 +50,13 @@ describe('JOIN-1 a viewer joins ahead of its socket', () => {
     const attached = await socket.request('attach', { ...PROTOCOL, ...joined.session });
     expect(attached.transportId).toBe(joined.transport.id);
     expect(attached.media?.consumers).toEqual(joined.media.consumers);
-    // It is a session like any other from here on.
+    // From here on it is a session like any other.
     expect(await socket.errorCode('requestKeyFrame')).toBeUndefined();
     const { transportId } = attached;
     expect(await socket.errorCode('restartIce', { transportId })).toBeUndefined();
   });
 
-  it('whose transport knows the page’s side', async () => {
+  it('the transport knows the page’s DTLS parameters from the request', async () => {
     const room = newRoom();
     await broadcast(await server.connect(), room);
     const { session, transport } = await joinAhead(room);
@@ -71,7 +64,7 @@ describe('JOIN-1 a viewer joins ahead of its socket', () => {
     const made = member?.session.openTransport;
     expect(made?.id).toBe(transport.id);
     expect(made?.dtlsParameters.role).toBe('server');
-    // The same side cannot be told twice.
+    // The page can't set its DTLS parameters twice.
     const socket = await server.connect();
     await socket.request('attach', { ...PROTOCOL, ...session });
     expect(
@@ -79,7 +72,7 @@ describe('JOIN-1 a viewer joins ahead of its socket', () => {
     ).toBe('internal');
   });
 
-  it('whose socket never comes leaves nothing', async () => {
+  it('a viewer whose socket never connects leaves nothing behind', async () => {
     const room = newRoom();
     const { session } = await joinAhead(room);
     expect(server.app.registry.member(session.sessionId)).toBeDefined();
@@ -91,16 +84,16 @@ describe('JOIN-1 a viewer joins ahead of its socket', () => {
     expect(await late.errorCode('attach', { ...PROTOCOL, ...session })).toBe('session-gone');
   });
 
-  it('is no viewer until it is there', async () => {
+  it('a viewer counts only once it has a socket or receives media', async () => {
     const room = newRoom();
     await joinAhead(room);
-    // The one that asks.
+    // Only the viewer that joins over a socket here counts.
     expect((await join(await server.connect(), room)).room.viewers).toBe(1);
   });
 });
 
-describe('SEC-4 the same rules hold as on a socket', () => {
-  it('another origin’s page is refused, the own one is not', async () => {
+describe('SEC-4 SEC-5 joining ahead follows the rules of a socket', () => {
+  it('the server refuses a page of another origin but not its own', async () => {
     const room = newRoom();
     expect(await codeOf(await post(request(room), { Origin: 'https://evil.example' }))).toBe(
       'origin-refused',
@@ -117,13 +110,13 @@ describe('SEC-4 the same rules hold as on a socket', () => {
     ['a poisoned fingerprint', { ...request('main'), dtlsParameters: { fingerprints: [{}] } }],
     ['too much', 'x'.repeat(70_000)],
     ['nesting without end', `${'['.repeat(30_000)}${']'.repeat(30_000)}`],
-  ])('%s', async (_what, body) => {
+  ])('the server refuses a body: %s', async (_what, body) => {
     const response = await post(body);
     expect(await codeOf(response)).toBe('bad-request');
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 
-  it('a page that can play nothing of what is on air is told so, and leaves nothing', async () => {
+  it('the server refuses a page that can’t decode the broadcast, and makes no session', async () => {
     const room = newRoom();
     await broadcast(await server.connect(), room);
     const before = server.app.registry.sessionCount;
@@ -133,13 +126,13 @@ describe('SEC-4 the same rules hold as on a socket', () => {
     expect(server.app.registry.sessionCount).toBe(before);
   });
 
-  it('another version of the protocol is told so', async () => {
+  it('the server refuses another version of the protocol', async () => {
     expect(await codeOf(await post({ ...request(newRoom()), protocol: 99 }))).toBe(
       'protocol-mismatch',
     );
   });
 
-  it('an address may join so often and no more', async () => {
+  it('LIMIT-3 the server limits how often one address joins', async () => {
     await using small = await InProcessServer.start({
       limits: { connectsPerAddressMax: 5 },
       env: { MAX_CONNECTS_PER_ADDRESS: '5' },
@@ -148,7 +141,7 @@ describe('SEC-4 the same rules hold as on a socket', () => {
     expect(await codeOf(await post(request('main'), {}, small.url))).toBe('too-many');
   });
 
-  it('with AUTH_SECRET a token is asked for', async () => {
+  it('TOKEN-1 with AUTH_SECRET the server requires a token', async () => {
     await using closed = await InProcessServer.start({ env: { AUTH_SECRET: 's'.repeat(40) } });
     expect(await codeOf(await post(request('main'), {}, closed.url))).toBe('token-missing');
   });

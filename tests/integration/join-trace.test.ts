@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { broadcast, join } from '#testkit/signalling/requests.ts';
-import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 
 const TRACE = {
   way: 'ahead',
@@ -15,18 +15,10 @@ const TRACE = {
   },
 } as const;
 
-let server: InProcessServer;
-let rooms = 0;
-
-beforeAll(async () => {
-  server = await InProcessServer.start();
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const server = sharedServer();
 
 async function viewer() {
-  const room = `trace-${(rooms += 1)}`;
+  const room = server.newRoom();
   await broadcast(await server.connect(), room);
   const client = await server.connect();
   return { client, joined: await join(client, room) };
@@ -35,8 +27,8 @@ async function viewer() {
 const series = (what: string, step: string, way: string) =>
   server.metric(`onecast_join_step_seconds_${what}{step="${step}",way="${way}"}`);
 
-describe('JOIN-5 a viewer’s page tells how long joining took', () => {
-  it('and each step is in the metrics, in seconds', async () => {
+describe('JOIN-5 the join trace of a viewer’s page', () => {
+  it('the metrics show each step in seconds', async () => {
     const before = await series('sum', 'dtls', 'ahead');
     const { client } = await viewer();
     expect(await client.request('reportJoin', TRACE)).toBeNull();
@@ -47,14 +39,14 @@ describe('JOIN-5 a viewer’s page tells how long joining took', () => {
     }
   });
 
-  it('once a session, however often it is said', async () => {
+  it('the metrics count a trace once a session, however often the page reports it', async () => {
     const before = await series('count', 'frame', 'ahead');
     const { client } = await viewer();
     for (let i = 0; i < 3; i += 1) await client.request('reportJoin', TRACE);
     expect((await series('count', 'frame', 'ahead')) - before).toBe(1);
   });
 
-  it('and what the browser does not tell is not counted', async () => {
+  it('the metrics skip steps that the browser does not report', async () => {
     const counts = async () =>
       Promise.all(
         ['asked', 'ice', 'packet', 'frame'].map((step) => series('count', step, 'socket')),
@@ -69,25 +61,25 @@ describe('JOIN-5 a viewer’s page tells how long joining took', () => {
   });
 
   it.each<[string, object]>([
-    ['a step below nothing', { ...TRACE, steps: { ...TRACE.steps, ice: -1 } }],
-    ['a step past a minute', { ...TRACE, steps: { ...TRACE.steps, frame: 60_001 } }],
-    ['no number', { ...TRACE, steps: { ...TRACE.steps, ice: '5' } }],
-    ['a step of its own', { ...TRACE, steps: { ...TRACE.steps, 'my-step': 5 } }],
-    ['another way', { ...TRACE, way: 'carrier pigeon' }],
+    ['a negative step', { ...TRACE, steps: { ...TRACE.steps, ice: -1 } }],
+    ['a step longer than a minute', { ...TRACE, steps: { ...TRACE.steps, frame: 60_001 } }],
+    ['a string for a number', { ...TRACE, steps: { ...TRACE.steps, ice: '5' } }],
+    ['an unknown step', { ...TRACE, steps: { ...TRACE.steps, 'my-step': 5 } }],
+    ['an unknown way', { ...TRACE, way: 'carrier pigeon' }],
     ['no frame', { ...TRACE, steps: { asked: 1, answered: 2, 'set-up': 3 } }],
     ['a field too many', { ...TRACE, room: 'main' }],
-  ])('SEC-4 %s is refused and counts nothing', async (_what, trace) => {
+  ])('SEC-4 the server refuses a trace and counts nothing: %s', async (_what, trace) => {
     const { client } = await viewer();
     const before = await server.metrics();
     expect(await client.errorCode('reportJoin', trace)).toBe('bad-request');
-    const of = (text: string) => text.split('\n').filter((line) => line.includes('join_step'));
-    expect(of(await server.metrics())).toEqual(of(before));
+    const steps = (text: string) => text.split('\n').filter((line) => line.includes('join_step'));
+    expect(steps(await server.metrics())).toEqual(steps(before));
   });
 
-  it('SEC-4 only a viewer’s', async () => {
+  it('SEC-4 the server accepts a trace from viewers only', async () => {
     const owner = await server.connect();
     expect(await owner.errorCode('reportJoin', TRACE)).toBe('session-gone');
-    await broadcast(owner, `trace-${(rooms += 1)}`);
+    await broadcast(owner, server.newRoom());
     expect(await owner.errorCode('reportJoin', TRACE)).toBe('not-allowed');
   });
 });

@@ -9,20 +9,20 @@ import { SignalClient } from '#testkit/signalling/signal-client.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
 const { messageBurst, messagesPerS, violationsMax, packetBurst, packetsPerS } = LIMITS;
-/** The real ones, where a test server has others. */
-const MESSAGES = { messageBurst, messagesPerS, packetBurst, packetsPerS };
+/** The product's own limits, which test servers raise. */
+const REAL_LIMITS = { messageBurst, messagesPerS, packetBurst, packetsPerS };
 const refusals = (server: InProcessServer) =>
   server.metric('onecast_refused_total{code="too-many"}');
 
 describe('LIMIT-1 messages of one socket', () => {
-  it('beyond the bucket are refused, and who goes on is cut; nobody else notices', async () => {
-    await using server = await InProcessServer.start({ limits: MESSAGES });
-    const [flooder, bystander] = await Promise.all([server.connect(), server.connect()]);
+  it('the server refuses messages beyond the bucket, then closes the socket; nobody else notices', async () => {
+    await using server = await InProcessServer.start({ limits: REAL_LIMITS });
+    const [flooder, bystander] = await server.connectMany(2);
     await join(bystander, 'room-a');
-    // Fewer than the packets that are cut without a word.
-    const asked = Array.from({ length: 60 }, () => flooder.raw('leave', null));
-    const answers = await Promise.allSettled(asked);
-    // Some of them are on their way when the socket is cut.
+    // Fewer than the packets at which the socket is closed without an answer.
+    const requests = Array.from({ length: 60 }, () => flooder.raw('leave', null));
+    const answers = await Promise.allSettled(requests);
+    // Some of them are in flight when the socket is closed.
     expect(answers.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(
       messageBurst + violationsMax,
     );
@@ -33,19 +33,21 @@ describe('LIMIT-1 messages of one socket', () => {
   });
 
   test.each([
-    ['of a name that nobody knows', '2["who-knows",{}]'],
+    ['with an unknown name', '2["who-knows",{}]'],
     ['without an ack', '2["join",{}]'],
     ['with an ack', '21["join",{}]'],
-  ])('those %s count as well', async (_what, packet) => {
-    await using server = await InProcessServer.start({ limits: MESSAGES });
+  ])('messages %s count as well', async (_what, packet) => {
+    await using server = await InProcessServer.start({ limits: REAL_LIMITS });
     const client = await server.connect();
     for (let i = 0; i < messageBurst + violationsMax; i += 1) client.writePacket(`4${packet}`);
-    await waitUntil('the socket is cut', () => !client.connected);
+    await waitUntil('the socket is closed', () => !client.connected);
     expect(await refusals(server)).toBe(violationsMax);
   });
 
-  it('one refusal closes nothing', async () => {
-    await using server = await InProcessServer.start({ limits: { ...MESSAGES, messagesPerS: 0 } });
+  it('one refusal does not close the socket', async () => {
+    await using server = await InProcessServer.start({
+      limits: { ...REAL_LIMITS, messagesPerS: 0 },
+    });
     const client = await server.connect();
     for (let i = 0; i < messageBurst; i += 1) await client.errorCode('renewTransport');
     expect(await client.errorCode('renewTransport')).toBe('too-many');
@@ -53,28 +55,31 @@ describe('LIMIT-1 messages of one socket', () => {
   });
 });
 
-describe('LIMIT-2 what never becomes a message', () => {
+describe('LIMIT-2 packets that never become a message', () => {
   const FLOODS: Record<string, (socket: RawSocket) => void> = {
-    'answers to pings that nobody sent': (socket) => socket.frame(OPCODE.text, '3'),
+    'pongs to no ping': (socket) => socket.frame(OPCODE.text, '3'),
     'other namespaces': (socket) => socket.frame(OPCODE.text, '40/admin,'),
-    'acks of nothing': (socket) => socket.frame(OPCODE.text, '431[]'),
-    'pings of the websocket': (socket) => socket.frame(OPCODE.ping),
-    'pongs of the websocket': (socket) => socket.frame(OPCODE.pong),
+    'acks of no request': (socket) => socket.frame(OPCODE.text, '431[]'),
+    'websocket pings': (socket) => socket.frame(OPCODE.ping),
+    'websocket pongs': (socket) => socket.frame(OPCODE.pong),
   };
 
-  test.each(Object.keys(FLOODS))('a flood of %s is cut', async (kind) => {
-    await using server = await InProcessServer.start({ limits: MESSAGES });
-    const bystander = await server.connect();
-    const socket = await RawSocket.open(server.url);
-    for (let i = 0; i < packetBurst * 2; i += 1) FLOODS[kind]?.(socket);
-    await socket.closed;
-    expect(await refusals(server)).toBeGreaterThanOrEqual(1);
-    expect(bystander.connected).toBe(true);
-  });
+  test.each(Object.keys(FLOODS))(
+    'the server closes a socket that floods it with %s',
+    async (kind) => {
+      await using server = await InProcessServer.start({ limits: REAL_LIMITS });
+      const bystander = await server.connect();
+      const socket = await RawSocket.open(server.url);
+      for (let i = 0; i < packetBurst * 2; i += 1) FLOODS[kind]?.(socket);
+      await socket.closed;
+      expect(await refusals(server)).toBeGreaterThanOrEqual(1);
+      expect(bystander.connected).toBe(true);
+    },
+  );
 
-  it('a message in thousands of pieces is cut before they add up', async () => {
-    // No ping in between: who does not answer one is cut as well.
-    const limits = { ...MESSAGES, pingIntervalMs: 3_600_000 };
+  it('the server closes a socket that sends a message in thousands of fragments', async () => {
+    // No ping in between: a socket that does not answer one is closed as well.
+    const limits = { ...REAL_LIMITS, pingIntervalMs: 3_600_000 };
     await using server = await InProcessServer.start({ limits });
     const [socket, few] = await Promise.all([
       RawSocket.open(server.url),
@@ -102,23 +107,23 @@ describe('LIMIT-3 sockets of one address', () => {
       () => true,
     );
 
-  it('are so many at a time', async () => {
+  it('the server limits how many sockets an address has at the same time', async () => {
     await using server = await InProcessServer.start({ limits: { socketsPerAddressMax: 3 } });
-    const open = await Promise.all([1, 2, 3].map(() => server.connect()));
+    const open = await server.connectMany(3);
     expect(await refused(server.url)).toBe(true);
     expect(await refusals(server)).toBe(1);
     open[0]?.close();
-    await waitUntil('there is room again', async () => !(await refused(server.url)));
+    await waitUntil('another socket is accepted again', async () => !(await refused(server.url)));
     expect(open[1]?.connected).toBe(true);
   });
 
-  it('are opened so many within ten seconds', async () => {
+  it('the server limits how many sockets an address opens in ten seconds', async () => {
     await using server = await InProcessServer.start({ limits: { connectsPerAddressMax: 20 } });
     const tried = await Promise.all(Array.from({ length: 50 }, () => refused(server.url)));
     expect(tried.filter(Boolean)).toHaveLength(30);
   });
 
-  it('the operator may change both', async () => {
+  it('the operator can change both limits', async () => {
     await using server = await InProcessServer.start({
       env: { MAX_SOCKETS_PER_ADDRESS: '1', MAX_CONNECTS_PER_ADDRESS: '2' },
     });
@@ -126,14 +131,14 @@ describe('LIMIT-3 sockets of one address', () => {
     expect(await refused(server.url)).toBe(true);
   });
 
-  it('behind a trusted proxy each page has its own address, and else what it says counts for nothing', async () => {
+  it('the server believes X-Forwarded-For from a trusted proxy only', async () => {
     const limits = { socketsPerAddressMax: 1 };
     const from = (address: string) => ({ 'x-forwarded-for': address });
     await using behind = await InProcessServer.start({ limits, env: { TRUST_PROXY: '127.0.0.1' } });
     const first = await SignalClient.connect(behind.url, from('198.51.100.1'));
     expect(await refused(behind.url, from('198.51.100.2'))).toBe(false);
     expect(await refused(behind.url, from('198.51.100.1'))).toBe(true);
-    // What a client writes itself stands before what the proxy has added.
+    // What a client writes itself comes before what the proxy has added.
     expect(await refused(behind.url, from('203.0.113.7, 198.51.100.1'))).toBe(true);
     first.close();
     await using alone = await InProcessServer.start({ limits });
@@ -154,7 +159,7 @@ describe('LIMIT-4 slow HTTP', () => {
     }
   }
 
-  it('who takes too long to ask is cut, others are served meanwhile', async () => {
+  it('the server closes slow requests and serves others meanwhile', async () => {
     await using server = await InProcessServer.start({ limits: QUICK });
     const slow = Promise.all([
       rawHttp(server.url, dripping()),
@@ -168,7 +173,7 @@ describe('LIMIT-4 slow HTTP', () => {
     expect((await fetch(`${server.url}/join`)).status).toBe(200);
   });
 
-  it('headers without end are refused', async () => {
+  it('the server refuses headers that are too long', async () => {
     await using server = await InProcessServer.start();
     const answer = await rawHttp(
       server.url,
@@ -182,43 +187,40 @@ describe('LIMIT-4 slow HTTP', () => {
 });
 
 describe('LIMIT-5 rooms and sessions', () => {
-  it('one address opens so many rooms by joining; rooms there are stay open to it', async () => {
+  it('the server limits how many rooms an address opens, but not how many it enters', async () => {
     await using server = await InProcessServer.start({
       limits: { roomsPerAddressMax: 3, idleUnusedRoomMs: 50 },
     });
-    const clients = await Promise.all([1, 2, 3].map(() => server.connect()));
+    const clients = await server.connectMany(3);
     await Promise.all(clients.map((client, i) => join(client, `room-${i}`)));
     const late = await server.connect();
     expect(await late.errorCode('publish', { ...PROTOCOL, room: 'room-x' })).toBe('too-many');
     await broadcast(late, 'room-1');
     expect(server.app.registry.roomCount).toBe(3);
     await clients[0]?.request('leave');
-    await waitUntil(
-      'the room that nobody used is forgotten',
-      () => server.app.registry.roomCount < 3,
-    );
+    await waitUntil('the unused room is forgotten', () => server.app.registry.roomCount < 3);
     await join(await server.connect(), 'room-x');
   });
 
-  it('a room that was on air is kept longer than one that never was', async () => {
+  it('the server keeps a room that was live longer than one that never was', async () => {
     await using server = await InProcessServer.start({ limits: { idleUnusedRoomMs: 50 } });
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     const { epoch } = await broadcast(owner, 'used');
     await owner.request('endBroadcast', { epoch });
     await join(viewer, 'unused');
     await viewer.request('leave');
-    await waitUntil('the unused one is forgotten', () => server.app.registry.roomCount === 1);
+    await waitUntil('the unused room is forgotten', () => server.app.registry.roomCount === 1);
     expect([...server.app.registry.rooms()].map(({ id }) => id)).toEqual(['used']);
   });
 
-  it('2,000 attempts to join leave as many sessions and transports as one address may have', async () => {
+  it('2,000 joins leave as many sessions and transports as one address may have', async () => {
     await using server = await InProcessServer.start({
       limits: { socketsPerAddressMax: 1_000, sessionsPerSocketMax: 0.01 },
     });
     const attempts = 2_000;
     for (let done = 0; done < attempts; done += 100) {
       const client = await server.connect();
-      // The last one on each socket leaves a session that lives on when the socket is cut.
+      // The last join on each socket leaves a session that survives the cut.
       await Promise.allSettled(Array.from({ length: 100 }, () => join(client, 'room-a')));
       client.cut();
     }
@@ -227,7 +229,7 @@ describe('LIMIT-5 rooms and sessions', () => {
     expect((await server.mediaInUse()).transports).toBe(most);
   });
 
-  it('so many sessions in all, whatever their addresses', async () => {
+  it('the server limits the sessions of all addresses together', async () => {
     await using server = await InProcessServer.start({
       limits: { sessionsMax: 3 },
       env: { TRUST_PROXY: '1' },

@@ -5,15 +5,15 @@ import { InProcessServer } from '#testkit/server/in-process-server.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
 describe('LIMIT-6 transports', () => {
-  it('2,000 attempts of one session leave two: the one it has and the one before', async () => {
+  it('a session that renews its transport 2,000 times has two: the new one and the one before', async () => {
     const { mediaChangeBurst, mediaChangesPerS } = LIMITS;
     await using server = await InProcessServer.start({
       limits: { mediaChangeBurst, mediaChangesPerS },
     });
     const viewer = await server.connect();
     await join(viewer, 'room-a');
-    const asked = Array.from({ length: 2_000 }, () => viewer.errorCode('renewTransport'));
-    const codes = await Promise.all(asked);
+    const renewals = Array.from({ length: 2_000 }, () => viewer.errorCode('renewTransport'));
+    const codes = await Promise.all(renewals);
     const made = codes.filter((code) => code === undefined).length;
     expect(made).toBeGreaterThanOrEqual(mediaChangeBurst);
     expect(codes.filter((code) => code === 'too-many')).toHaveLength(2_000 - made);
@@ -21,13 +21,9 @@ describe('LIMIT-6 transports', () => {
     expect(server.app.registry.sessionCount).toBe(1);
   });
 
-  it('half-open ones are closed; a viewer that waits for a broadcast keeps its own', async () => {
+  it('the server closes transports without DTLS, but not that of a viewer that waits for a broadcast', async () => {
     await using server = await InProcessServer.start({ limits: { dtlsDeadlineMs: 300 } });
-    const [owner, viewer, waiting] = await Promise.all([
-      server.connect(),
-      server.connect(),
-      server.connect(),
-    ]);
+    const [owner, viewer, waiting] = await server.connectMany(3);
     const waits = await join(waiting, 'room-b');
     const claimed = await broadcast(owner, 'room-a');
     const joined = await join(viewer, 'room-a');
@@ -37,16 +33,16 @@ describe('LIMIT-6 transports', () => {
       transportId: waits.transport.id,
     });
     expect(iceParameters.usernameFragment).toMatch(/./);
-    // From the first consumer on it counts for this one, too.
+    // The deadline starts with the first consumer.
     await broadcast(await server.connect(), 'room-b');
     expect(await waiting.waitForPush('transportGone')).toEqual({ transportId: waits.transport.id });
   });
 });
 
 describe('LIMIT-7 overlay messages', () => {
-  /** What a publisher's browser would send, from a transport within the server's own router. */
+  /** A data producer in place of a publisher's, from a direct transport in the room's own router. */
   async function overlaySource(server: InProcessServer, room: string) {
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     await broadcast(owner, room);
     await join(viewer, room);
     const [found] = [...server.app.registry.rooms()].filter(({ id }) => id === room);
@@ -63,7 +59,7 @@ describe('LIMIT-7 overlay messages', () => {
     return { owner, viewer, publisher, send: (seq: number) => source.send(message(seq)) };
   }
 
-  it('past the burst the publisher is closed and told, its broadcast over, others untouched', async () => {
+  it('a publisher that sends more than the burst is closed, and only its broadcast ends', async () => {
     await using server = await InProcessServer.start();
     const bystander = await overlaySource(server, 'room-b');
     const { owner, viewer, publisher, send } = await overlaySource(server, 'room-a');
@@ -73,27 +69,27 @@ describe('LIMIT-7 overlay messages', () => {
     expect(publisher.session.ended).toBe('overlay-flood');
     expect(publisher.broadcast).toBeUndefined();
     expect(await server.metric('onecast_refused_total{code="overlay-flood"}')).toBe(1);
-    // What came after the last straw was not even looked at.
-    const looked =
+    // The server did not even parse what came after that.
+    const parsed =
       (await server.metric('onecast_overlay_messages_total{fate="taken"}')) +
       (await server.metric('onecast_overlay_messages_total{fate="dropped"}'));
-    expect(looked).toBeLessThan(LIMITS.overlayBurst * 2);
+    expect(parsed).toBeLessThan(LIMITS.overlayBurst * 2);
     bystander.send(1);
-    await waitUntil('the other room’s message is taken', async () => {
+    await waitUntil('the other room’s message is accepted', async () => {
       const [other] = [...server.app.registry.rooms()].filter(({ id }) => id === 'room-b');
       return other?.overlay().page.length === 1;
     });
     expect(bystander.publisher.session.ended).toBeUndefined();
-    // The page may start again, as somebody who presses the button would.
+    // The page may publish again, as it does when a person presses the button.
     expect(await owner.errorCode('endBroadcast', { epoch: 1 })).toBe('session-gone');
   });
 
-  it('as many as may be change nothing', async () => {
+  it('a publisher may send a whole burst', async () => {
     await using server = await InProcessServer.start();
     const { owner, send } = await overlaySource(server, 'room-a');
     for (let seq = 1; seq <= LIMITS.overlayBurst; seq += 1) send(seq);
     await waitUntil(
-      'all are taken',
+      'all are accepted',
       async () =>
         (await server.metric('onecast_overlay_messages_total{fate="taken"}')) ===
         LIMITS.overlayBurst,
@@ -101,7 +97,7 @@ describe('LIMIT-7 overlay messages', () => {
     expect(owner.pushes('sessionClosed')).toEqual([]);
   });
 
-  it('one that is too large never leaves the worker', async () => {
+  it('the worker limits messages to 16 KiB', async () => {
     await using server = await InProcessServer.start();
     const { transport } = await join(await server.connect(), 'room-a');
     expect(transport.sctpParameters.maxMessageSize).toBe(16 * 1024);

@@ -1,24 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { KeyedMessage, StateChange, StateSnapshot } from '#protocol/overlay-state.ts';
 import { STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
 import { tapServerChannel } from '#testkit/server/channel-tap.ts';
 import { broadcast, claim, join, produceVideo, resume } from '#testkit/signalling/requests.ts';
 import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 import type { SignalClient } from '#testkit/signalling/signal-client.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
-let server: InProcessServer;
-let rooms = 0;
-const newRoom = () => `room-${(rooms += 1)}`;
-
-beforeAll(async () => {
-  server = await InProcessServer.start({
-    limits: { stateReannounceMinMs: 20, stateReannounceMaxMs: 80 },
-  });
+const server = sharedServer({
+  limits: { stateReannounceMinMs: 20, stateReannounceMaxMs: 80 },
 });
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const newRoom = () => server.newRoom();
 
 const data = (key: string, value: unknown): KeyedMessage => ({
   kind: 'data',
@@ -33,9 +26,9 @@ const held = ({ entries }: StateSnapshot) =>
   Object.fromEntries(entries.map(({ from, key, ...entry }) => [`${from} ${key}`, entry]));
 
 describe('STATE-1 the server keeps the newest of each key', () => {
-  it('who joins late has it in the answer, and so has who resumes or renews', async () => {
+  it('a viewer that joins, resumes or renews gets the whole state in the answer', async () => {
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     await broadcast(owner, room);
     await set(owner, data('home', 1), data('away', 0), data('gone', 1));
     await set(owner, data('home', 2), data('gone', null));
@@ -53,7 +46,7 @@ describe('STATE-1 the server keeps the newest of each key', () => {
     expect(await again.request('stateSnapshot')).toEqual(joined.overlay.state);
   });
 
-  it('a request that is repeated with its requestId is carried out once', async () => {
+  it('the server carries out a repeated request once', async () => {
     const room = newRoom();
     const owner = await server.connect();
     await broadcast(owner, room);
@@ -65,13 +58,9 @@ describe('STATE-1 the server keeps the newest of each key', () => {
     expect(overlay.state.entries).toEqual([{ ...data('home', 2), from: 'page' }]);
   });
 
-  it('only the publisher on air may set it, only a viewer asks for a snapshot', async () => {
+  it('only the live publisher sets state, and only viewers get a snapshot', async () => {
     const room = newRoom();
-    const [owner, second, viewer] = await Promise.all([
-      server.connect(),
-      server.connect(),
-      server.connect(),
-    ]);
+    const [owner, second, viewer] = await server.connectMany(3);
     const { publisherSecret } = await broadcast(owner, room);
     await join(viewer, room);
     const request = { messages: [data('home', 1)] };
@@ -85,32 +74,32 @@ describe('STATE-1 the server keeps the newest of each key', () => {
     expect(await second.errorCode('setState', request)).toBeUndefined();
   });
 
-  it('STATE-4 what is too much or out of form is refused, and leaves the rest as it was', async () => {
+  it('STATE-4 the server refuses invalid or excessive state and keeps the rest', async () => {
     const room = newRoom();
     const owner = await server.connect();
     await broadcast(owner, room);
-    const refused = (...messages: unknown[]) => owner.errorCode('setState', { messages });
-    expect(await refused({ ...data('a b', 1) })).toBe('bad-request');
-    expect(await refused({ ...data('home', 1), ttlMs: 1_000 })).toBe('bad-request');
-    expect(await refused({ ...data('home', 1), seq: 1 })).toBe('bad-request');
-    expect(await refused({ ...data('home', 1), kind: 'shapes' })).toBe('bad-request');
-    expect(await refused(...Array.from({ length: 65 }, (_, i) => data(`k${i}`, i)))).toBe(
+    const setCode = (...messages: unknown[]) => owner.errorCode('setState', { messages });
+    expect(await setCode({ ...data('a b', 1) })).toBe('bad-request');
+    expect(await setCode({ ...data('home', 1), ttlMs: 1_000 })).toBe('bad-request');
+    expect(await setCode({ ...data('home', 1), seq: 1 })).toBe('bad-request');
+    expect(await setCode({ ...data('home', 1), kind: 'shapes' })).toBe('bad-request');
+    expect(await setCode(...Array.from({ length: 65 }, (_, i) => data(`k${i}`, i)))).toBe(
       'bad-request',
     );
-    expect(await refused(data('home', 'x'.repeat(17_000)))).toBe('message-too-large');
+    expect(await setCode(data('home', 'x'.repeat(17_000)))).toBe('message-too-large');
     for (let i = 0; i < STATE_MAX_KEYS; i += 64) {
       await set(owner, ...Array.from({ length: 64 }, (_, n) => data(`k${i + n}`, i)));
     }
-    expect(await refused(data('more', 1))).toBe('state-full');
+    expect(await setCode(data('more', 1))).toBe('state-full');
     const { overlay } = await join(await server.connect(), room);
     expect(overlay.state.entries).toHaveLength(STATE_MAX_KEYS);
   });
 });
 
-describe('STATE-2 changes reach the viewers in order, through the worker', () => {
-  it('the channel is made with the first change, and brings what came before it', async () => {
+describe('STATE-2 changes reach viewers in order, through the worker', () => {
+  it('the first change opens the channel, later changes arrive in order, and the last revision is repeated', async () => {
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     await broadcast(owner, room);
     const joined = await join(viewer, room);
     expect(joined.media.data.map(({ channel }) => channel)).toEqual(['page']);
@@ -123,25 +112,26 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
     expect(channel?.sctpStreamParameters).toMatchObject({ ordered: true });
     expect(channel?.sctpStreamParameters).not.toHaveProperty('maxPacketLifeTime');
 
-    const heard = await tapServerChannel(server, room, 'state');
+    const received = await tapServerChannel(server, room, 'state');
     for (let n = 2; n <= 50; n += 1) await set(owner, data('home', n));
     const isChange = (message: unknown) => Object.hasOwn(message as object, 'entry');
-    await waitUntil('all changes are heard', () => heard.filter(isChange).length === 49);
-    expect(heard.filter(isChange)).toEqual(
+    await waitUntil('all changes arrive', () => received.filter(isChange).length === 49);
+    expect(received.filter(isChange)).toEqual(
       Array.from({ length: 49 }, (_, i) => ({
         stateId: joined.overlay.state.stateId,
         rev: i + 2,
         entry: { ...data('home', i + 2), from: 'page' },
       })),
     );
-    // Word of the last one is repeated, for who has lost it.
-    const beat = { stateId: joined.overlay.state.stateId, rev: 50 };
-    const beats = () => heard.filter((message) => JSON.stringify(message) === JSON.stringify(beat));
-    await waitUntil('beats are heard', () => beats().length >= 3);
+    // The last revision is announced again, for viewers that have lost the change.
+    const announcement = { stateId: joined.overlay.state.stateId, rev: 50 };
+    const announced = () =>
+      received.filter((message) => JSON.stringify(message) === JSON.stringify(announcement));
+    await waitUntil('the revision is announced again', () => announced().length >= 3);
   });
 
-  it('a room on two workers: viewers on either hear the same', async () => {
-    // Every worker counts as busy, so that viewers spread from the second one on.
+  it('viewers on both workers of a room receive the same changes', async () => {
+    // Every worker counts as busy, so that the room spreads from the second viewer on.
     const spread = {
       workerBusyShare: 0,
       spreadGainShare: 0,
@@ -152,7 +142,7 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
     const room = 'spread';
     const owner = await both.connect();
     await broadcast(owner, room);
-    const viewers = await Promise.all([1, 2, 3, 4].map(() => both.connect()));
+    const viewers = await both.connectMany(4);
     const ports = new Set<number | undefined>();
     for (const viewer of viewers) {
       ports.add((await join(viewer, room)).transport.iceCandidates[0]?.port);
@@ -164,28 +154,30 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
         media.data.some(({ channel }) => channel === 'state'),
       );
     }
-    const heard = await Promise.all([
+    const received = await Promise.all([
       tapServerChannel(both, room, 'state'),
       tapServerChannel(both, room, 'state', 1),
     ]);
-    // The pipe between the workers is up when something has come through it.
-    await waitUntil('both are heard', () => heard.every((messages) => messages.length > 0));
+    // The pipe between the workers is up when something has arrived through it.
+    await waitUntil('both channels are open', () =>
+      received.every((messages) => messages.length > 0),
+    );
     for (let n = 2; n <= 20; n += 1) await set(owner, data('home', n));
     const revs = (messages: readonly unknown[]) =>
       (messages as StateChange[]).filter(({ entry }) => entry).map(({ rev }) => rev);
     const expected = Array.from({ length: 19 }, (_, i) => i + 2);
-    await waitUntil('all changes are heard', () => heard.every((list) => revs(list).length === 19));
-    expect(heard.map(revs)).toEqual([expected, expected]);
+    await waitUntil('all changes arrive', () => received.every((list) => revs(list).length === 19));
+    expect(received.map(revs)).toEqual([expected, expected]);
   });
 
-  it('a worker dies: who renews has all of it, and the next change comes on the new one', async () => {
+  it('after a worker dies, a viewer that renews has the whole state and receives the next change', async () => {
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     const claimed = await broadcast(owner, room);
     const { overlay, transport } = await join(viewer, room);
     await set(owner, data('home', 1));
     await viewer.waitForPush('broadcastChanged', (push) => push.overlay !== null);
-    process.kill(server.app.pool.workers[0]?.worker.pid ?? 0, 'SIGKILL');
+    server.killWorker();
     await owner.waitForPush(
       'transportGone',
       ({ transportId }) => transportId === claimed.transport.id,
@@ -196,23 +188,19 @@ describe('STATE-2 changes reach the viewers in order, through the worker', () =>
     const viewed = await viewer.request('renewTransport');
     expect(viewed.overlay && held(viewed.overlay.state)).toHaveProperty('page home');
     await set(owner, data('home', 2));
-    const heard = await tapServerChannel(server, room, 'state');
+    const received = await tapServerChannel(server, room, 'state');
     await set(owner, data('home', 3));
-    await waitUntil('the change is heard', () =>
-      heard.some((message) => (message as { rev: number }).rev === 3),
+    await waitUntil('the change arrives', () =>
+      received.some((message) => (message as { rev: number }).rev === 3),
     );
     expect((await viewer.request('stateSnapshot')).stateId).toBe(overlay.state.stateId);
   });
 });
 
-describe('STATE-3 whose state it is, and how long it stays', () => {
-  it('a page that is reloaded tells its keys anew: what it does not name is deleted', async () => {
+describe('STATE-3 who owns state, and how long the server keeps it', () => {
+  it('a reloaded page lists its keys again, and the server deletes keys that it does not list', async () => {
     const room = newRoom();
-    const [first, second, viewer] = await Promise.all([
-      server.connect(),
-      server.connect(),
-      server.connect(),
-    ]);
+    const [first, second, viewer] = await server.connectMany(3);
     const { publisherSecret } = await broadcast(first, room);
     await set(first, data('kept', 1), data('old', 1));
     await broadcast(second, room, publisherSecret);
@@ -227,13 +215,13 @@ describe('STATE-3 whose state it is, and how long it stays', () => {
     });
     const after = await viewer.request('stateSnapshot');
     expect(Object.keys(held(after))).toEqual(['page kept', 'page new']);
-    // The one that was as before is no change.
+    // The unchanged key is not a change.
     expect(after.rev).toBe(overlay.state.rev + 2);
   });
 
-  it('the end of a broadcast takes the page’s keys with it', async () => {
+  it('the end of a broadcast deletes the page’s keys', async () => {
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     const { epoch } = await broadcast(owner, room);
     await join(viewer, room);
     await set(owner, data('home', 1));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { OnecastError } from '#protocol/errors.ts';
 import { newSecret } from '#backend/admission/secrets.ts';
 import {
@@ -9,23 +9,15 @@ import {
   produceAudio,
   produceVideo,
 } from '#testkit/signalling/requests.ts';
-import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 import type { SignalClient } from '#testkit/signalling/signal-client.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
-let server: InProcessServer;
-let rooms = 0;
-const newRoom = () => `room-${(rooms += 1)}`;
-
-beforeAll(async () => {
-  server = await InProcessServer.start();
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const server = sharedServer();
+const newRoom = () => server.newRoom();
 
 describe('claims', () => {
-  it('ROOM-1 a room belongs to whoever publishes in it first', async () => {
+  it('ROOM-1 the first publisher of a room owns it', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { publisherSecret, epoch } = await broadcast(owner, room);
@@ -43,7 +35,7 @@ describe('claims', () => {
     });
   });
 
-  it('ROOM-8 a page claims a room that the server no longer knows with the secret it holds', async () => {
+  it('ROOM-8 a page claims a room that the server has forgotten with the secret that the page holds', async () => {
     const room = newRoom();
     const held = newSecret();
     const { publisherSecret } = await claim(await server.connect(), room, held);
@@ -53,13 +45,9 @@ describe('claims', () => {
     );
   });
 
-  it('ROOM-2 the publisher before is out when the picture of the new one is there, not before', async () => {
+  it('ROOM-2 the new publisher replaces the old one when its video starts, not before', async () => {
     const room = newRoom();
-    const [first, second, viewer] = await Promise.all([
-      server.connect(),
-      server.connect(),
-      server.connect(),
-    ]);
+    const [first, second, viewer] = await server.connectMany(3);
     const { publisherSecret } = await broadcast(first, room);
     const joined = await join(viewer, room);
     const claimed = await claim(second, room, publisherSecret);
@@ -75,9 +63,9 @@ describe('claims', () => {
     expect(changed.media.consumers[0]?.producerId).not.toBe(joined.media.consumers[0]?.producerId);
   });
 
-  it('ROOM-2 ROOM-3 who has been superseded is told so by every answer and changes nothing', async () => {
+  it('ROOM-2 ROOM-3 a superseded publisher gets `superseded` for every request and changes nothing', async () => {
     const room = newRoom();
-    const [first, second] = await Promise.all([server.connect(), server.connect()]);
+    const [first, second] = await server.connectMany(2);
     const old = await broadcast(first, room);
     await broadcast(second, room, old.publisherSecret);
     await first.waitForPush('superseded');
@@ -90,7 +78,7 @@ describe('claims', () => {
     });
   });
 
-  it('ROOM-3 an end that names another epoch is refused', async () => {
+  it('ROOM-3 the server refuses to end a broadcast of another epoch', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { epoch } = await broadcast(owner, room);
@@ -103,15 +91,15 @@ describe('claims', () => {
 });
 
 describe('ROOM-5 the end of a broadcast', () => {
-  it('is told at once, as an end and nothing else; the next one comes by itself', async () => {
+  it('viewers learn of the end at once and receive the next broadcast automatically', async () => {
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     const { epoch, publisherSecret } = await broadcast(owner, room);
     const joined = await join(viewer, room);
     await owner.request('endBroadcast', { epoch });
     await viewer.waitForPush('roomChanged', ({ status }) => status === 'ended');
-    const told = viewer.pushes('roomChanged').map(({ status }) => status);
-    expect(told).not.toContain('interrupted');
+    const statuses = viewer.pushes('roomChanged').map(({ status }) => status);
+    expect(statuses).not.toContain('interrupted');
     await broadcast(await server.connect(), room, publisherSecret);
     const { media } = await viewer.waitForPush(
       'broadcastChanged',
@@ -119,15 +107,15 @@ describe('ROOM-5 the end of a broadcast', () => {
     );
     expect(media.consumers).toHaveLength(1);
     expect(media.data).not.toBeNull();
-    // On the transport it has: the id is still the session's.
+    // The viewer still has the same transport.
     expect(
       await viewer.errorCode('restartIce', { transportId: joined.transport.id }),
     ).toBeUndefined();
   });
 
-  it('MEDIA-5 sound comes and goes within a broadcast', async () => {
+  it('MEDIA-5 a publisher adds and removes audio during a broadcast', async () => {
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     const claimed = await broadcast(owner, room);
     await join(viewer, room);
     const { producerId } = await produceAudio(owner, claimed.transport.id);
@@ -139,39 +127,39 @@ describe('ROOM-5 the end of a broadcast', () => {
     );
     const before = viewer.pushes('broadcastChanged').length;
     expect(await owner.errorCode('closeProducer', { producerId })).toBeUndefined();
-    await waitUntil('the sound is gone', () => {
+    await waitUntil('the audio is gone', () => {
       const last = viewer.pushes('broadcastChanged').slice(before).at(-1);
       return last !== undefined && kinds(last).join() === 'video';
     });
   });
 });
 
-describe('two publishers race', () => {
+describe('publishers that race for a room', () => {
   const RACERS = 100;
 
-  it(`ROOM-1 ${RACERS} without a secret: exactly one wins`, async () => {
+  it(`ROOM-1 exactly one of ${RACERS} publishers without a secret wins`, async () => {
     const room = newRoom();
-    const racers = await Promise.all(Array.from({ length: RACERS }, () => server.connect()));
+    const racers = await server.connectMany(RACERS);
     const outcomes = await Promise.all(racers.map((racer) => tryBroadcast(racer, room)));
     expect(outcomes.filter((outcome) => outcome === 'live')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'room-taken')).toHaveLength(RACERS - 1);
-    await left(racers);
+    await leaveAll(racers);
   });
 
-  it(`ROOM-2 ${RACERS} with the same secret: one is live in the end, the others know`, async () => {
+  it(`ROOM-2 one of ${RACERS} publishers with the same secret ends up live, and the others know`, async () => {
     const room = newRoom();
     const secret = newSecret();
     const before = server.app.registry.sessionCount;
-    const racers = await Promise.all(Array.from({ length: RACERS }, () => server.connect()));
+    const racers = await server.connectMany(RACERS);
     const outcomes = await Promise.all(racers.map((racer) => tryBroadcast(racer, room, secret)));
     await waitUntil('one session is left', () => server.app.registry.sessionCount === before + 1);
     const view = (await join(await server.connect(), room)).room;
     expect(view).toMatchObject({ status: 'live', epoch: RACERS });
-    const knows = racers.map(
+    const informed = racers.map(
       (racer, i) => outcomes[i] === 'superseded' || racer.pushes('superseded').length > 0,
     );
-    expect(knows.filter((known) => !known)).toHaveLength(1);
-    await left(racers);
+    expect(informed.filter((isInformed) => !isInformed)).toHaveLength(1);
+    await leaveAll(racers);
   });
 });
 
@@ -189,7 +177,7 @@ async function tryBroadcast(
   }
 }
 
-async function left(clients: readonly SignalClient[]): Promise<void> {
+async function leaveAll(clients: readonly SignalClient[]): Promise<void> {
   await Promise.all(clients.map((client) => client.errorCode('leave')));
   for (const client of clients) client.close();
 }

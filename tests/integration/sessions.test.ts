@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { newSecret } from '#backend/admission/secrets.ts';
 import {
@@ -12,21 +12,14 @@ import {
   resume,
 } from '#testkit/signalling/requests.ts';
 import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
-let server: InProcessServer;
-let rooms = 0;
-const newRoom = () => `room-${(rooms += 1)}`;
+const server = sharedServer();
+const newRoom = () => server.newRoom();
 
-beforeAll(async () => {
-  server = await InProcessServer.start();
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
-
-describe('CONN-2 a session is taken up on a new socket', () => {
-  it('a viewer has its transport, and the whole of what it should receive', async () => {
+describe('CONN-2 resuming a session on a new socket', () => {
+  it('a viewer that resumes keeps its transport and gets everything it should receive', async () => {
     const room = newRoom();
     await broadcast(await server.connect(), room);
     const before = await server.connect();
@@ -44,7 +37,7 @@ describe('CONN-2 a session is taken up on a new socket', () => {
     expect(resumed.session.resumeSecret).not.toBe(joined.session.resumeSecret);
   });
 
-  it('CONN-13 the snapshot is what is now, not what was when the socket went', async () => {
+  it('CONN-13 a resumed viewer gets the present state, not the state when its socket closed', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { publisherSecret } = await broadcast(owner, room);
@@ -58,7 +51,7 @@ describe('CONN-2 a session is taken up on a new socket', () => {
     expect(resumed.media?.consumers[0]?.producerId).not.toBe(joined.media.consumers[0]?.producerId);
   });
 
-  it('a publisher stays on air and hears which producers live', async () => {
+  it('a publisher that resumes is still live and learns which producers are open', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const claimed = await claim(owner, room);
@@ -70,11 +63,11 @@ describe('CONN-2 a session is taken up on a new socket', () => {
     expect(resumed.room).toMatchObject({ status: 'live', epoch: 1 });
   });
 
-  it('the secret just used is good until its successor is used; an older one ends the session', async () => {
+  it('the last secret stays valid until its successor is used, and an older one ends the session', async () => {
     const viewer = await server.connect();
     const { session } = await join(viewer, newRoom());
     const second = (await resume(await server.connect(), session)).session;
-    // The answer was lost: the same secret again.
+    // As if the answer was lost: the page uses the same secret again.
     const third = (await resume(await server.connect(), session)).session;
     expect(third.resumeSecret).not.toBe(second.resumeSecret);
     const last = await server.connect();
@@ -85,7 +78,7 @@ describe('CONN-2 a session is taken up on a new socket', () => {
     expect(server.app.registry.member(session.sessionId)).toBeUndefined();
   });
 
-  it('SEC-4 a made-up secret is refused and touches nothing', async () => {
+  it('SEC-4 the server refuses an invented secret and leaves the session as it is', async () => {
     const viewer = await server.connect();
     const { session } = await join(viewer, newRoom());
     const stranger = await server.connect();
@@ -96,8 +89,8 @@ describe('CONN-2 a session is taken up on a new socket', () => {
   });
 });
 
-describe('CONN-3 a socket that has been replaced', () => {
-  it('is dropped, and its disconnect changes nothing', async () => {
+describe('CONN-3 a replaced socket', () => {
+  it('the server drops the old socket, and its disconnect changes nothing', async () => {
     const before = await server.connect();
     const { session } = await join(before, newRoom());
     const after = await server.connect();
@@ -109,7 +102,7 @@ describe('CONN-3 a socket that has been replaced', () => {
 });
 
 describe('CONN-4 a repeated request', () => {
-  it('gets the same answer on the same socket, entrances included', async () => {
+  it('a repeated join on one socket gets the same answer and makes no second session', async () => {
     const room = newRoom();
     const client = await server.connect();
     const before = server.app.registry.sessionCount;
@@ -124,7 +117,7 @@ describe('CONN-4 a repeated request', () => {
     expect(server.app.registry.sessionCount).toBe(before + 1);
   });
 
-  it('claims a room once', async () => {
+  it('a repeated publish claims the room once', async () => {
     const room = newRoom();
     const client = await server.connect();
     const request = { requestId: 'same', ...PROTOCOL, room };
@@ -134,7 +127,7 @@ describe('CONN-4 a repeated request', () => {
     expect(client.pushes('superseded')).toEqual([]);
   });
 
-  it('gets the same answer on the next socket of its session', async () => {
+  it('a request repeated on the next socket of its session gets the same answer', async () => {
     const owner = await server.connect();
     const { session, transport } = await claim(owner, newRoom());
     const request = {
@@ -153,7 +146,7 @@ describe('CONN-4 a repeated request', () => {
 });
 
 describe('CONN-5 commands of one session', () => {
-  it('run one after another; what comes after the end is refused and leaves nothing', async () => {
+  it('the server runs commands one after another and refuses those that follow the end', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { transport, session } = await claim(owner, room);
@@ -171,7 +164,7 @@ describe('CONN-5 commands of one session', () => {
     expect(outcomes).toEqual([
       undefined,
       undefined,
-      // The transport it names was replaced by the request before.
+      // The request before replaced this transport.
       'transport-gone',
       undefined,
       'session-gone',
@@ -182,41 +175,41 @@ describe('CONN-5 commands of one session', () => {
 });
 
 describe('CONN-6 one transport per session', () => {
-  it('a viewer’s old one lives on until the new one has its consumers', async () => {
+  it('a viewer’s old transport stays until the new one has resumed its consumers', async () => {
     const room = newRoom();
     await broadcast(await server.connect(), room);
     const viewer = await server.connect();
     const { transport } = await join(viewer, room);
     await connectTransport(viewer, transport.id);
-    const load = () => server.app.pool.workers[0]?.transports ?? 0;
-    const before = load();
+    const transports = () => server.worker().transports;
+    const before = transports();
     const renewed = await viewer.request('renewTransport');
     expect(renewed.transport.id).not.toBe(transport.id);
-    expect(load()).toBe(before + 1);
+    expect(transports()).toBe(before + 1);
     const consumerIds = renewed.media?.consumers.map(({ id }) => id) ?? [];
     expect(consumerIds).toHaveLength(1);
     await viewer.request('resumeConsumers', { consumerIds });
-    expect(load()).toBe(before);
+    expect(transports()).toBe(before);
     expect(viewer.pushes('transportGone')).toEqual([]);
   });
 
-  it('however often it is renewed', async () => {
+  it('a session that renews its transport 50 times has two', async () => {
     const viewer = await server.connect();
     await join(viewer, newRoom());
-    const load = () => server.app.pool.workers[0]?.transports ?? 0;
-    const before = load();
+    const transports = () => server.worker().transports;
+    const before = transports();
     await Promise.all(Array.from({ length: 50 }, () => viewer.request('renewTransport')));
-    expect(load()).toBe(before + 1);
+    expect(transports()).toBe(before + 1);
   });
 });
 
-describe('CONN-1 ROOM-4 expiry', () => {
-  it('a session that nobody takes up expires; a publisher’s leaves its room interrupted, then ended', async () => {
+describe('CONN-1 ROOM-4 ROOM-7 expiry', () => {
+  it('an expired publisher leaves its room interrupted, then ended, and the empty room is forgotten', async () => {
     await using quick = await InProcessServer.start({
       limits: { sessionGraceMs: 100, interruptedRoomMs: 300, idleRoomMs: 50 },
     });
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([quick.connect(), quick.connect()]);
+    const [owner, viewer] = await quick.connectMany(2);
     const { session } = await broadcast(owner, room);
     await join(viewer, room);
     owner.cut();
@@ -229,23 +222,23 @@ describe('CONN-1 ROOM-4 expiry', () => {
       'session-gone',
     );
     await viewer.waitForPush('roomChanged', ({ status }) => status === 'ended');
-    // ROOM-7: with the last viewer gone the room is forgotten, its secret with it.
+    // ROOM-7: when the last viewer has left, the server forgets the room and its secret.
     await viewer.request('leave');
     await waitUntil('the room is forgotten', () => quick.app.registry.roomCount === 0);
     expect((await broadcast(await quick.connect(), room)).epoch).toBe(1);
   });
 
-  it('ROOM-4 a publisher that was given up and is back is on air again', async () => {
+  it('ROOM-4 a publisher whose broadcast was ended by its absence is live again when it comes back', async () => {
     await using quick = await InProcessServer.start({ limits: { interruptedRoomMs: 50 } });
     const room = newRoom();
-    const [owner, viewer] = await Promise.all([quick.connect(), quick.connect()]);
+    const [owner, viewer] = await quick.connectMany(2);
     const { transport } = await broadcast(owner, room);
     await join(viewer, room);
-    // Its media is lost; its socket stays.
-    for (const { worker } of quick.app.pool.workers) process.kill(worker.pid, 'SIGKILL');
+    // The publisher loses its media and keeps its socket.
+    const pid = quick.killWorker();
     expect(await owner.waitForPush('transportGone')).toEqual({ transportId: transport.id });
     await viewer.waitForPush('roomChanged', ({ status }) => status === 'ended');
-    await waitUntil('the worker is replaced', () => quick.app.pool.ready);
+    await quick.workerReplaced(pid);
     const renewed = await owner.request('renewTransport');
     await produceVideo(owner, renewed.transport.id);
     await viewer.waitForPush('roomChanged', ({ status }) => status === 'live');

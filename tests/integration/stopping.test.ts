@@ -11,29 +11,19 @@ import { waitUntil } from '#testkit/wait-until.ts';
 
 const MAIN = joinPath(import.meta.dirname, '../../backend/src/main.ts');
 
-it('SRV-4 the workers leave the signals to the app, those that replace others too', async () => {
+it('SRV-4 workers and their replacements leave the signals to the app', async () => {
   const before = ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal));
   await using server = await InProcessServer.start({ workers: 2 });
   const now = () => ['SIGTERM', 'SIGINT'].map((signal) => process.listenerCount(signal));
   expect(now()).toEqual(before);
-  const pid = server.app.pool.workers[0]?.worker.pid ?? 0;
-  process.kill(pid, 'SIGKILL');
-  await waitUntil(
-    'the worker is replaced',
-    () =>
-      server.app.pool.workers.every(({ worker }) => worker.pid !== pid) && server.app.pool.ready,
-  );
+  await server.workerReplaced(server.killWorker());
   expect(now()).toEqual(before);
 });
 
-it('SRV-4 SRV-3 while it drains: not ready, pages told, workers alive, nobody new', async () => {
-  // The drain lasts until this test has looked at everything.
+it('SRV-3 SRV-4 a draining server is not ready, notifies its pages, keeps its workers and admits nobody', async () => {
+  // Long enough for all checks of this test.
   await using server = await InProcessServer.start({ limits: { drainNoticeMs: 3_000 } });
-  const [owner, viewer, late] = await Promise.all([
-    server.connect(),
-    server.connect(),
-    server.connect(),
-  ]);
+  const [owner, viewer, late] = await server.connectMany(3);
   await broadcast(owner, 'main');
   await join(viewer, 'main');
   const status = async (path: string) => (await fetch(`${server.url}${path}`)).status;
@@ -43,7 +33,7 @@ it('SRV-4 SRV-3 while it drains: not ready, pages told, workers alive, nobody ne
   await owner.waitForPush('draining');
   expect([await status('/healthz'), await status('/readyz')]).toEqual([200, 503]);
   expect(await late.errorCode('publish', { ...PROTOCOL, room: 'other' })).toBe('draining');
-  // A worker answers this.
+  // This request needs a worker.
   expect(await viewer.errorCode('renewTransport')).toBeUndefined();
   expect(viewer.pushes('transportGone')).toEqual([]);
   await drained;
@@ -51,7 +41,7 @@ it('SRV-4 SRV-3 while it drains: not ready, pages told, workers alive, nobody ne
 });
 
 it.each(['SIGTERM', 'SIGINT'] as const)(
-  'SRV-4 %s: pages are told, exit code 0, no worker stays',
+  'SRV-4 on %s the server notifies its pages, exits with 0 and leaves no worker',
   async (signal) => {
     const mediaPort = await freePorts(2);
     const child = spawn(process.execPath, [MAIN], {
@@ -68,7 +58,7 @@ it.each(['SIGTERM', 'SIGINT'] as const)(
       child.stdout.setEncoding('utf8').on('data', (text: string) => {
         output += text;
       });
-      await waitUntil('it listens', () => output.includes('Onecast is running'));
+      await waitUntil('the server listens', () => output.includes('Onecast is running'));
       const port = /localhost:(\d+)\/publish/.exec(output)?.[1];
       const pids = [...output.matchAll(/"pid":(\d+),"msg":"media worker ready"/g)].map(([, pid]) =>
         Number(pid),

@@ -1,26 +1,18 @@
-/** Taking over what is somebody else's: a session, a room, a role. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+/** Attempts to take over someone else's session, room or role. */
+import { describe, expect, it } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { newSecret, newSessionId } from '#backend/admission/secrets.ts';
 import { RawSocket } from '#testkit/signalling/raw-socket.ts';
 import { broadcast, join, PROTOCOL, resume } from '#testkit/signalling/requests.ts';
-import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
 const RACERS = 100;
 
-let server: InProcessServer;
-let rooms = 0;
-const newRoom = () => `room-${(rooms += 1)}`;
+const server = sharedServer();
+const newRoom = () => server.newRoom();
 
-beforeAll(async () => {
-  server = await InProcessServer.start();
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
-
-/** Still on air, by the word of somebody who joins now. */
+/** Whether a viewer that joins now finds the room live. */
 async function isLive(room: string): Promise<boolean> {
   const witness = await server.connect();
   const { room: view, media } = await join(witness, room);
@@ -29,40 +21,36 @@ async function isLive(room: string): Promise<boolean> {
 }
 
 describe('CONN-2 a stolen resume secret', () => {
-  it('is found out as soon as both have used the session: it ends, and neither has it', async () => {
+  it('the server ends the session for both sides once owner and thief have used it', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { session, publisherSecret } = await broadcast(owner, room);
     const thief = await server.connect();
     const stolen = await resume(thief, session);
     await waitUntil('the owner’s socket is dropped', () => !owner.connected);
-    // The owner comes back with the secret it has, as after any lost line.
+    // The owner comes back with the secret that it has, as after any lost connection.
     const back = await server.connect();
     await resume(back, session);
     await waitUntil('the thief’s socket is dropped', () => !thief.connected);
-    // The thief's next secret is worth nothing, and showing it ends the session for both.
+    // The thief's secret is an older one now: presenting it ends the session for both.
     const again = await server.connect();
     expect(await again.errorCode('resume', { ...PROTOCOL, ...stolen.session })).toBe(
       'session-gone',
     );
     expect(await back.errorCode('renewTransport')).toBe('session-gone');
     expect(server.app.registry.member(session.sessionId)).toBeUndefined();
-    // The room is still its owner's, who claims it anew; the thief has no secret of the room.
+    // The owner still has the room and claims it again; the thief does not have the room's secret.
     expect(await again.errorCode('publish', { ...PROTOCOL, room })).toBe('room-taken');
     await broadcast(await server.connect(), room, publisherSecret);
     expect(await isLive(room)).toBe(true);
   });
 
-  it('of one session is no good for another, and names of sessions can not be guessed', async () => {
+  it('a secret opens no other session, and session ids can’t be guessed', async () => {
     const room = newRoom();
-    const [owner, viewer, thief] = await Promise.all([
-      server.connect(),
-      server.connect(),
-      server.connect(),
-    ]);
+    const [owner, viewer, thief] = await server.connectMany(3);
     const publishing = await broadcast(owner, room);
     const watching = await join(viewer, room);
-    const tries = [
+    const guesses = [
       { ...publishing.session, resumeSecret: watching.session.resumeSecret },
       { ...watching.session, resumeSecret: publishing.session.resumeSecret },
       { ...publishing.session, resumeSecret: publishing.publisherSecret },
@@ -71,7 +59,7 @@ describe('CONN-2 a stolen resume secret', () => {
         resumeSecret: newSecret(),
       })),
     ];
-    for (const session of tries) {
+    for (const session of guesses) {
       expect(await thief.errorCode('resume', { ...PROTOCOL, ...session })).toBe('session-gone');
     }
     expect(owner.connected && viewer.connected).toBe(true);
@@ -79,12 +67,12 @@ describe('CONN-2 a stolen resume secret', () => {
   });
 });
 
-describe('ROOM-1 a live room', () => {
-  it(`is not taken by ${RACERS} who guess its secret at once`, async () => {
+describe('ROOM-1 SEC-6 a live room', () => {
+  it(`${RACERS} clients that guess the secret at the same moment do not get the room`, async () => {
     const room = newRoom();
     const owner = await server.connect();
     await broadcast(owner, room);
-    const thieves = await Promise.all(Array.from({ length: RACERS }, () => server.connect()));
+    const thieves = await server.connectMany(RACERS);
     const codes = await Promise.all(
       thieves.map((thief) =>
         thief.errorCode('publish', { ...PROTOCOL, room, publisherSecret: newSecret() }),
@@ -96,13 +84,13 @@ describe('ROOM-1 a live room', () => {
     for (const thief of thieves) thief.close();
   });
 
-  it('SEC-6 tells a viewer nothing that would help: no secret, no session and no transport of another', async () => {
+  it('SEC-6 the server sends a viewer no secret, session or transport of another page', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { publisherSecret, session, transport } = await broadcast(owner, room);
     const other = await join(await server.connect(), room);
     const viewer = await RawSocket.open(server.url);
-    const heard: string[] = [];
+    const received: string[] = [];
     for (const [name, more] of [
       ['join', { ...PROTOCOL, room, rtpCapabilities: chromium.rtpCapabilities }],
       ['renewTransport', {}],
@@ -110,12 +98,12 @@ describe('ROOM-1 a live room', () => {
       ['stateSnapshot', {}],
     ] as const) {
       const payload = JSON.stringify({ requestId: name, ...more });
-      heard.push(JSON.stringify(await viewer.request(name, payload)));
+      received.push(JSON.stringify(await viewer.request(name, payload)));
     }
     await broadcast(await server.connect(), room, publisherSecret);
     await viewer.waitForPacket((packet) => packet.includes('broadcastChanged'));
-    heard.push(...viewer.received);
-    const foreign = [
+    received.push(...viewer.received);
+    const secrets = [
       publisherSecret ?? 'none',
       session.sessionId,
       session.resumeSecret,
@@ -126,13 +114,13 @@ describe('ROOM-1 a live room', () => {
       other.transport.id,
       other.transport.iceParameters.password,
     ];
-    for (const secret of foreign) expect(heard.join('\n')).not.toContain(secret);
+    for (const secret of secrets) expect(received.join('\n')).not.toContain(secret);
     viewer.close();
   });
 });
 
 describe('SEC-4 a role', () => {
-  it('goes with the session: who takes up a viewer’s is a viewer, whatever it was before', async () => {
+  it('a publisher’s socket that resumes a viewer’s session is a viewer', async () => {
     const room = newRoom();
     const owner = await server.connect();
     const { epoch, transport } = await broadcast(owner, room);
@@ -150,12 +138,12 @@ describe('SEC-4 a role', () => {
     expect(await isLive(room)).toBe(true);
   });
 
-  it('of a publisher reaches its own room only', async () => {
+  it('a publisher can’t end the broadcast of another room', async () => {
     const [room, foreign] = [newRoom(), newRoom()];
-    const [owner, stranger] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, stranger] = await server.connectMany(2);
     const { epoch, transport } = await broadcast(owner, room);
     await broadcast(stranger, foreign);
-    // The same number, of another room.
+    // The epoch is right, but of another room.
     expect(epoch).toBe(1);
     await stranger.request('endBroadcast', { epoch });
     expect(await isLive(room)).toBe(true);

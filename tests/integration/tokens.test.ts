@@ -1,11 +1,12 @@
 import { createSecretKey } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as v from 'valibot';
 import { type Claims, signToken } from '#backend/admission/tokens.ts';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { RoomIdSchema, SecretSchema } from '#protocol/ids.ts';
 import { PROTOCOL, produceOverlay, produceVideo, resume } from '#testkit/signalling/requests.ts';
 import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 import type { SignalClient } from '#testkit/signalling/signal-client.ts';
 
 const AUTH_SECRET = 'only for these tests, and long enough to sign with';
@@ -28,20 +29,13 @@ const publish = (shown?: string, more: object = {}) => ({
 });
 
 describe('with AUTH_SECRET', () => {
-  let server: InProcessServer;
-
-  beforeAll(async () => {
-    server = await InProcessServer.start({
-      env: { AUTH_SECRET },
-      // So that a token can have ended by its own word and let in all the same.
-      limits: { tokenToleranceS: 3_600 },
-    });
-  });
-  afterAll(async () => {
-    await server[Symbol.asyncDispose]();
+  const server = sharedServer({
+    env: { AUTH_SECRET },
+    // So that a token can be past its `exp` and still be accepted.
+    limits: { tokenToleranceS: 3_600 },
   });
 
-  async function onAir(shown: string): Promise<{ owner: SignalClient; epoch: number }> {
+  async function goLive(shown: string): Promise<{ owner: SignalClient; epoch: number }> {
     const owner = await server.connect();
     const { transport, epoch } = await owner.request('publish', publish(shown));
     await produceOverlay(owner, transport.id);
@@ -49,7 +43,7 @@ describe('with AUTH_SECRET', () => {
     return { owner, epoch };
   }
 
-  test('TOKEN-1 a refusal has its code, opens no room and leaves the socket', async () => {
+  test('TOKEN-1 a refusal has a code, opens no room and keeps the socket open', async () => {
     const client = await server.connect();
     const viewer = await token();
     const ended = await token({ exp: Date.now() / 1_000 - 7_200 });
@@ -62,12 +56,12 @@ describe('with AUTH_SECRET', () => {
     expect(await client.errorCode('publish', publish())).toBe('token-missing');
     expect(await client.errorCode('publish', publish(viewer))).toBe('token-wrong-role');
     expect([server.app.registry.roomCount, server.app.registry.sessionCount]).toEqual([0, 0]);
-    // The same page, with a good one.
+    // The same page succeeds with a valid token.
     await client.request('join', watch(viewer));
     await client.request('leave');
   });
 
-  test('TOKEN-4 a publisherSecret is neither given nor any good', async () => {
+  test('TOKEN-4 the server neither issues nor accepts a publisherSecret', async () => {
     const owner = await server.connect();
     const answer = await owner.request('publish', publish(await token({ role: 'publisher' })));
     expect(answer).not.toHaveProperty('publisherSecret');
@@ -79,20 +73,20 @@ describe('with AUTH_SECRET', () => {
     await owner.request('leave');
   });
 
-  test('TOKEN-4 the newest claim with a publisher’s token wins, from whatever browser', async () => {
-    const first = await onAir(await token({ role: 'publisher' }));
+  test('TOKEN-4 the newest claim with a publisher’s token wins, from any browser', async () => {
+    const first = await goLive(await token({ role: 'publisher' }));
     const viewer = await server.connect();
     await viewer.request('join', watch(await token()));
-    const second = await onAir(await token({ role: 'publisher', exp: Date.now() / 1_000 + 90 }));
+    const second = await goLive(await token({ role: 'publisher', exp: Date.now() / 1_000 + 90 }));
     expect(second.epoch).toBe(first.epoch + 1);
     expect((await first.owner.waitForPush('superseded')).epoch).toBe(second.epoch);
     await second.owner.request('endBroadcast', { epoch: second.epoch });
     await viewer.request('leave');
   });
 
-  test('TOKEN-3 a token that ends cuts nobody: the session goes on and is taken up without one', async () => {
+  test('TOKEN-3 an expired token ends no session, and the session resumes without one', async () => {
     const exp = Date.now() / 1_000 - 60;
-    const { owner, epoch } = await onAir(await token({ role: 'publisher', exp }));
+    const { owner, epoch } = await goLive(await token({ role: 'publisher', exp }));
     const viewer = await server.connect();
     const { session } = await viewer.request('join', watch(await token({ exp })));
     const stale = await token({ exp: Date.now() / 1_000 - 7_200 });
@@ -100,12 +94,12 @@ describe('with AUTH_SECRET', () => {
     const again = await server.connect();
     expect((await resume(again, session)).room.status).toBe('live');
     expect(await again.errorCode('requestKeyFrame')).toBeUndefined();
-    // Who comes anew with a token that has ended does not get in.
+    // A page that joins again with an expired token is refused.
     expect(await (await server.connect()).errorCode('join', watch(stale))).toBe('token-expired');
     await owner.request('endBroadcast', { epoch });
   });
 
-  test('TOKEN-2 who came to watch can not publish in the session it has', async () => {
+  test('TOKEN-2 a viewer can’t publish in its session', async () => {
     const client = await server.connect();
     const { transport } = await client.request('join', watch(await token({ role: 'viewer' })));
     expect(
@@ -119,9 +113,9 @@ describe('with AUTH_SECRET', () => {
   });
 });
 
-test('TOKEN-1 without AUTH_SECRET a token is not looked at, and the room is its first publisher’s', async () => {
+test('TOKEN-1 without AUTH_SECRET the server ignores tokens, and the first publisher owns the room', async () => {
   await using server = await InProcessServer.start();
-  const [owner, stranger] = await Promise.all([server.connect(), server.connect()]);
+  const [owner, stranger] = await server.connectMany(2);
   const answer = await owner.request('publish', publish('nonsense'));
   expect(answer.publisherSecret).toHaveLength(43);
   expect(await stranger.errorCode('publish', publish(await token({ role: 'publisher' })))).toBe(

@@ -1,31 +1,31 @@
 /**
- * What kills a media worker when an application hands a client's values on, shown on a bare router;
- * and the same values sent to this server. If a part of the first half fails one day, mediasoup has
- * mended it, and the second half is what matters.
+ * Values that kill a media worker when an application passes them on from a client. The first half
+ * shows this on a bare worker, the second half sends the same values to this server. If the first
+ * half fails one day, mediasoup has fixed the bug; the second half is what matters.
  */
 import { once } from 'node:events';
 import { createWorker, type types } from 'mediasoup';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { ROUTER_CODECS } from '#config/media.ts';
 import { broadcast, claim, join, produceVideo } from '#testkit/signalling/requests.ts';
-import { InProcessServer } from '#testkit/server/in-process-server.ts';
+import { sharedServer } from '#testkit/server/shared-server.ts';
 
-/** Throws where a number is made of it. */
+/** Converting this to a number throws. */
 const disguised = { valueOf: 1, toString: 1 };
 const layers = `L1T3${'x'.repeat(50_000)}`;
 const endless = { length: -1 };
 
-/** A worker with nothing around it, as an application would have it. */
-class Bare implements AsyncDisposable {
+/** A worker without this server's protection. */
+class BareWorker implements AsyncDisposable {
   readonly worker: types.Worker;
   readonly transport: types.DirectTransport;
 
-  static async start(): Promise<Bare> {
+  static async start(): Promise<BareWorker> {
     const workerBin = process.env['MEDIASOUP_WORKER_BIN'];
     const worker = await createWorker({ logLevel: 'none', ...(workerBin && { workerBin }) });
     const router = await worker.createRouter({ mediaCodecs: ROUTER_CODECS });
-    return new Bare(worker, await router.createDirectTransport());
+    return new BareWorker(worker, await router.createDirectTransport());
   }
 
   private constructor(worker: types.Worker, transport: types.DirectTransport) {
@@ -57,24 +57,24 @@ describe('a bare mediasoup worker', () => {
     ['maxBitrate "x"', { maxBitrate: 'x' }],
     ['maxBitrate null', { maxBitrate: null }],
     ['an object for codecPayloadType', { codecPayloadType: disguised }],
-  ])('is of no use any more after %s', async (_what, encoding) => {
-    await using bare = await Bare.start();
+  ])('the worker can’t be used any more after %s', async (_what, encoding) => {
+    await using bare = await BareWorker.start();
     await expect(bare.produce(encoding)).rejects.toThrow(/./);
     await expect(bare.worker.dump()).rejects.toThrow('must not be nested');
     await expect(bare.produce({})).rejects.toThrow('must not be nested');
     expect(() => bare.worker.close()).toThrow('must not be nested');
   });
 
-  it('dies of a long scalabilityMode', async () => {
-    await using bare = await Bare.start();
+  it('the worker dies of a long scalabilityMode', async () => {
+    await using bare = await BareWorker.start();
     const died = once(bare.worker, 'died');
     bare.produce({ scalabilityMode: layers }).catch(() => undefined);
     await died;
     expect(() => process.kill(bare.worker.pid, 0)).toThrow('ESRCH');
   });
 
-  it('dies of subchannels without end', async () => {
-    await using bare = await Bare.start();
+  it('the worker dies of an endless list of subchannels', async () => {
+    await using bare = await BareWorker.start();
     const { id } = await bare.transport.produceData();
     const died = once(bare.worker, 'died');
     const subchannels = endless as unknown as number[];
@@ -84,20 +84,15 @@ describe('a bare mediasoup worker', () => {
   });
 });
 
-describe('SEC-1 SEC-2 this server', () => {
-  let server: InProcessServer;
-  let pid: number | undefined;
-  const worker = () => server.app.pool.workers[0]?.worker;
+describe('SEC-1 SEC-2 the same values sent to this server', () => {
+  const server = sharedServer();
+  let pid: number;
 
-  beforeAll(async () => {
-    server = await InProcessServer.start();
-    pid = worker()?.pid;
+  beforeAll(() => {
+    ({ pid } = server.worker().worker);
   });
-  afterAll(async () => {
-    await server[Symbol.asyncDispose]();
-  });
-  /** The same process, and it answers. */
-  const isUnharmed = async () => (await worker()?.dump())?.pid === pid;
+  /** Whether the same worker process still answers. */
+  const isUnharmed = async () => (await server.worker().worker.dump()).pid === pid;
 
   test.each([
     ['maxBitrate 1.5', { maxBitrate: 1.5 }],
@@ -105,32 +100,32 @@ describe('SEC-1 SEC-2 this server', () => {
     ['maxBitrate null', { maxBitrate: null }],
     ['an object for codecPayloadType', { codecPayloadType: disguised }],
     ['a long scalabilityMode', { scalabilityMode: layers }],
-  ])('refuses %s, and the page goes on air all the same', async (what, encoding) => {
+  ])('the server refuses %s, and the page can still go live', async (what, encoding) => {
     const owner = await server.connect();
     const { transport } = await claim(owner, `killer-${what.replaceAll(/[^a-zA-Z0-9]/g, '-')}`);
     const rtpParameters = { ...chromium.simulcastVp8, encodings: [{ ssrc: 1, ...encoding }] };
-    const asked = { transportId: transport.id, kind: 'video', rtpParameters };
-    expect(await owner.errorCode('produce', asked)).toBe('bad-request');
+    const produce = { transportId: transport.id, kind: 'video', rtpParameters };
+    expect(await owner.errorCode('produce', produce)).toBe('bad-request');
     expect(await isUnharmed()).toBe(true);
     await produceVideo(owner, transport.id);
   });
 
-  it('has no field for subchannels: none is taken, and what holds one is refused or stripped', async () => {
+  it('the server refuses or strips subchannels', async () => {
     const room = 'killer-subchannels';
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     const { transport } = await broadcast(owner, room);
     const renewed = await owner.request('renewTransport');
-    const asked = {
+    const produceData = {
       transportId: renewed.transport.id,
       sctpStreamParameters: { ...chromium.sctpStreamParameters, subchannels: endless },
     };
-    expect(await owner.errorCode('produceData', { ...asked, subchannels: endless })).toBe(
+    expect(await owner.errorCode('produceData', { ...produceData, subchannels: endless })).toBe(
       'bad-request',
     );
-    expect(await owner.errorCode('produceData', { ...asked, transportId: transport.id })).toBe(
-      'transport-gone',
-    );
-    await owner.request('produceData', asked);
+    expect(
+      await owner.errorCode('produceData', { ...produceData, transportId: transport.id }),
+    ).toBe('transport-gone');
+    await owner.request('produceData', produceData);
     await produceVideo(owner, renewed.transport.id);
     expect((await join(viewer, room)).media.data).not.toBeNull();
     expect(await viewer.errorCode('resumeConsumers', { consumerIds: endless })).toBe('bad-request');

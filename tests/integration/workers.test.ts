@@ -5,31 +5,24 @@ import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' 
 import { LIMITS } from '#config/limits.ts';
 import { broadcast, join, PROTOCOL, produceVideo } from '#testkit/signalling/requests.ts';
 import { InProcessServer } from '#testkit/server/in-process-server.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
 
-/** Two rooms, each with a publisher and a viewer, each on a worker of its own. */
+/** Two rooms on two workers, each with a publisher and a viewer. */
 async function twoRooms(server: InProcessServer) {
   const rooms = [];
   for (const room of ['room-a', 'room-b']) {
-    const [owner, viewer] = await Promise.all([server.connect(), server.connect()]);
+    const [owner, viewer] = await server.connectMany(2);
     const claimed = await broadcast(owner, room);
     const joined = await join(viewer, room);
     rooms.push({ room, owner, viewer, claimed, joined });
   }
   const [a, b] = rooms;
   if (!a || !b) throw new Error('two rooms were made');
-  const worker = workerOf(server, a.joined.transport.iceCandidates[0]?.port);
-  expect(workerOf(server, b.joined.transport.iceCandidates[0]?.port)).not.toBe(worker);
+  const worker = server.workerOfPort(a.joined.transport.iceCandidates[0]?.port);
+  expect(server.workerOfPort(b.joined.transport.iceCandidates[0]?.port)).not.toBe(worker);
   return { a, b, worker };
 }
 
-function workerOf(server: InProcessServer, port: number | undefined): MediaWorker {
-  const found = server.app.pool.workers.find(({ index }) => server.mediaPort + index === port);
-  if (!found) throw new Error(`no worker on port ${port}`);
-  return found;
-}
-
-/** `harm` was done to the worker of room-a: everybody there is back, nobody in room-b notices. */
+/** Harms the worker of room-a; expects that room-a recovers and that room-b notices nothing. */
 async function expectRecovery(
   server: InProcessServer,
   harm: (worker: MediaWorker) => Promise<void> | void,
@@ -37,9 +30,7 @@ async function expectRecovery(
   const { a, b, worker } = await twoRooms(server);
   const { pid } = worker.worker;
   await harm(worker);
-  await waitUntil('the worker is replaced', () =>
-    server.app.pool.workers.some((now) => now.index === worker.index && now.worker.pid !== pid),
-  );
+  await server.workerReplaced(pid);
   expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   expect(await a.owner.waitForPush('transportGone')).toEqual({
     transportId: a.claimed.transport.id,
@@ -53,7 +44,7 @@ async function expectRecovery(
   );
   expect(interruption?.remainingMs).toBeGreaterThan(0);
 
-  // As the pages do: the same session, a new transport, on the ports there are.
+  // Pages keep their session and get a new transport, on the same ports.
   const renewed = await a.owner.request('renewTransport');
   await produceVideo(a.owner, renewed.transport.id);
   const viewed = await a.viewer.request('renewTransport');
@@ -73,8 +64,8 @@ async function expectRecovery(
   expect(again.consumers[0]?.producerId).toBe(b.joined.media.consumers[0]?.producerId);
 }
 
-describe('a worker', () => {
-  it('SRV-5 that dies is replaced on the same ports', async () => {
+describe('the loss of a worker', () => {
+  it('SRV-5 the server replaces a dead worker on the same ports', async () => {
     await using server = await InProcessServer.start({ workers: 2 });
     await expectRecovery(server, ({ worker }) => {
       process.kill(worker.pid, 'SIGKILL');
@@ -82,7 +73,7 @@ describe('a worker', () => {
     expect(server.app.pool.ready).toBe(true);
   });
 
-  it('SRV-6 that hangs is noticed, killed and replaced', async () => {
+  it('SRV-6 the server notices, kills and replaces a hung worker', async () => {
     await using server = await InProcessServer.start({ workers: 2 });
     await expectRecovery(server, ({ worker }) => {
       process.kill(worker.pid, 'SIGSTOP');
@@ -90,13 +81,13 @@ describe('a worker', () => {
     expect(server.app.pool.ready).toBe(true);
   });
 
-  it('SRV-6 whose channel is poisoned is replaced', async () => {
+  it('SRV-6 the server replaces a worker whose channel is broken', async () => {
     await using server = await InProcessServer.start({
       workers: 2,
       limits: { watchdogIntervalMs: LIMITS.watchdogDeadlineMs + 100 },
     });
     await expectRecovery(server, async ({ worker }) => {
-      // Straight into mediasoup: no page can send it, its schema stops it (SEC-1).
+      // Directly through mediasoup: a page can't send this, because the schema rejects it (SEC-1).
       const router = await worker.createRouter({
         mediaCodecs: [{ kind: 'video', mimeType: 'video/VP8', clockRate: 90_000 }],
       });
@@ -115,14 +106,12 @@ describe('a worker', () => {
     });
   });
 
-  it('SRV-5 the only one: who comes meanwhile is told to try later, and the room is not lost', async () => {
+  it('SRV-5 while the only worker is being replaced, a viewer is asked to try later and the room survives', async () => {
     await using server = await InProcessServer.start();
     const owner = await server.connect();
     const claimed = await broadcast(owner, 'main');
-    const [seat] = server.app.pool.workers;
-    if (!seat) throw new Error('there is a worker');
-    const died = once(seat.worker, 'died');
-    process.kill(seat.worker.pid, 'SIGKILL');
+    const died = once(server.worker().worker, 'died');
+    const pid = server.killWorker();
     await died;
     const early = await (await server.connect()).errorCode('join', {
       ...PROTOCOL,
@@ -130,7 +119,7 @@ describe('a worker', () => {
       rtpCapabilities: chromium.rtpCapabilities,
     });
     expect([undefined, 'media-unavailable']).toContain(early);
-    await waitUntil('the worker is replaced', () => server.app.pool.ready);
+    await server.workerReplaced(pid);
     const { transport } = await owner.request('renewTransport');
     await produceVideo(owner, transport.id);
     expect((await join(await server.connect(), 'main')).room).toMatchObject({
