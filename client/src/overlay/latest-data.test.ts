@@ -22,9 +22,9 @@ describe('LatestData', () => {
     latest.apply(data('a', 1));
     latest.apply(data('b', { a: [2] }));
     expect(latest.topics.value).toEqual([
-      { slot: 'a', name: 'a', json: '1', receivedAt: 1001 },
+      { id: 'a', name: 'a', json: '1', receivedAt: 1001 },
       {
-        slot: 'b',
+        id: 'b',
         name: 'b',
         json: '{\n  "a": [\n    2\n  ]\n}',
         receivedAt: 1002,

@@ -10,7 +10,7 @@ import { signal, type ReadonlySignal } from '@preact/signals-core';
 
 export interface TopicData {
   /** Unique among all topics and keys. */
-  readonly slot: string;
+  readonly id: string;
   /** For people: the topic, and the key where there is one. */
   readonly name: string;
   /** For people: indented, unless that makes it far too long. */
@@ -51,9 +51,9 @@ export class LatestData {
   /** One key of the state; only those of kind `data` matter here. */
   set(entry: StateEntry): void {
     if (entry.kind !== 'data') return;
-    const slot = stateKeyId(entry);
-    if (entry.data === null) this.#state.delete(slot);
-    else this.#state.set(slot, this.#entry(slot, `${entry.topic} / ${entry.key}`, entry.data));
+    const id = stateKeyId(entry);
+    if (entry.data === null) this.#state.delete(id);
+    else this.#state.set(id, this.#entry(id, `${entry.topic} / ${entry.key}`, entry.data));
     this.#update();
   }
 
@@ -63,8 +63,8 @@ export class LatestData {
     if (this.#topics.value.length > 0) this.#topics.value = [];
   }
 
-  #entry(slot: string, name: string, data: unknown): TopicData {
-    return { slot, name, json: readableJson(data), receivedAt: this.#now() };
+  #entry(id: string, name: string, data: unknown): TopicData {
+    return { id, name, json: readableJson(data), receivedAt: this.#now() };
   }
 
   #update(): void {

@@ -51,13 +51,13 @@ export class ShapeTopics {
   /** Sets or deletes one key of the state; its shapes stay until the key is set or deleted again. */
   set(entry: StateEntry, now: number): void {
     if (entry.kind !== 'shapes') return;
-    const slot = stateKeyId(entry);
+    const keyId = stateKeyId(entry);
     if (entry.shapes === null) {
-      this.#entries.delete(slot);
+      this.#entries.delete(keyId);
       return;
     }
-    this.#entries.set(slot, {
-      topic: slot,
+    this.#entries.set(keyId, {
+      topic: keyId,
       shapes: entry.shapes,
       isState: true,
       seq: 0,

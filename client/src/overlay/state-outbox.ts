@@ -36,13 +36,13 @@ export class StateOutbox {
 
   /** False where the state is full: it stays as it was. @throws RangeError above OVERLAY_MAX_BYTES */
   set(message: KeyedMessage): boolean {
-    const slot = stateKeyId(message);
-    const held = this.#held.get(slot);
+    const keyId = stateKeyId(message);
+    const held = this.#held.get(keyId);
     if (isDeletion(message)) {
       if (!held) return true;
-      this.#held.delete(slot);
+      this.#held.delete(keyId);
       this.#bytes -= held.bytes;
-      this.#unconfirmed.set(slot, message);
+      this.#unconfirmed.set(keyId, message);
       return true;
     }
     const bytes = encoder.encode(JSON.stringify(message)).byteLength;
@@ -52,8 +52,8 @@ export class StateOutbox {
     const allBytes = this.#bytes + bytes - (held?.bytes ?? 0);
     if ((!held && this.#held.size >= STATE_MAX_KEYS) || allBytes > STATE_MAX_BYTES) return false;
     this.#bytes = allBytes;
-    this.#held.set(slot, { message, bytes });
-    this.#unconfirmed.set(slot, message);
+    this.#held.set(keyId, { message, bytes });
+    this.#unconfirmed.set(keyId, message);
     return true;
   }
 
@@ -67,7 +67,7 @@ export class StateOutbox {
     // A late answer to this batch may come from a server that has forgotten the state since.
     this.#underWay = undefined;
     this.#unconfirmed.clear();
-    for (const [slot, { message }] of this.#held) this.#unconfirmed.set(slot, message);
+    for (const [keyId, { message }] of this.#held) this.#unconfirmed.set(keyId, message);
   }
 
   /** The batch to send, the same until it is confirmed; undefined where the server knows everything. */
@@ -91,8 +91,8 @@ export class StateOutbox {
     this.#underWay = undefined;
     if (batch.keys) this.#keysUnconfirmed = false;
     for (const message of batch.messages) {
-      const slot = stateKeyId(message);
-      if (this.#unconfirmed.get(slot) === message) this.#unconfirmed.delete(slot);
+      const keyId = stateKeyId(message);
+      if (this.#unconfirmed.get(keyId) === message) this.#unconfirmed.delete(keyId);
     }
   }
 

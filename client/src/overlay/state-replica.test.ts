@@ -22,7 +22,7 @@ const keyed = (key: string, value: number | null): KeyedMessage =>
         shapes: value === null ? null : [{ type: 'label', x: 0, y: 0, text: String(value) }],
       };
 
-const bySlot = (entries: readonly StateEntry[]) =>
+const byKey = (entries: readonly StateEntry[]) =>
   new Map(entries.map((entry) => [stateKeyId(entry), entry]));
 
 /** A viewer's page: a connection that loses changes, the replica, and the entries drawn from what it reports. */
@@ -227,8 +227,8 @@ describe('STATE-1 STATE-2 page, server and viewers end with the same state', () 
         model.settle();
         // The viewer that joins last gets the same as the others.
         model.run({ do: 'viewer joins' });
-        const truth = bySlot(model.state.snapshot().entries);
-        const expected = bySlot([
+        const truth = byKey(model.state.snapshot().entries);
+        const expected = byKey([
           ...model.page.entries().map((message) => ({ ...message, from: 'page' as const })),
           ...[...model.ingest.values()].map((message) => ({
             ...message,
@@ -238,7 +238,7 @@ describe('STATE-1 STATE-2 page, server and viewers end with the same state', () 
         expect(truth).toEqual(expected);
         for (const viewer of model.viewers) {
           expect(viewer.replica.isBehind).toBe(false);
-          expect(bySlot(viewer.replica.entries())).toEqual(truth);
+          expect(byKey(viewer.replica.entries())).toEqual(truth);
           expect(viewer.drawn).toEqual(truth);
         }
       }),

@@ -63,10 +63,10 @@ export class StateReplica {
     const changed: StateEntry[] = [];
     this.#entries.clear();
     for (const entry of entries) {
-      const slot = stateKeyId(entry);
-      const old = before.get(slot);
-      before.delete(slot);
-      this.#entries.set(slot, entry);
+      const keyId = stateKeyId(entry);
+      const old = before.get(keyId);
+      before.delete(keyId);
+      this.#entries.set(keyId, entry);
       if (!old || JSON.stringify(old) !== JSON.stringify(entry)) changed.push(entry);
     }
     for (const gone of before.values()) changed.push(deletionOf(gone));
@@ -81,9 +81,9 @@ export class StateReplica {
     for (const { stateId, rev, entry } of this.#waiting) {
       if (stateId !== applied.stateId || rev !== applied.rev + 1 || !entry) continue;
       applied.rev = rev;
-      const slot = stateKeyId(entry);
-      if (isDeletion(entry)) this.#entries.delete(slot);
-      else this.#entries.set(slot, entry);
+      const keyId = stateKeyId(entry);
+      if (isDeletion(entry)) this.#entries.delete(keyId);
+      else this.#entries.set(keyId, entry);
       changed.push(entry);
     }
     this.#waiting = this.#waiting.filter(({ rev }) => rev > applied.rev);

@@ -44,24 +44,24 @@ export class DataPanel {
     this.#empty.hidden = topics.length > 0;
     this.#dropMissing(topics);
     const now = Date.now();
-    for (const { slot, name, json, receivedAt } of topics) {
-      const view = this.#view(slot, name);
+    for (const { id, name, json, receivedAt } of topics) {
+      const view = this.#view(id, name);
       setText(view.json, json);
       setText(view.age, age(now - receivedAt));
     }
   }
 
   #dropMissing(topics: Topics): void {
-    const present = new Set(topics.map(({ slot }) => slot));
-    for (const [slot, view] of this.#views) {
-      if (present.has(slot)) continue;
+    const present = new Set(topics.map(({ id }) => id));
+    for (const [id, view] of this.#views) {
+      if (present.has(id)) continue;
       view.root.remove();
-      this.#views.delete(slot);
+      this.#views.delete(id);
     }
   }
 
-  #view(slot: string, name: string): TopicView {
-    const known = this.#views.get(slot);
+  #view(id: string, name: string): TopicView {
+    const known = this.#views.get(id);
     if (known) return known;
     const head = make('div', { className: 'topic-head' });
     const view: TopicView = {
@@ -76,7 +76,7 @@ export class DataPanel {
     head.append(make('h3', { text: name }), view.age);
     view.root.append(head, view.json);
     this.#list.append(view.root);
-    this.#views.set(slot, view);
+    this.#views.set(id, view);
     return view;
   }
 }
