@@ -9,7 +9,7 @@ import type { FrameTag } from '../tag.ts';
 import { LAYER_CLOCK, LayerClock } from './layer-clock.ts';
 
 export const NUMBERING = {
-  /** Layers whose clocks are remembered; each new transport has new layers. */
+  /** Layers that are remembered, more than a sender has; each new transport has new layers. */
   layersMax: 8,
   /** A layer that has sent nothing for so long is no longer the lowest. */
   layerGoneMs: 3_000,
@@ -62,7 +62,7 @@ class NumberedFrames {
   }
 
   /** The expected frame of this time, which has come now. */
-  takeExpected(ticks: number): NumberedFrame | undefined {
+  confirmExpected(ticks: number): NumberedFrame | undefined {
     const frame = this.#frames.findLast(
       (each) =>
         each.isExpected && Math.abs(distance(each.ticks, ticks)) <= LAYER_CLOCK.toleranceTicks,
@@ -125,7 +125,7 @@ export class CapturedNumbering {
     const ticks = toUint32(Math.round((timestampUs * TICKS_PER_MS) / 1000));
     const capturedAt = timestampUs / 1000 + this.#clockOffset;
     const frame =
-      this.#frames.takeExpected(ticks) ??
+      this.#frames.confirmExpected(ticks) ??
       this.#frames.add({ ticks, at, capturedAt, isExpected: false });
     const offset = this.#lowest && this.#frames.offsetOf(this.#lowest.ssrc);
     return {
@@ -185,7 +185,7 @@ export class SentNumbering {
   /** The tag of a frame of the lowest layer. */
   tagLowest(ssrc: number, rtpTimestamp: number, at: number): FrameTag & { number: number } {
     if (ssrc !== this.#lowest) this.#begin(ssrc);
-    const announced = this.#frames.takeExpected(rtpTimestamp);
+    const announced = this.#frames.confirmExpected(rtpTimestamp);
     this.#checkClocks(announced !== undefined);
     const frame = announced ?? this.#add(rtpTimestamp, at, false);
     for (const other of this.#deferred.splice(0)) {

@@ -4,16 +4,12 @@ import type { FrameToAnalyser } from '../messages.ts';
 import type { RequestKeyFrame } from '../script-transform.ts';
 import type { FrameTag } from '../tag.ts';
 import type { CapturedFrames } from './captured-frames.ts';
-import { SentNumbering } from './numbering.ts';
+import { NUMBERING, SentNumbering } from './numbering.ts';
 
 /** Shortest time between two requests for a key frame. */
 const KEY_FRAME_EVERY_MS = 1_000;
 /** The preview's frames are used when no sent frame was passed on for so long. */
 const PREVIEW_AFTER_MS = 500;
-/** A layer that has sent nothing for so long is no longer the lowest. */
-const LAYER_GONE_MS = 3_000;
-/** More than a sender has. */
-const LAYERS_MAX = 8;
 /** Frames that wait for the decoder; with more it starts again at the next key frame. */
 const DECODE_QUEUE_MAX = 4;
 /** Frames inside the decoder whose ids are remembered: more than a decoder ever holds. */
@@ -103,7 +99,7 @@ export class SentFrames {
 export class LowestLayer {
   /** By SSRC. */
   readonly #layers = new BoundedMap<number, { readonly width: number; readonly at: number }>(
-    LAYERS_MAX,
+    NUMBERING.layersMax,
   );
 
   /** `width` is that of a key frame; undefined for other frames, which do not hold it. */
@@ -112,7 +108,7 @@ export class LowestLayer {
     if (own === undefined) return false;
     this.#layers.set(ssrc, { width: own, at });
     for (const layer of this.#layers.values()) {
-      if (layer.width < own && at - layer.at < LAYER_GONE_MS) return false;
+      if (layer.width < own && at - layer.at < NUMBERING.layerGoneMs) return false;
     }
     return true;
   }
