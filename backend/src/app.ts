@@ -85,8 +85,6 @@ export async function createApp(
     const isReady = () => !draining && pool.ready;
     const trust = trustOf(config.trustProxy);
     const parts = {
-      registry,
-      authority,
       admission: new RoomAdmission(registry, authority),
       addresses: new AddressLimits(limits),
       config,

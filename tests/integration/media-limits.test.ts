@@ -53,7 +53,7 @@ describe('LIMIT-7 overlay messages', () => {
     if (!router || publisher?.role !== 'publisher') throw new Error('the room is live');
     const transport = await router.router.createDirectTransport();
     const source = await transport.produceData();
-    await found?.tap(publisher, source);
+    await publisher.receiveOverlay(source);
     const message = (seq: number) =>
       JSON.stringify({ kind: 'data', topic: 'a', seq, capturedAt: 0, data: 'x'.repeat(1_000) });
     return { owner, viewer, publisher, send: (seq: number) => source.send(message(seq)) };
@@ -77,7 +77,7 @@ describe('LIMIT-7 overlay messages', () => {
     bystander.send(1);
     await waitUntil('the other room’s message is accepted', async () => {
       const [other] = [...server.app.registry.rooms()].filter(({ id }) => id === 'room-b');
-      return other?.overlay().page.length === 1;
+      return other?.overlay.snapshot().page.length === 1;
     });
     expect(bystander.publisher.session.ended).toBeUndefined();
     // The page may publish again, as it does when a person presses the button.

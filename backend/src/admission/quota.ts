@@ -5,32 +5,36 @@ export interface QuotaLimits {
   readonly perAddressMax: number;
 }
 
-/** How many of one thing there may be, in all and of one address. */
+/** Bounds how many of one kind of thing exist, in total and per address. */
 export class Quota {
   readonly #limits: QuotaLimits;
-  readonly #held = new Map<string, number>();
-  #all = 0;
+  readonly #perAddress = new Map<string, number>();
+  #total = 0;
 
   constructor(limits: QuotaLimits) {
     this.#limits = limits;
   }
 
-  /** Takes one for `address`; what is returned gives it back, once. @throws OnecastError `too-many` */
-  take(address: string): () => void {
-    const held = this.#held.get(address) ?? 0;
-    if (this.#all >= this.#limits.max || held >= this.#limits.perAddressMax) {
+  /**
+   * Reserves one for `address` and returns the function that releases it. Calling that again has no
+   * effect.
+   * @throws OnecastError `too-many`
+   */
+  reserve(address: string): () => void {
+    const reserved = this.#perAddress.get(address) ?? 0;
+    if (this.#total >= this.#limits.max || reserved >= this.#limits.perAddressMax) {
       throw new OnecastError('too-many');
     }
-    this.#held.set(address, held + 1);
-    this.#all += 1;
-    let given = false;
+    this.#perAddress.set(address, reserved + 1);
+    this.#total += 1;
+    let released = false;
     return () => {
-      if (given) return;
-      given = true;
-      this.#all -= 1;
-      const left = (this.#held.get(address) ?? 1) - 1;
-      if (left > 0) this.#held.set(address, left);
-      else this.#held.delete(address);
+      if (released) return;
+      released = true;
+      this.#total -= 1;
+      const left = (this.#perAddress.get(address) ?? 1) - 1;
+      if (left > 0) this.#perAddress.set(address, left);
+      else this.#perAddress.delete(address);
     };
   }
 }

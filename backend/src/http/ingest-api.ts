@@ -6,16 +6,14 @@
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import * as v from 'valibot';
 import type { Limits } from '#config/limits.ts';
-import type { Authority } from '../admission/authority.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { ERRORS, type ErrorCode, OnecastError } from '#protocol/errors.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
 import { INGEST_MAX_MESSAGES, type IngestResult } from '#protocol/signalling.ts';
-import { roomForIngest } from '../rooms/ingest-access.ts';
 import { IngestBusy } from '../overlay/ingest.ts';
 import type { Room } from '../rooms/room.ts';
-import type { RoomRegistry } from '../rooms/registry.ts';
+import type { RoomAdmission } from '../rooms/room-admission.ts';
 
 const ONE = 'application/json';
 const LINES = 'application/x-ndjson';
@@ -39,14 +37,13 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 };
 
 export interface IngestApiParts {
-  readonly registry: RoomRegistry;
-  readonly authority: Authority;
+  readonly admission: RoomAdmission;
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
 }
 
-export function ingestApi({ registry, authority, limits, log, metrics }: IngestApiParts): Router {
+export function ingestApi({ admission, limits, log, metrics }: IngestApiParts): Router {
   const router = Router();
   const refuse = (response: Response, status: number, code: ErrorCode, message: string) => {
     metrics.refused(code);
@@ -56,13 +53,13 @@ export function ingestApi({ registry, authority, limits, log, metrics }: IngestA
     PATH,
     // Who it is comes before what it says: a stranger's body is not read.
     async (request, response, next) => {
-      response.locals['room'] = await roomOf(registry, authority, request);
+      response.locals['room'] = await roomOf(admission, request);
       if (request.is([ONE, LINES]) === false) throw new OnecastError('media-type');
       next();
     },
     express.text({ type: [ONE, LINES], limit: limits.ingestRequestMaxBytes, inflate: false }),
     (request, response: Response<IngestResult, { room: Room }>) => {
-      const result = response.locals.room.ingest(linesOf(request));
+      const result = response.locals.room.overlay.ingest(linesOf(request));
       const [first] = result.refused;
       response
         .status(result.accepted > 0 || !first ? 200 : statusOf(first.code))
@@ -97,15 +94,11 @@ export function ingestApi({ registry, authority, limits, log, metrics }: IngestA
 }
 
 /** @throws OnecastError where the caller has no authority over it */
-async function roomOf(
-  registry: RoomRegistry,
-  authority: Authority,
-  request: Request,
-): Promise<Room> {
+async function roomOf(admission: RoomAdmission, request: Request): Promise<Room> {
   const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
   const room = v.safeParse(RoomIdSchema, request.params['room']);
   if (!room.success) throw new OnecastError('room-unknown');
-  return roomForIngest(registry, authority, room.output, bearer);
+  return admission.roomForIngest(room.output, bearer);
 }
 
 /** Messages as parsed JSON, undefined where one is none; empty lines count for nothing. */

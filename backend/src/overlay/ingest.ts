@@ -1,29 +1,32 @@
 import type { Limits } from '#config/limits.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import { ERRORS, OnecastError } from '#protocol/errors.ts';
+import { type IngestMessage, parseIngestMessage } from '#protocol/ingest.ts';
 import type { IngestResult } from '#protocol/signalling.ts';
-import { parseIngestMessage } from '#protocol/ingest.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
-import type { RoomOverlay } from './room-overlay.ts';
+import type { Metrics } from '../observability/metrics.ts';
 
-/** Too many at once: none of them was taken. */
+/** Too many messages at once: none of them was accepted. */
 export class IngestBusy extends OnecastError {
   readonly retryInMs: number;
 
   constructor(retryInMs: number) {
-    super('too-many', `Too many messages. None of these was taken; try again in ${retryInMs} ms.`);
+    super(
+      'too-many',
+      `Too many messages. None of these was accepted; try again in ${retryInMs} ms.`,
+    );
     this.retryInMs = retryInMs;
   }
 }
 
-/** The door for programs beside the publisher's page. One rate for all of them in a room. */
+/** Checks the messages of programs other than the publisher's page. All programs of a room share one rate. */
 export class Ingest {
-  readonly #overlay: RoomOverlay;
+  readonly #apply: (message: IngestMessage) => number;
   readonly #metrics: Metrics;
   readonly #bucket: TokenBucket;
 
-  constructor(overlay: RoomOverlay, limits: Limits, metrics: Metrics) {
-    this.#overlay = overlay;
+  /** @param apply applies a valid message, returns the bytes sent, and may throw OnecastError */
+  constructor(apply: (message: IngestMessage) => number, limits: Limits, metrics: Metrics) {
+    this.#apply = apply;
     this.#metrics = metrics;
     this.#bucket = new TokenBucket(
       { burst: limits.ingestBurst, perS: limits.ingestPerS },
@@ -32,33 +35,34 @@ export class Ingest {
   }
 
   /**
-   * Takes what is good of `lines` and says of the rest what is wrong with it.
-   * @param lines messages as parsed JSON; undefined where a line was none
-   * @throws FeedBusy
+   * Applies the valid messages and returns the fault of each other one.
+   * @param messages parsed JSON; undefined in place of a line that was not JSON
+   * @throws IngestBusy
    */
-  accept(lines: readonly unknown[], onAir: boolean): IngestResult {
-    if (!this.#bucket.tryConsume(performance.now(), lines.length)) {
-      throw new IngestBusy(this.#bucket.waitMs(lines.length));
+  receive(messages: readonly unknown[]): IngestResult {
+    if (!this.#bucket.tryConsume(performance.now(), messages.length)) {
+      throw new IngestBusy(this.#bucket.waitMs(messages.length));
     }
     const refused: IngestResult['refused'] = [];
-    lines.forEach((line, i) => {
+    messages.forEach((message, i) => {
       try {
-        this.#take(line, onAir);
+        const bytes = this.#apply(parse(message));
+        this.#metrics.overlay('taken', bytes);
       } catch (error) {
         if (!(error instanceof OnecastError)) throw error;
         this.#metrics.refused(error.code);
         refused.push({ line: i + 1, code: error.code, message: error.message });
       }
     });
-    return { accepted: lines.length - refused.length, refused };
+    return { accepted: messages.length - refused.length, refused };
   }
+}
 
-  #take(line: unknown, onAir: boolean): void {
-    if (line === undefined) throw new OnecastError('bad-request', 'This is not JSON.');
-    const parsed = parseIngestMessage(line);
-    if ('problem' in parsed) {
-      throw new OnecastError('bad-request', `${ERRORS['bad-request'].message} ${parsed.problem}`);
-    }
-    this.#metrics.overlay('taken', this.#overlay.setFromIngest(parsed, onAir));
+function parse(message: unknown): IngestMessage {
+  if (message === undefined) throw new OnecastError('bad-request', 'This is not JSON.');
+  const parsed = parseIngestMessage(message);
+  if ('problem' in parsed) {
+    throw new OnecastError('bad-request', `${ERRORS['bad-request'].message} ${parsed.problem}`);
   }
+  return parsed;
 }

@@ -16,7 +16,7 @@ import {
 
 interface Held {
   readonly entry: StateEntry;
-  /** What it was set with, to know the same again. */
+  /** The message as JSON, to recognise a repetition of it. */
   readonly text: string;
   readonly bytes: number;
 }
@@ -27,8 +27,8 @@ interface Sum {
 }
 
 /**
- * The keyed state of one room, and the one sequencer of its changes: each that changes anything
- * gets the next `rev`, without a gap. Full, it refuses: state that was accepted does not go again.
+ * The keyed state of one room, and the only sequencer of its changes: every change gets the next
+ * `rev`, without gaps. When the state is full it refuses new keys; it never evicts accepted ones.
  */
 export class KeyedState {
   readonly #stateId: string;
@@ -40,7 +40,7 @@ export class KeyedState {
   #rev = 0;
   #snapshot: StateSnapshot | undefined;
 
-  /** @param stateId another one for each room that begins anew */
+  /** @param stateId unique for each new room, so that a `rev` of an older room is never mistaken */
   constructor(stateId: string) {
     this.#stateId = stateId;
   }
@@ -51,7 +51,7 @@ export class KeyedState {
 
   /**
    * Sets or deletes one key.
-   * @returns undefined where that changes nothing
+   * @returns undefined if that changes nothing
    * @throws OnecastError `message-too-large`, `state-full`
    */
   set(message: KeyedMessage, from: StateOrigin): StateChange | undefined {
@@ -69,12 +69,12 @@ export class KeyedState {
     if (keys > STATE_MAX_KEYS || allBytes > STATE_MAX_BYTES) throw new OnecastError('state-full');
     sum.keys = keys;
     sum.bytes = allBytes;
-    // A key that is set anew keeps its place, so that nothing flickers between front and back.
+    // A key that is set again keeps its place in the order, so that its drawing stays in its layer.
     this.#held.set(slot, { entry, text, bytes });
     return this.#changed(entry);
   }
 
-  /** Deletes what `from` holds beside `keys`. */
+  /** Deletes all keys of `from` except `keys`. */
   keepOnly(keys: readonly StateKey[], from: StateOrigin): StateChange[] {
     const kept = new Set(keys.map(([topic, key]) => stateKeyId({ topic, key, from })));
     return [...this.#held].flatMap(([slot, held]) => {
@@ -92,7 +92,7 @@ export class KeyedState {
     return this.#snapshot;
   }
 
-  /** Word of how far the count has come, for those who have lost the last change. */
+  /** The current `rev` without a change: a viewer that missed the last change notices by it. */
   announcement(): StateChange {
     return { stateId: this.#stateId, rev: this.#rev };
   }

@@ -7,43 +7,43 @@ const data = (topic: string, seq: number, rest: object = {}) =>
 const topicsOf = (overlay: RetainedMessages, now = 0) =>
   overlay.list(now).map(({ topic, seq }) => `${topic} ${seq}`);
 
-describe('RetainedOverlay', () => {
+describe('RetainedMessages', () => {
   it('OVL-3 OVL-5 holds the newest message of each topic', () => {
     const overlay = new RetainedMessages();
-    overlay.accept(data('a', 1), 0);
-    overlay.accept(data('b', 1), 0);
-    overlay.accept(data('a', 2), 0);
+    overlay.receive(data('a', 1), 0);
+    overlay.receive(data('b', 1), 0);
+    overlay.receive(data('a', 2), 0);
     expect(topicsOf(overlay)).toEqual(['b 1', 'a 2']);
   });
 
   it('OVL-3 a message that comes late is dropped', () => {
     const overlay = new RetainedMessages();
-    overlay.accept(data('a', 5), 0);
-    expect(overlay.accept(data('a', 4), 0)).toBe(true);
-    overlay.accept(data('a', 5, { data: 'another' }), 0);
+    overlay.receive(data('a', 5), 0);
+    expect(overlay.receive(data('a', 4), 0)).toBe(true);
+    overlay.receive(data('a', 5, { data: 'another' }), 0);
     expect(overlay.list(0)).toMatchObject([{ seq: 5, data: 5 }]);
   });
 
   it('OVL-3 a message that has expired still makes an earlier one late', () => {
     const overlay = new RetainedMessages();
-    overlay.accept(data('a', 5, { ttlMs: 100 }), 0);
-    overlay.accept(data('a', 4), 200);
+    overlay.receive(data('a', 5, { ttlMs: 100 }), 0);
+    overlay.receive(data('a', 4), 200);
     expect(topicsOf(overlay, 200)).toEqual([]);
   });
 
   it('OVL-3 a new broadcast starts from nothing', () => {
     const overlay = new RetainedMessages();
-    overlay.accept(data('a', 9), 0);
+    overlay.receive(data('a', 9), 0);
     overlay.clear();
     expect(topicsOf(overlay)).toEqual([]);
-    overlay.accept(data('a', 1), 0);
+    overlay.receive(data('a', 1), 0);
     expect(topicsOf(overlay)).toEqual(['a 1']);
   });
 
   it('OVL-4 with ttlMs a message stands so long from its arrival, without it until replaced', () => {
     const overlay = new RetainedMessages();
-    overlay.accept(data('a', 1, { ttlMs: 500 }), 1_000);
-    overlay.accept(data('b', 1), 1_000);
+    overlay.receive(data('a', 1, { ttlMs: 500 }), 1_000);
+    overlay.receive(data('b', 1), 1_000);
     expect(topicsOf(overlay, 1_499)).toEqual(['a 1', 'b 1']);
     expect(topicsOf(overlay, 1_500)).toEqual(['b 1']);
     expect(topicsOf(overlay, 1e9)).toEqual(['b 1']);
@@ -53,25 +53,25 @@ describe('RetainedOverlay', () => {
     const overlay = new RetainedMessages();
     const shapes = (seq: number, list: object[]) =>
       JSON.stringify({ kind: 'shapes', topic: 'a', seq, capturedAt: 0, shapes: list });
-    overlay.accept(shapes(1, [{ type: 'box', x: 0, y: 0, width: 1, height: 1 }]), 0);
-    overlay.accept(shapes(2, []), 0);
+    overlay.receive(shapes(1, [{ type: 'box', x: 0, y: 0, width: 1, height: 1 }]), 0);
+    overlay.receive(shapes(2, []), 0);
     expect(overlay.list(0)).toMatchObject([{ seq: 2, shapes: [] }]);
   });
 
   it('OVL-2 what is no overlay message is dropped and nothing else happens', () => {
     const overlay = new RetainedMessages();
-    overlay.accept(data('a', 1), 0);
+    overlay.receive(data('a', 1), 0);
     for (const text of ['', 'null', '{', '[]', '{"kind":"data"}', data('a', -1), data('', 2)]) {
-      expect(overlay.accept(text, 0)).toBe(false);
+      expect(overlay.receive(text, 0)).toBe(false);
     }
     expect(topicsOf(overlay)).toEqual(['a 1']);
   });
 
   it('holds a bounded number of topics: the one silent for longest goes', () => {
     const overlay = new RetainedMessages();
-    for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) overlay.accept(data(`t${i}`, 1), 0);
-    overlay.accept(data('t0', 2), 0);
-    overlay.accept(data('new', 1), 0);
+    for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) overlay.receive(data(`t${i}`, 1), 0);
+    overlay.receive(data('t0', 2), 0);
+    overlay.receive(data('new', 1), 0);
     const topics = overlay.list(0).map(({ topic }) => topic);
     expect(topics).toHaveLength(OVERLAY_MAX_TOPICS);
     expect(topics).toContain('t0');

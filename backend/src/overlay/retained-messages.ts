@@ -1,11 +1,15 @@
+import { BoundedMap } from '#protocol/bounded-map.ts';
 import { OVERLAY_MAX_TOPICS, type OverlayMessage, parseOverlayMessage } from '#protocol/overlay.ts';
 
-/** The newest overlay message of each topic, for viewers who join late. */
+/** The newest overlay message of each topic, for viewers that join late. Times are in ms. */
 export class RetainedMessages {
-  readonly #topics = new Map<string, { message: OverlayMessage; expiresAt: number }>();
+  /** Full, it drops the topic that has been silent for longest. */
+  readonly #topics = new BoundedMap<string, { message: OverlayMessage; expiresAt: number }>(
+    OVERLAY_MAX_TOPICS,
+  );
 
-  /** Takes one message off the wire. False where it was not a valid overlay message. */
-  accept(text: string, now: number): boolean {
+  /** Parses and keeps one message of the publisher. Returns whether the message was valid. */
+  receive(text: string, now: number): boolean {
     const message = parseOverlayMessage(text);
     if (!message) return false;
     this.keep(message, now);
@@ -15,16 +19,10 @@ export class RetainedMessages {
   keep(message: OverlayMessage, now: number): void {
     const held = this.#topics.get(message.topic);
     if (held && message.seq <= held.message.seq) return;
-    // Re-inserted, so that the topic that has been silent for longest goes when there are too many.
-    this.#topics.delete(message.topic);
     this.#topics.set(message.topic, { message, expiresAt: now + (message.ttlMs ?? Infinity) });
-    if (this.#topics.size > OVERLAY_MAX_TOPICS) {
-      const [oldest] = this.#topics.keys();
-      if (oldest !== undefined) this.#topics.delete(oldest);
-    }
   }
 
-  /** What still stands on the picture at `now`. */
+  /** The messages that have not expired at `now`. */
   list(now: number): OverlayMessage[] {
     return [...this.#topics.values()]
       .filter(({ expiresAt }) => expiresAt > now)

@@ -1,102 +1,130 @@
 import type { Limits } from '#config/limits.ts';
-import type { Log } from '../observability/log.ts';
 import { OnecastError } from '#protocol/errors.ts';
-import { OVERLAY_MAX_BYTES, type OverlayMessage } from '#protocol/overlay.ts';
 import type { IngestMessage } from '#protocol/ingest.ts';
+import { OVERLAY_MAX_BYTES, type OverlayMessage } from '#protocol/overlay.ts';
 import type { KeyedMessage, StateChange, StateKey } from '#protocol/overlay-state.ts';
-import type { OverlaySnapshot } from '#protocol/signalling.ts';
+import type { IngestResult, OverlaySnapshot } from '#protocol/signalling.ts';
 import { newStateId } from '../admission/secrets.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { Ingest } from './ingest.ts';
 import { KeyedState } from './keyed-state.ts';
-import { type ServerChannel, ServerChannels, type ServerChannelsHost } from './server-channels.ts';
 import { RetainedMessages } from './retained-messages.ts';
+import { type ServerChannel, ServerChannels, type ServerChannelsHost } from './server-channels.ts';
+
+export interface RoomOverlayHost extends ServerChannelsHost {
+  /** Viewers receive a broadcast now. */
+  isLive(): boolean;
+}
 
 /**
- * The overlay of one room as the server knows it: the newest of what passes by, the keyed state, and
- * what programs beside the publisher's page send.
+ * The server's part in the overlay of one room: the newest message of each topic, the keyed state,
+ * and the messages of programs other than the publisher's page.
  */
 export class RoomOverlay {
+  readonly #host: RoomOverlayHost;
   readonly #limits: Limits;
+  readonly #metrics: Metrics;
   readonly #channels: ServerChannels;
-  /** Of the page's own channel. */
-  readonly #page = new RetainedMessages();
-  readonly #ingest = new RetainedMessages();
+  readonly #ingest: Ingest;
+  /** From the page's own channel. */
+  readonly #pageMessages = new RetainedMessages();
+  readonly #ingestMessages = new RetainedMessages();
   readonly #state = new KeyedState(newStateId());
-  /** Numbers what comes from outside, as long as the room lives. */
+  /** The `seq` of the newest ingest message. It rises as long as the room lives. */
   #ingestSeq = 0;
   #reannounceTimer: NodeJS.Timeout | undefined;
+  #closed = false;
 
-  constructor(host: ServerChannelsHost, limits: Limits, log: Log) {
+  constructor(host: RoomOverlayHost, limits: Limits, log: Log, metrics: Metrics) {
+    this.#host = host;
     this.#limits = limits;
+    this.#metrics = metrics;
     this.#channels = new ServerChannels(host, limits, log);
+    this.#ingest = new Ingest((message) => this.#setFromIngest(message), limits, metrics);
   }
 
-  get serverChannels(): ServerChannel[] {
+  /** The server's own data channels, in addition to the publisher's. */
+  get serverChannels(): readonly ServerChannel[] {
     return this.#channels.channels;
   }
 
-  /** For those who join late or have lost something. What passes by belongs to a broadcast. */
-  snapshot(onAir: boolean): OverlaySnapshot {
+  /** The overlay as it is now, for a viewer that joins late or has missed something. */
+  snapshot(): OverlaySnapshot {
     const now = performance.now();
+    const live = this.#host.isLive();
     return {
-      page: onAir ? this.#page.list(now) : [],
-      ingest: onAir ? this.#ingest.list(now) : [],
+      page: live ? this.#pageMessages.list(now) : [],
+      ingest: live ? this.#ingestMessages.list(now) : [],
       state: this.#state.snapshot(),
     };
   }
 
-  /** One message of the page's own channel. False where it was not a valid one. */
-  passed(text: string): boolean {
-    return this.#page.accept(text, performance.now());
+  /** One message of the page's own channel. */
+  receivedFromPage(message: Buffer): void {
+    const valid = this.#pageMessages.receive(message.toString('utf8'), performance.now());
+    this.#metrics.overlay(valid ? 'taken' : 'dropped', message.byteLength);
   }
 
   /**
-   * State of the publisher's page. With `keys` it holds these and no others.
+   * Sets state of the publisher's page. With `keys`, the page's other keys are deleted first.
    * @throws OnecastError `message-too-large`, `state-full`
    */
   setFromPage(keys: readonly StateKey[] | undefined, messages: readonly KeyedMessage[]): void {
-    if (keys) for (const change of this.#state.keepOnly(keys, 'page')) this.#publish(change);
+    if (keys) for (const change of this.#state.keepOnly(keys, 'page')) this.#send(change);
     for (const message of messages) {
       const change = this.#state.set(message, 'page');
-      if (change) this.#publish(change);
+      if (change) this.#send(change);
     }
   }
 
-  /** @returns its bytes @throws OnecastError `not-live`, `message-too-large`, `state-full` */
-  setFromIngest({ keyed, message }: IngestMessage, onAir: boolean): number {
+  /**
+   * Messages of a program other than the publisher's page.
+   * @param messages parsed JSON; undefined in place of a line that was not JSON
+   * @throws IngestBusy; OnecastError `room-unknown` if the room has closed
+   */
+  ingest(messages: readonly unknown[]): IngestResult {
+    if (this.#closed) throw new OnecastError('room-unknown');
+    return this.#ingest.receive(messages);
+  }
+
+  /** @returns the bytes sent @throws OnecastError `not-live`, `message-too-large`, `state-full` */
+  #setFromIngest({ keyed, message }: IngestMessage): number {
     const capturedAt = message.capturedAt ?? Date.now();
     if (keyed) {
       const change = this.#state.set({ ...message, capturedAt }, 'ingest');
-      return change ? this.#publish(change) : 0;
+      return change ? this.#send(change) : 0;
     }
-    if (!onAir) throw new OnecastError('not-live');
+    if (!this.#host.isLive()) throw new OnecastError('not-live');
     const numbered: OverlayMessage = { ...message, capturedAt, seq: this.#ingestSeq + 1 };
     const text = JSON.stringify(numbered);
     const bytes = Buffer.byteLength(text);
     if (bytes > OVERLAY_MAX_BYTES) throw new OnecastError('message-too-large');
     this.#ingestSeq += 1;
-    this.#ingest.keep(numbered, performance.now());
+    this.#ingestMessages.keep(numbered, performance.now());
     this.#channels.send('ingest', text);
     return bytes;
   }
 
-  /** Another page is on air; its own state it tells itself. */
+  /** Another page is live now. It sends its own keyed state, which replaces the old page's. */
   broadcastBegan(): void {
-    this.#page.clear();
+    this.#pageMessages.clear();
   }
 
-  /** What belonged to the broadcast goes with it. Keys from outside stay till they are deleted. */
+  /** Clears everything that belonged to the broadcast. Ingest keys stay until they are deleted. */
   broadcastEnded(): void {
-    this.#page.clear();
-    this.#ingest.clear();
-    for (const change of this.#state.keepOnly([], 'page')) this.#publish(change);
+    this.#pageMessages.clear();
+    this.#ingestMessages.clear();
+    for (const change of this.#state.keepOnly([], 'page')) this.#send(change);
   }
 
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#reannounceTimer);
   }
 
-  /** @returns its bytes */
-  #publish(change: StateChange): number {
+  /** @returns the bytes sent */
+  #send(change: StateChange): number {
     const text = JSON.stringify(change);
     this.#channels.send('state', text);
     this.#reannounceIn(this.#limits.stateReannounceMinMs);
@@ -104,8 +132,9 @@ export class RoomOverlay {
   }
 
   /**
-   * A full buffer drops silently, even on a reliable channel. A change that is lost shows by the next
-   * one; for the last there is no next, so word of the count is repeated, ever more rarely.
+   * A full buffer drops messages silently, even on a reliable channel. The viewer notices a lost
+   * change by the `rev` of the next one. No change follows the last one, so its `rev` is announced
+   * again, at intervals that double.
    */
   #reannounceIn(ms: number): void {
     clearTimeout(this.#reannounceTimer);

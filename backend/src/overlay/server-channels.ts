@@ -4,28 +4,31 @@ import type { Delivery } from '../media/mediasoup-calls.ts';
 import type { RoomRouter } from '../media/routing/room-router.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 
-/** `state`: changes of the keyed state, in order. `outside`: messages of programs, fresh or never. */
+/**
+ * `state`: changes of the keyed state, in order. `ingest`: messages of programs, unordered and
+ * dropped when they are too old.
+ */
 export type ServerChannelName = 'state' | 'ingest';
 
-/** One of the server's own channels to the viewers, and how a viewer takes it. */
+/** One of the server's own data channels to the viewers. */
 export interface ServerChannel {
   readonly channel: ServerChannelName;
-  /** Where it is; viewers on other routers of the room get it by a pipe. */
+  /** Viewers on the room's other routers receive the channel through a pipe from this one. */
   readonly router: RoomRouter;
   readonly producer: types.DataProducer;
   readonly delivery: Delivery;
 }
 
 export interface ServerChannelsHost {
-  /** The room's home, while it has one. */
+  /** The room's home router, while there is one. */
   router(): RoomRouter | undefined;
-  /** A channel is there that viewers do not take yet. They are handed the whole state with it. */
-  opened(): void;
+  /** A channel has opened that no viewer consumes yet. Viewers get the whole state along with it. */
+  channelOpened(): void;
 }
 
 /**
- * What the server itself says to a room's viewers, past signalling and through the worker. A channel
- * is made when there is first something to say on it: most rooms never need one.
+ * Sends the server's own messages to a room's viewers through the media worker, without signalling.
+ * A channel is opened with the first message for it: most rooms never need one.
  */
 export class ServerChannels {
   readonly #host: ServerChannelsHost;
@@ -43,7 +46,7 @@ export class ServerChannels {
     this.#log = log;
   }
 
-  /** The channels there are now; they end with the router's worker. */
+  /** The channels that are open now. A channel closes with its router's worker. */
   get channels(): ServerChannel[] {
     return [...this.#open].flatMap(([channel, { router, producer }]) =>
       producer.closed ? [] : [{ channel, router, producer, delivery: this.#deliveryOf(channel) }],
@@ -51,8 +54,8 @@ export class ServerChannels {
   }
 
   /**
-   * To everybody who takes the channel. Where it is not open it is opened instead: those who then
-   * come to take it get the state that this message has led to.
+   * Sends `text` to every viewer that consumes the channel. If the channel is not open, `text` is not
+   * sent; the channel is opened instead, and viewers get a snapshot that includes this message.
    */
   send(channel: ServerChannelName, text: string): void {
     const producer = this.#open.get(channel)?.producer;
@@ -60,15 +63,15 @@ export class ServerChannels {
       try {
         producer.send(text);
       } catch (error) {
-        // A worker whose channel is broken; the watchdog replaces it.
-        this.#log.warn({ err: error, channel }, 'relay could not send');
+        // The worker's channel is broken; the watchdog replaces the worker.
+        this.#log.warn({ err: error, channel }, 'could not send on a server channel');
       }
       return;
     }
     const router = this.#host.router();
     if (!router || router.closed || this.#opening.has(channel)) return;
     this.#opening.add(channel);
-    runInBackground(this.#log, 'opening a relay', this.#openOn(router, channel));
+    runInBackground(this.#log, 'opening a server channel', this.#openOn(router, channel));
   }
 
   async #openOn(router: RoomRouter, channel: ServerChannelName): Promise<void> {
@@ -77,13 +80,13 @@ export class ServerChannels {
       if (producer.closed) return;
       this.#open.set(channel, { router, producer });
     } catch (error) {
-      // Its worker is gone: whoever builds anew on the next one gets the whole state.
+      // The worker is gone. Viewers that connect to the next one get the whole state.
       if (router.closed) return;
       throw error;
     } finally {
       this.#opening.delete(channel);
     }
-    this.#host.opened();
+    this.#host.channelOpened();
   }
 
   #deliveryOf(channel: ServerChannelName): Delivery {

@@ -1,27 +1,26 @@
+import { BoundedMap } from '#protocol/bounded-map.ts';
 import type { Result } from '#protocol/result.ts';
 
 /**
- * `requestId -> answer`, so that a request repeated after a lost ack is not carried out twice. An
- * answer may hold a secret that is kept nowhere else, so none outstays its time, asked for or not.
+ * `requestId -> answer`, so that a request that is repeated after a lost ack is not carried out
+ * twice. An answer may hold a secret that is stored nowhere else, so a timer deletes answers that are
+ * too old, even if no further request comes.
  */
 export class AnswerMemory {
-  readonly #answers = new Map<string, { at: number; answer: Promise<Result<unknown>> }>();
+  readonly #answers: BoundedMap<string, { at: number; answer: Promise<Result<unknown>> }>;
   readonly #maxAgeMs: number;
-  readonly #max: number;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(maxAgeMs: number, max: number) {
     this.#maxAgeMs = maxAgeMs;
-    this.#max = max;
+    this.#answers = new BoundedMap(max);
   }
 
-  /** The earlier answer to this request, under way or done; else that of `handle`. */
+  /** Returns the earlier answer to this request, even if it is still pending; else calls `handle`. */
   once(requestId: string, handle: () => Promise<Result<unknown>>): Promise<Result<unknown>> {
-    this.#forget();
-    const known = this.#answers.get(requestId);
-    if (known) return known.answer;
-    const [oldest] = this.#answers.keys();
-    if (oldest !== undefined && this.#answers.size >= this.#max) this.#answers.delete(oldest);
+    this.#deleteOld();
+    const earlier = this.#answers.get(requestId);
+    if (earlier) return earlier.answer;
     const answer = handle();
     this.#answers.set(requestId, { at: performance.now(), answer });
     this.#sweepLater();
@@ -33,7 +32,7 @@ export class AnswerMemory {
     return this.#answers.size;
   }
 
-  #forget(): void {
+  #deleteOld(): void {
     const now = performance.now();
     for (const [id, { at }] of this.#answers) {
       if (now - at < this.#maxAgeMs) break;
@@ -41,12 +40,12 @@ export class AnswerMemory {
     }
   }
 
-  /** One timer at a time, and none once nothing is held: it needs no closing. */
+  /** One timer at a time, and none while no answer is held, so there is nothing to close. */
   #sweepLater(): void {
     if (this.#sweep || this.#answers.size === 0) return;
     this.#sweep = setTimeout(() => {
       this.#sweep = undefined;
-      this.#forget();
+      this.#deleteOld();
       this.#sweepLater();
     }, this.#maxAgeMs);
     this.#sweep.unref();

@@ -1,4 +1,4 @@
-/** Runs tasks one after another in the order they came; a failed one does not stop the next. */
+/** Runs tasks one after another, in the order of the calls. A task that fails does not stop the next. */
 export class Exclusive {
   #tail: Promise<unknown> = Promise.resolve();
 

@@ -1,29 +1,21 @@
 import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
-import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
-import { limitIncoming, produce, produceData } from '../media/mediasoup-calls.ts';
-import { PublisherLiveness } from '../media/watch/publisher-liveness.ts';
-import type { RoomRouter } from '../media/routing/room-router.ts';
-import { describeTransport } from '../media/routing/transports.ts';
+import { OnecastError } from '#protocol/errors.ts';
 import { OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
 import type { AnswerOf, RequestOf } from '#protocol/signalling.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
-import type { Room } from './room.ts';
+import { limitIncoming, produce, produceData } from '../media/mediasoup-calls.ts';
+import type { RoomRouter } from '../media/routing/room-router.ts';
+import { describeTransport } from '../media/routing/transports.ts';
+import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
+import { PublisherLiveness } from '../media/watch/publisher-liveness.ts';
+import type { Broadcast, PublisherRoom, RoomPublisher } from './membership.ts';
 import { Session, type Violation } from './session.ts';
 
-/** What one publisher sends now. */
-export interface Broadcast {
-  readonly epoch: number;
-  /** Where all of it arrives. */
-  readonly router: RoomRouter;
-  readonly producers: readonly types.Producer[];
-  readonly data: types.DataProducer | undefined;
-}
-
-/** One claim on a room: the publisher that holds it and what it sends. */
-export class Publisher {
+/** One claim on a room: the publisher that made it and what that publisher sends. */
+export class Publisher implements RoomPublisher {
   readonly role = 'publisher';
-  readonly room: Room;
+  readonly room: PublisherRoom;
   readonly epoch: number;
   readonly session: Session;
   readonly #limits: Limits;
@@ -33,7 +25,7 @@ export class Publisher {
   #liveness: PublisherLiveness | undefined;
   #router: RoomRouter | undefined;
 
-  constructor(room: Room, epoch: number) {
+  constructor(room: PublisherRoom, epoch: number) {
     this.room = room;
     this.epoch = epoch;
     this.#limits = room.limits;
@@ -50,7 +42,6 @@ export class Publisher {
     });
   }
 
-  /** What it sends, or undefined while the picture is missing. */
   get broadcast(): Broadcast | undefined {
     if (!this.#producers.has('video') || !this.#router) return undefined;
     return {
@@ -61,7 +52,6 @@ export class Publisher {
     };
   }
 
-  /** Where its transport is, or was. */
   get router(): RoomRouter | undefined {
     return this.#router;
   }
@@ -72,9 +62,9 @@ export class Publisher {
     this.session.keep(transport);
     this.#router = router;
     this.session.setTransport(transport);
-    // Producers of a transport before are of no use beside those of the new one.
+    // The page produces everything again on the new transport, so the old producers can go.
     this.session.dropRetiring();
-    // Its page produces at once.
+    // The page produces at once, so DTLS must come up.
     this.session.expectDtls(transport);
     const guard = new BitrateGuard(this.#limits);
     this.#liveness = new PublisherLiveness(transport, this.#limits, {
@@ -83,7 +73,7 @@ export class Publisher {
         else this.room.publisherLost(this);
       },
       statsReceived: (stats) => {
-        if (guard.exceeds(stats, performance.now())) this.#violates('bitrate-exceeded');
+        if (guard.exceeds(stats, performance.now())) this.#closeForViolation('bitrate-exceeded');
       },
     });
     await limitIncoming(transport, this.#limits.publisherBitrateMaxBps);
@@ -128,7 +118,7 @@ export class Publisher {
     producer.observer.once('close', () => {
       if (this.#data === producer) this.#data = undefined;
     });
-    await this.room.tap(this, producer);
+    await this.receiveOverlay(producer);
     this.room.broadcastChanged(this);
     return { producerId: producer.id };
   }
@@ -141,25 +131,38 @@ export class Publisher {
     this.room.broadcastChanged(this);
   }
 
-  /** Before a message of it is looked at: false where there have been too many, and this is the end. */
-  sendsOverlay(): boolean {
+  get producerIds(): string[] {
+    const producers = [...this.#producers.values(), ...(this.#data ? [this.#data] : [])];
+    return producers.map(({ id }) => id);
+  }
+
+  /** @throws OnecastError `stale-epoch` if `epoch` is not this publisher's */
+  endBroadcast(epoch: number): void {
+    if (epoch !== this.epoch) throw new OnecastError('stale-epoch');
+    this.session.close('ended');
+  }
+
+  /** Passes the messages of `producer` to the room until the producer closes. */
+  async receiveOverlay(producer: types.DataProducer): Promise<void> {
+    await this.#router?.tap(producer, (message) => {
+      if (this.#acceptsOverlay()) this.room.overlayReceived(this, message);
+    });
+  }
+
+  /** Called before a message is parsed. Closes the session if there were too many messages. */
+  #acceptsOverlay(): boolean {
     if (this.session.ended !== undefined) return false;
     if (this.#overlayRate.tryConsume(performance.now())) return true;
-    this.#violates('overlay-flood');
+    this.#closeForViolation('overlay-flood');
     return false;
   }
 
-  /** Its page is told why; the broadcast is over. */
-  #violates(code: Violation): void {
+  /** Ends the broadcast and sends the page the reason. */
+  #closeForViolation(code: Violation): void {
     if (this.session.ended !== undefined) return;
     this.room.metrics.refused(code);
     this.session.push('sessionClosed', { code });
     this.session.close(code);
-  }
-
-  get producerIds(): string[] {
-    const producers = [...this.#producers.values(), ...(this.#data ? [this.#data] : [])];
-    return producers.map(({ id }) => id);
   }
 
   close(): void {

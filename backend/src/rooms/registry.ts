@@ -7,14 +7,11 @@ import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { RoomId, SessionId } from '#protocol/ids.ts';
-import type { Publisher } from './publisher.ts';
 import { Quota } from '../admission/quota.ts';
-import { type Claim, Room } from './room.ts';
+import { type Claim, type Member, Room } from './room.ts';
 import type { Viewer } from './viewer.ts';
 
-export type Member = Publisher | Viewer;
-
-/** All rooms and sessions of this server: creates a room once, finds it, forgets it. */
+/** All rooms and sessions of this server. */
 export class RoomRegistry {
   readonly #pool: WorkerPool;
   readonly #limits: Limits;
@@ -25,8 +22,8 @@ export class RoomRegistry {
   readonly #members = new Map<SessionId, Member>();
   readonly #roomQuota: Quota;
   readonly #sessionQuota: Quota;
-  /** Give back what a session takes of its quota. */
-  readonly #seats = new Map<SessionId, () => void>();
+  /** Each releases its session's share of the quota. */
+  readonly #releases = new Map<SessionId, () => void>();
   #closed = false;
 
   constructor(
@@ -57,14 +54,14 @@ export class RoomRegistry {
   }
 
   /**
-   * The room of this name, opened for `address` where there is none yet.
+   * The room of this name. If there is none yet it is created, and counts against `address`.
    * @throws OnecastError `draining`, `too-many`
    */
   room(id: RoomId, address: string): Room {
     if (this.#closed) throw new OnecastError('draining');
-    const known = this.#rooms.get(id);
-    if (known) return known;
-    const release = this.#roomQuota.take(address);
+    const existing = this.#rooms.get(id);
+    if (existing) return existing;
+    const release = this.#roomQuota.reserve(address);
     const room = new Room(id, {
       pool: this.#pool,
       limits: this.#limits,
@@ -76,18 +73,18 @@ export class RoomRegistry {
         release();
       },
       onSession: (member) => this.#members.set(member.session.id, member),
-      onSessionClosed: ({ session }) => {
-        this.#members.delete(session.id);
-        this.#seats.get(session.id)?.();
-        this.#seats.delete(session.id);
+      onSessionClosed: ({ id: sessionId }) => {
+        this.#members.delete(sessionId);
+        this.#releases.get(sessionId)?.();
+        this.#releases.delete(sessionId);
       },
     });
     this.#rooms.set(id, room);
     return room;
   }
 
-  /** A room that is there already. @throws OnecastError `draining`, `room-unknown` */
-  known(id: RoomId): Room {
+  /** A room that exists already. @throws OnecastError `draining`, `room-unknown` */
+  existingRoom(id: RoomId): Room {
     if (this.#closed) throw new OnecastError('draining');
     const room = this.#rooms.get(id);
     if (!room) throw new OnecastError('room-unknown');
@@ -96,7 +93,7 @@ export class RoomRegistry {
 
   /** @throws OnecastError `draining`, `too-many` */
   addViewer(id: RoomId, rtpCapabilities: Rebuilt<types.RtpCapabilities>, address: string): Viewer {
-    return this.#seated(
+    return this.#withinQuota(
       address,
       () => this.room(id, address).addViewer(rtpCapabilities),
       (viewer) => viewer,
@@ -105,20 +102,20 @@ export class RoomRegistry {
 
   /** @throws OnecastError `draining`, `too-many`, `room-taken` */
   claim(id: RoomId, claim: Claim, address: string): ReturnType<Room['claim']> {
-    return this.#seated(
+    return this.#withinQuota(
       address,
       () => this.room(id, address).claim(claim),
       ({ publisher }) => publisher,
     );
   }
 
-  /** What `enter` makes counts on `address` until its session closes. */
-  #seated<T>(address: string, enter: () => T, memberOf: (made: T) => Member): T {
-    const release = this.#sessionQuota.take(address);
+  /** The member that `create` makes counts against `address` until its session closes. */
+  #withinQuota<T>(address: string, create: () => T, memberOf: (created: T) => Member): T {
+    const release = this.#sessionQuota.reserve(address);
     try {
-      const made = enter();
-      this.#seats.set(memberOf(made).session.id, release);
-      return made;
+      const created = create();
+      this.#releases.set(memberOf(created).session.id, release);
+      return created;
     } catch (error) {
       release();
       throw error;
@@ -137,7 +134,7 @@ export class RoomRegistry {
     return this.#members.values();
   }
 
-  /** Takes in nobody more. */
+  /** Refuses everyone who joins from now on. */
   refuse(): void {
     this.#closed = true;
   }

@@ -1,20 +1,23 @@
-import type { Authority } from '../admission/authority.ts';
-import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
-import { describeTransport } from '../media/routing/transports.ts';
+import * as v from 'valibot';
 import { OnecastError } from '#protocol/errors.ts';
+import { type RoomId, SecretSchema } from '#protocol/ids.ts';
 import type { AnswerOf, RequestOf } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
-import type { Member, RoomRegistry } from './registry.ts';
+import type { Authority } from '../admission/authority.ts';
+import { describeTransport } from '../media/routing/transports.ts';
+import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
+import type { RoomRegistry } from './registry.ts';
+import type { Member, Room } from './room.ts';
 
-/** Who comes in: over a socket, or ahead of it. */
+/** The page that requests admission: over its socket, or by HTTP before it has one. */
 export interface Requester {
-  /** Whose it is, as limits count. */
+  /** The address that limits count against. */
   readonly address: string;
-  /** From here on its socket speaks for `member`. @throws where the socket is gone already */
+  /** Makes the page's socket speak for `member`. @throws if the socket is gone already */
   attach(member: Member): void;
 }
 
-/** How a page comes into a room, and how it takes its session up again. */
+/** Admits pages and programs to rooms, and lets a page resume its session. */
 export class RoomAdmission {
   readonly #registry: RoomRegistry;
   readonly #authority: Authority;
@@ -39,7 +42,7 @@ export class RoomAdmission {
         room: viewer.room.view(),
         transport: describeTransport(transport),
         media,
-        overlay: viewer.room.overlay(),
+        overlay: viewer.room.overlay.snapshot(),
       };
     });
   }
@@ -84,13 +87,34 @@ export class RoomAdmission {
         media: viewer && transport ? await viewer.matchBroadcast() : null,
         producerIds: member.role === 'publisher' ? member.producerIds : [],
         room: member.room.view(),
-        overlay: viewer ? viewer.room.overlay() : null,
+        overlay: viewer ? viewer.room.overlay.snapshot() : null,
       };
     });
   }
+
+  /**
+   * The room that a program may send overlay messages to. The program needs the publisher's own
+   * authority: a publisher's token if the server requires tokens, else the room's publisherSecret.
+   * Never creates a room.
+   * @throws OnecastError `authority-missing`, `draining`, `room-unknown`, `room-taken`, and as
+   * `Authority.authorise`
+   */
+  async roomForIngest(id: RoomId, bearer: string | undefined): Promise<Room> {
+    if (bearer === undefined) throw new OnecastError('authority-missing');
+    if (this.#authority.byToken) {
+      await this.#authority.authorise({ room: id, role: 'publisher', token: bearer });
+      return this.#registry.existingRoom(id);
+    }
+    const room = this.#registry.existingRoom(id);
+    const secret = v.safeParse(SecretSchema, bearer);
+    // Text without the form of a secret can't be this room's secret.
+    if (!secret.success) throw new OnecastError('room-taken');
+    room.assertPublisherSecret(secret.output);
+    return room;
+  }
 }
 
-/** A session that could not be set up does not stay. */
+/** Closes a session whose set-up failed. */
 async function setUpOrClose<T>(member: Member, setUp: () => Promise<T>): Promise<T> {
   try {
     return await member.session.exclusive(setUp);

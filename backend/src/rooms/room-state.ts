@@ -1,4 +1,5 @@
-/** The state of a Room and its pure transition function. */
+/** The state of a Room, its pure transition function, and its status as pages see it. */
+import type { RoomView } from '#protocol/signalling.ts';
 
 export type InterruptionReason = 'publisher-lost' | 'worker-lost';
 
@@ -6,7 +7,7 @@ export type RoomState =
   /** Nobody has published yet. */
   | { readonly status: 'open' }
   | { readonly status: 'live'; readonly epoch: number }
-  /** The publisher is lost and awaited until `deadline` (ms, the server's monotonic clock). */
+  /** The publisher is lost; the room waits for it until `deadline` (ms of `performance.now()`). */
   | {
       readonly status: 'interrupted';
       readonly epoch: number;
@@ -15,7 +16,7 @@ export type RoomState =
     }
   /** The broadcast is over; a new one may begin. */
   | { readonly status: 'ended'; readonly epoch: number; readonly by: 'publisher' | 'grace' }
-  /** The room is forgotten. Terminal. */
+  /** The server no longer has this room. Terminal. */
   | { readonly status: 'closed' };
 
 export type RoomEvent =
@@ -31,14 +32,26 @@ export function epochOf(state: RoomState): number {
   return 'epoch' in state ? state.epoch : 0;
 }
 
-/** Returns the same object where the event changes nothing: late, stale or out of place. */
+/** Status and epoch of a room, in the form that is sent to pages. @param now as `deadline` */
+export function statusView(
+  state: RoomState,
+  now: number,
+): Pick<RoomView, 'status' | 'epoch' | 'interruption'> {
+  const { status } = state;
+  const epoch = epochOf(state);
+  if (status !== 'interrupted') return { status, epoch };
+  const remainingMs = Math.max(0, Math.round(state.deadline - now));
+  return { status, epoch, interruption: { reason: state.reason, remainingMs } };
+}
+
+/** Returns the same object if the event changes nothing because it is late, stale or out of place. */
 export function stepRoom(state: RoomState, event: RoomEvent): RoomState {
   if (state.status === 'closed') return state;
   switch (event.type) {
     case 'PUBLISHER_READY':
       if (event.epoch < epochOf(state)) return state;
-      // What its publisher has ended only starts again under a new epoch. One who was given up and
-      // comes back with the session it held never said stop.
+      // A broadcast that its publisher has ended starts again only under a new epoch. A broadcast that
+      // ended by the grace period goes on if its publisher comes back: that one did not end it.
       if (state.status === 'ended' && state.by === 'publisher' && event.epoch === state.epoch) {
         return state;
       }
@@ -53,7 +66,7 @@ export function stepRoom(state: RoomState, event: RoomEvent): RoomState {
         deadline: event.deadline,
       };
     case 'WORKER_LOST':
-      // The transports of a dead worker close before it is known to be dead.
+      // A dead worker's transports close before the server learns that the worker is dead.
       if (state.status === 'interrupted') return { ...state, reason: 'worker-lost' };
       if (state.status !== 'live') return state;
       return {

@@ -1,23 +1,30 @@
 import type { types } from '../media/types.ts';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
+import { OnecastError } from '#protocol/errors.ts';
+import type { RoomId, Secret } from '#protocol/ids.ts';
+import type { KeyedMessage, StateKey } from '#protocol/overlay-state.ts';
+import type { RoomView } from '#protocol/signalling.ts';
+import { PublisherSecret } from '../admission/secrets.ts';
 import { FanOut } from '../media/routing/fan-out.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { MediaWorker, WorkerPool } from '../media/workers/pool.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { OnecastError } from '#protocol/errors.ts';
-import type { RoomId, Secret } from '#protocol/ids.ts';
-import type { KeyedMessage, StateKey } from '#protocol/overlay-state.ts';
-import type { IngestResult, OverlaySnapshot, RoomView } from '#protocol/signalling.ts';
-import { hashSecret, newSecret, type SecretHash, secretMatches } from '../admission/secrets.ts';
-import { Ingest } from '../overlay/ingest.ts';
-import { type Broadcast, Publisher } from './publisher.ts';
-import type { ServerChannel } from '../overlay/server-channels.ts';
 import { RoomOverlay } from '../overlay/room-overlay.ts';
-import { epochOf, type RoomEvent, type RoomState, stepRoom } from './room-state.ts';
+import type {
+  Broadcast,
+  PublisherRoom,
+  RoomPublisher,
+  RoomViewer,
+  ViewerRoom,
+} from './membership.ts';
+import { Publisher } from './publisher.ts';
+import { epochOf, type RoomEvent, type RoomState, statusView, stepRoom } from './room-state.ts';
 import type { Session, SessionEnd } from './session.ts';
 import { Viewer } from './viewer.ts';
+
+export type Member = Publisher | Viewer;
 
 export interface RoomContext {
   readonly pool: WorkerPool;
@@ -25,38 +32,36 @@ export interface RoomContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly estimation: Config['estimation'];
-  /** The room is forgotten. Called once. */
+  /** The room has closed. Called once. */
   onClosed(room: Room): void;
-  onSession(member: Publisher | Viewer): void;
-  onSessionClosed(member: Publisher | Viewer): void;
+  onSession(member: Member): void;
+  onSessionClosed(session: Session): void;
 }
 
-/** What makes a page the publisher of a room. */
+/** What entitles a page to be the publisher of a room. */
 export type Claim =
   | { readonly by: 'token' }
   | { readonly by: 'secret'; readonly secret: Secret | undefined };
 
-/** One place to broadcast. All its transitions are synchronous: no await lies within one. */
-export class Room {
+/** One place to broadcast. All its transitions are synchronous: there is no await within one. */
+export class Room implements PublisherRoom, ViewerRoom {
   readonly id: RoomId;
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly #context: RoomContext;
-  readonly #viewers = new Set<Viewer>();
-  readonly #overlay: RoomOverlay;
-  readonly #ingest: Ingest;
   readonly fanOut: FanOut;
-  /** Every viewer's line is estimated, not only those in trouble. */
+  readonly overlay: RoomOverlay;
   readonly estimatesAll: boolean;
+  readonly #context: RoomContext;
+  readonly #viewers = new Set<RoomViewer>();
+  readonly #publisherSecret = new PublisherSecret();
   #state: RoomState = { status: 'open' };
-  /** Claims so far; each is the epoch of the broadcast that may come of it. */
+  /** The number of claims so far. A claim's number becomes the epoch of its broadcast. */
   #claims = 0;
-  #secretHash: SecretHash | undefined;
-  /** On air, or lost and awaited. */
-  #publisher: Publisher | undefined;
+  /** Live, or lost and awaited. */
+  #publisher: RoomPublisher | undefined;
   /** Has claimed the room and does not send yet. */
-  #claimant: Publisher | undefined;
+  #claimant: RoomPublisher | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #countTimer: NodeJS.Timeout | undefined;
@@ -70,17 +75,16 @@ export class Room {
     this.estimatesAll = context.estimation === 'always';
     this.log = context.log.child({ roomId: id });
     this.fanOut = new FanOut(context.pool, this.limits, this.log);
-    this.#overlay = new RoomOverlay(
+    this.overlay = new RoomOverlay(
       {
+        isLive: () => this.broadcast !== undefined,
         router: () => this.fanOut.openHome,
-        opened: () => {
-          for (const viewer of this.#viewers) viewer.broadcastChanged();
-        },
+        channelOpened: () => this.#viewersFollow(),
       },
       this.limits,
       this.log,
+      this.metrics,
     );
-    this.#ingest = new Ingest(this.#overlay, this.limits, context.metrics);
     context.pool.on('workerLost', this.#onWorkerLost);
     this.#updateIdleTimer();
   }
@@ -93,14 +97,13 @@ export class Room {
     return epochOf(this.#state);
   }
 
-  /** What viewers should receive now. */
   get broadcast(): Broadcast | undefined {
     return this.#state.status === 'live' || this.#state.status === 'interrupted'
       ? this.#publisher?.broadcast
       : undefined;
   }
 
-  /** Viewers watching now. */
+  /** How many viewers have a socket or media now. */
   get viewerCount(): number {
     let count = 0;
     for (const { session } of this.#viewers) if (session.present) count += 1;
@@ -108,40 +111,23 @@ export class Room {
   }
 
   view(): RoomView {
-    const state = this.#state;
     return {
       roomId: this.id,
-      status: state.status,
-      epoch: epochOf(state),
       viewers: this.viewerCount,
-      ...(state.status === 'interrupted' && {
-        interruption: {
-          reason: state.reason,
-          remainingMs: Math.max(0, Math.round(state.deadline - performance.now())),
-        },
-      }),
+      ...statusView(this.#state, performance.now()),
     };
   }
 
-  /** The overlay as it is now, for those who join late or have lost something. */
-  overlay(): OverlaySnapshot {
-    return this.#overlay.snapshot(this.broadcast !== undefined);
-  }
-
-  /** The server's own channels to viewers, beside what the publisher sends. */
-  get serverChannels(): readonly ServerChannel[] {
-    return this.#overlay.serverChannels;
-  }
-
-  // --- who comes
+  // --- members join
 
   /**
-   * Claims the room, by a token that has been looked at already, or by its publisherSecret. The
+   * Claims the room with a token that has been verified already, or with its publisherSecret. The
    * newest claim wins.
    * @throws OnecastError `room-taken`
    */
   claim(claim: Claim): { publisher: Publisher; publisherSecret: Secret | undefined } {
-    const publisherSecret = claim.by === 'secret' ? this.#ownerSecret(claim.secret) : undefined;
+    const publisherSecret =
+      claim.by === 'secret' ? this.#publisherSecret.claim(claim.secret) : undefined;
     this.#claims = Math.max(this.#claims, this.epoch) + 1;
     const replaced = this.#claimant;
     const publisher = new Publisher(this, this.#claims);
@@ -150,17 +136,6 @@ export class Room {
     this.#context.onSession(publisher);
     this.#updateIdleTimer();
     return { publisher, publisherSecret };
-  }
-
-  /**
-   * The first to come gets the room's publisherSecret, or keeps the one it holds from before a
-   * restart; later ones must show it.
-   */
-  #ownerSecret(shown: Secret | undefined): Secret {
-    const secret = shown ?? newSecret();
-    if (this.#secretHash === undefined) this.#secretHash = hashSecret(secret);
-    else if (!secretMatches(secret, this.#secretHash)) throw new OnecastError('room-taken');
-    return secret;
   }
 
   addViewer(rtpCapabilities: Rebuilt<types.RtpCapabilities>): Viewer {
@@ -172,40 +147,37 @@ export class Room {
     return viewer;
   }
 
-  /** @throws OnecastError `room-unknown` where nobody has claimed it yet, `room-taken` */
-  assertOwner(shown: Secret): void {
-    if (this.#secretHash === undefined) throw new OnecastError('room-unknown');
-    if (!secretMatches(shown, this.#secretHash)) throw new OnecastError('room-taken');
+  /** @throws OnecastError `room-unknown` if nobody has claimed the room yet, `room-taken` */
+  assertPublisherSecret(shown: Secret): void {
+    this.#publisherSecret.assert(shown);
   }
 
-  // --- the overlay
+  // --- the overlay of the publisher's page
 
-  /** @throws OnecastError `stale-epoch` where this publisher is not on air, `state-full` */
+  overlayReceived(publisher: RoomPublisher, message: Buffer): void {
+    if (publisher === this.#publisher || publisher === this.#claimant) {
+      this.overlay.receivedFromPage(message);
+    }
+  }
+
   setState(
-    publisher: Publisher,
+    publisher: RoomPublisher,
     keys: readonly StateKey[] | undefined,
     messages: readonly KeyedMessage[],
   ): void {
     if (publisher !== this.#publisher) throw new OnecastError('stale-epoch');
-    this.#overlay.setFromPage(keys, messages);
+    this.overlay.setFromPage(keys, messages);
   }
 
-  /** Messages of a program beside the publisher's page. @throws OnecastError `too-many` */
-  ingest(lines: readonly unknown[]): IngestResult {
-    if (this.#state.status === 'closed') throw new OnecastError('room-unknown');
-    return this.#ingest.accept(lines, this.broadcast !== undefined);
-  }
+  // --- what members report
 
-  // --- what the publisher's side reports
-
-  /** Its picture is here: on air. The publisher before it, if any, is out. */
-  publisherReady(publisher: Publisher): void {
+  publisherReady(publisher: RoomPublisher): void {
     if (publisher.session.ended !== undefined || !publisher.broadcast) return;
     if (publisher !== this.#claimant && publisher !== this.#publisher) return;
     const replaced = this.#publisher === publisher ? undefined : this.#publisher;
     if (this.#claimant === publisher) {
       this.#claimant = undefined;
-      this.#overlay.broadcastBegan();
+      this.overlay.broadcastBegan();
     }
     this.#publisher = publisher;
     this.#apply({ type: 'PUBLISHER_READY', epoch: publisher.epoch });
@@ -215,47 +187,39 @@ export class Room {
     }
   }
 
-  publisherLost(publisher: Publisher): void {
+  publisherLost(publisher: RoomPublisher): void {
     if (publisher !== this.#publisher) return;
     this.#apply({ type: 'PUBLISHER_LOST', epoch: publisher.epoch, deadline: this.#deadline() });
   }
 
-  /** @throws OnecastError `stale-epoch` where the broadcast is no longer this publisher's. */
-  endBroadcast(publisher: Publisher, epoch: number): void {
-    if (epoch !== publisher.epoch) throw new OnecastError('stale-epoch');
-    publisher.session.close('ended');
-  }
-
-  publisherClosed(publisher: Publisher, reason: SessionEnd): void {
+  publisherClosed(publisher: RoomPublisher, reason: SessionEnd): void {
     publisher.close();
     if (this.#claimant === publisher) this.#claimant = undefined;
     if (this.#publisher === publisher) {
       this.#publisher = undefined;
-      // Whoever is closed for a violation does not come back.
+      // A publisher that was closed for a violation does not come back.
       const over =
         reason === 'ended' || reason === 'overlay-flood' || reason === 'bitrate-exceeded';
-      if (over) this.#apply({ type: 'PUBLISHER_ENDED', epoch: publisher.epoch });
-      else
-        this.#apply({ type: 'PUBLISHER_LOST', epoch: publisher.epoch, deadline: this.#deadline() });
+      const { epoch } = publisher;
+      if (over) this.#apply({ type: 'PUBLISHER_ENDED', epoch });
+      else this.#apply({ type: 'PUBLISHER_LOST', epoch, deadline: this.#deadline() });
     }
-    this.#context.onSessionClosed(publisher);
+    this.#context.onSessionClosed(publisher.session);
     this.#updateIdleTimer();
   }
 
-  viewerClosed(viewer: Viewer): void {
+  broadcastChanged(publisher: RoomPublisher): void {
+    if (publisher === this.#publisher) this.#viewersFollow();
+  }
+
+  viewerClosed(viewer: RoomViewer): void {
     this.#viewers.delete(viewer);
-    this.#context.onSessionClosed(viewer);
+    this.#context.onSessionClosed(viewer.session);
     this.#updateIdleTimer();
     this.viewersChanged();
   }
 
-  /** Producers came or went: viewers follow. */
-  broadcastChanged(publisher: Publisher): void {
-    if (publisher !== this.#publisher) return;
-    for (const viewer of this.#viewers) viewer.broadcastChanged();
-  }
-
-  /** Tells the publisher how many are watching, merged over a short while. */
+  /** Sends the publisher the number of viewers; changes within `viewerCountPushMs` are merged. */
   viewersChanged(): void {
     if (this.#countTimer || this.#state.status === 'closed') return;
     this.#countTimer = setTimeout(() => {
@@ -265,22 +229,9 @@ export class Room {
     this.#countTimer.unref();
   }
 
-  // --- media
-
-  /** Keeps the overlay's latest state. */
-  async tap(publisher: Publisher, dataProducer: types.DataProducer): Promise<void> {
-    await publisher.router?.tap(dataProducer, (message) => {
-      if (!publisher.sendsOverlay()) return;
-      if (publisher === this.#publisher || publisher === this.#claimant) {
-        const taken = this.#overlay.passed(message.toString('utf8'));
-        this.metrics.overlay(taken ? 'taken' : 'dropped', message.byteLength);
-      }
-    });
-  }
-
   #workerLost(mediaWorker: MediaWorker): void {
     if (!this.fanOut.workerLost(mediaWorker)) return;
-    // Viewers on another worker than their publisher's are told by their transports alone.
+    // Viewers on another worker than the publisher's learn of the loss from their transports alone.
     if (this.#publisher?.router?.mediaWorker !== mediaWorker) return;
     this.#apply({ type: 'WORKER_LOST', deadline: this.#deadline() });
   }
@@ -305,7 +256,7 @@ export class Room {
       );
       this.#graceTimer.unref();
     }
-    if (this.#state.status === 'ended') this.#overlay.broadcastEnded();
+    if (this.#state.status === 'ended') this.overlay.broadcastEnded();
     this.#notifyAll();
     this.#updateIdleTimer();
   }
@@ -313,7 +264,11 @@ export class Room {
   #notifyAll(): void {
     const view = this.view();
     for (const session of this.#sessions()) session.push('roomChanged', view);
-    if (this.#publisher && this.broadcast) this.broadcastChanged(this.#publisher);
+    if (this.#publisher && this.broadcast) this.#viewersFollow();
+  }
+
+  #viewersFollow(): void {
+    for (const viewer of this.#viewers) viewer.broadcastChanged();
   }
 
   *#sessions(): Generator<Session> {
@@ -322,7 +277,7 @@ export class Room {
     for (const viewer of this.#viewers) yield viewer.session;
   }
 
-  #supersede(publisher: Publisher): void {
+  #supersede(publisher: RoomPublisher): void {
     publisher.session.push('superseded', { epoch: this.#claims });
     publisher.session.close('superseded');
   }
@@ -346,7 +301,7 @@ export class Room {
     }
   }
 
-  /** Closes the room and everybody's session in it. Idempotent. */
+  /** Closes the room and every session in it. Idempotent. */
   close(): void {
     this.#close('DRAIN');
   }
@@ -359,7 +314,7 @@ export class Room {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#countTimer);
-    this.#overlay.close();
+    this.overlay.close();
     this.#context.pool.off('workerLost', this.#onWorkerLost);
     this.fanOut.close();
     this.log.info('room closed');

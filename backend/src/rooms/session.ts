@@ -1,32 +1,26 @@
 import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
-import { Exclusive } from './exclusive.ts';
-import { closeQuietly, isUp } from '../media/routing/transports.ts';
-import type { Log } from '../observability/log.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { Secret, SessionId } from '#protocol/ids.ts';
 import type { PushName, PushOf, SessionGrant } from '#protocol/signalling.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
-import {
-  hashSecret,
-  newSecret,
-  newSessionId,
-  type SecretHash,
-  secretMatches,
-} from '../admission/secrets.ts';
+import { newSessionId, ResumeSecret } from '../admission/secrets.ts';
+import { closeQuietly, isUp } from '../media/routing/transports.ts';
+import type { Log } from '../observability/log.ts';
 import { AnswerMemory } from './answer-memory.ts';
+import { Exclusive } from './exclusive.ts';
 
-/** A page's socket as the session sees it. */
+/** A page's socket, as the session sees it. */
 export interface PageSocket {
   push<N extends PushName>(name: N, payload: PushOf<N>): void;
-  /** Drops the socket; used on one that has been replaced. */
+  /** Disconnects the page: another socket has replaced this one. */
   drop(): void;
 }
 
 export interface SessionEvents {
-  /** DTLS and ICE came up, or what was up went down. */
+  /** `true`: DTLS and ICE are up now. `false`: one of them went down. */
   mediaChanged(up: boolean): void;
-  /** The transport has closed, whatever the reason. Its producers and consumers went with it. */
+  /** The transport has closed, and so have its producers and consumers. Not at the session's end. */
   transportClosed(transport: types.WebRtcTransport): void;
   /** The session is over. Called once. */
   closed(reason: SessionEnd): void;
@@ -41,13 +35,13 @@ export type SessionEnd =
   | Violation
   | 'server-closed';
 
-/** What a session is closed for, and its page is told. */
+/** A misuse that closes a session. The page receives this code. */
 export type Violation = 'overlay-flood' | 'bitrate-exceeded';
 
 /**
- * What the server remembers of one publisher or viewer. It outlives sockets and transports, and
- * expires `sessionGraceMs` after the last of both went down: while media flows, signalling may be
- * away for as long as it likes.
+ * What the server remembers of one publisher or viewer. A session outlives sockets and transports. It
+ * expires `sessionGraceMs` after it has lost both its socket and its media: while media flows, the
+ * socket may be away for any length of time.
  */
 export class Session {
   readonly id: SessionId = newSessionId();
@@ -57,10 +51,7 @@ export class Session {
   readonly #exclusive = new Exclusive();
   readonly answers: AnswerMemory;
   readonly #mediaChanges: TokenBucket;
-  /** Undefined until it has been granted to a page. */
-  #secret: { hash: SecretHash; previous: SecretHash | undefined } | undefined;
-  /** Secrets that were good once, the newest last. */
-  readonly #spent: SecretHash[] = [];
+  readonly #resumeSecret: ResumeSecret;
   #socket: PageSocket | undefined;
   #transport: types.WebRtcTransport | undefined;
   #retiring: { transport: types.WebRtcTransport; timer: NodeJS.Timeout } | undefined;
@@ -75,23 +66,22 @@ export class Session {
     this.#limits = limits;
     this.#log = log.child({ sessionId: this.id });
     this.#events = events;
+    this.#resumeSecret = new ResumeSecret(limits.spentSecretsMax);
     this.answers = new AnswerMemory(limits.answerMemoryMs, limits.answerMemoryMax);
     const { mediaChangeBurst: burst, mediaChangesPerS: perS } = limits;
     this.#mediaChanges = new TokenBucket({ burst, perS }, performance.now());
   }
 
-  /** What the page takes the session up with. Told once: only the secret's hash stays here. */
+  /** What the page needs to resume the session. To be called once, for the answer of a join. */
   grant(): SessionGrant {
-    const resumeSecret = newSecret();
-    this.#secret = { hash: hashSecret(resumeSecret), previous: undefined };
-    return { sessionId: this.id, resumeSecret };
+    return { sessionId: this.id, resumeSecret: this.#resumeSecret.issue() };
   }
 
   get ended(): SessionEnd | undefined {
     return this.#ended;
   }
 
-  /** Somebody is there: on the socket, or receiving or sending media. */
+  /** The page has a socket, or its media is up. */
   get present(): boolean {
     return this.#ended === undefined && (this.#socket !== undefined || this.#mediaUp);
   }
@@ -104,7 +94,7 @@ export class Session {
     return this.#mediaUp;
   }
 
-  /** One command of a session at a time. Rejects with `session-gone` once it has ended. */
+  /** Runs one command at a time. Rejects as `assertAlive` throws once the session has ended. */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
     return this.#exclusive.run(async () => {
       this.assertAlive();
@@ -112,14 +102,16 @@ export class Session {
     });
   }
 
+  /** @throws OnecastError `superseded`, `session-gone` */
   assertAlive(): void {
     if (this.#ended === 'superseded') throw new OnecastError('superseded');
     if (this.#ended !== undefined) throw new OnecastError('session-gone');
   }
 
   /**
-   * After an await the session may have ended: what was just made for it must not stay.
-   * @throws as assertAlive, when `made` has been closed
+   * To be called after an await that created something for this session. The session may have ended
+   * meanwhile; then `made` is closed.
+   * @throws as `assertAlive`, after `made` has been closed
    */
   keep(made: { close(): void }): void {
     if (this.#ended === undefined) return;
@@ -133,55 +125,55 @@ export class Session {
 
   // --- sockets
 
-  /** @throws `session-gone` where it has ended */
-  attach(line: PageSocket): void {
+  /** Makes `socket` the session's own and drops the one before. @throws as `assertAlive` */
+  attach(socket: PageSocket): void {
     this.assertAlive();
     const replaced = this.#socket;
-    this.#socket = line;
-    if (replaced !== line) replaced?.drop();
+    this.#socket = socket;
+    if (replaced !== socket) replaced?.drop();
     this.#updateExpiry();
   }
 
-  /** A socket went away, or there is none yet. One that has been replaced meanwhile changes nothing. */
-  detach(line?: PageSocket): void {
-    if (this.#socket !== line) return;
+  /**
+   * `socket` has disconnected; without it: the session has no socket yet. The disconnect of a socket
+   * that has been replaced changes nothing.
+   */
+  detach(socket?: PageSocket): void {
+    if (this.#socket !== socket) return;
     this.#socket = undefined;
     this.#updateExpiry();
   }
 
   /**
-   * Takes the session up with its secret and returns the next one. The secret just used stays good
-   * until the new one has been used, since the answer that carries it may be lost; any older one
-   * ends the session: somebody has a copy. One that never was good is refused and changes nothing,
-   * else whoever has seen a session's public name could end it.
+   * Returns the grant with the next secret. A secret that was used long ago ends the session, because
+   * somebody has a copy. One that never was valid is refused and changes nothing; otherwise anyone
+   * who has seen the session's id could end it.
+   * @throws as `assertAlive`; OnecastError `session-gone` if the secret is not valid
    */
   resume(secret: Secret): SessionGrant {
     this.assertAlive();
-    if (!this.#secret) throw new OnecastError('session-gone');
-    const { hash, previous } = this.#secret;
-    const current = secretMatches(secret, hash);
-    if (!current && !(previous && secretMatches(secret, previous))) {
-      const spent = this.#spent.some((known) => secretMatches(secret, known));
-      this.#log.warn({ spent }, 'a wrong or used resume secret was shown');
-      if (spent) this.close('secret-reused');
-      throw new OnecastError('session-gone');
-    }
-    const resumeSecret = newSecret();
-    const outlived = current ? previous : hash;
-    if (outlived) this.#spent.push(outlived);
-    if (this.#spent.length > this.#limits.spentSecretsMax) this.#spent.shift();
-    this.#secret = { hash: hashSecret(resumeSecret), previous: current ? hash : previous };
-    return { sessionId: this.id, resumeSecret };
+    const rotated = this.#resumeSecret.rotate(secret);
+    if (typeof rotated === 'object') return { sessionId: this.id, resumeSecret: rotated.next };
+    const spent = rotated === 'spent';
+    this.#log.warn({ spent }, 'wrong or used resume secret');
+    if (spent) this.close('secret-reused');
+    throw new OnecastError('session-gone');
   }
 
   // --- media
 
-  /** Something is about to be made in a worker. @throws `too-many` where that comes too often */
+  /**
+   * To be called before something is created in a worker at the page's request.
+   * @throws OnecastError `too-many` if that is too often
+   */
   spendMediaChange(): void {
     if (!this.#mediaChanges.tryConsume(performance.now())) throw new OnecastError('too-many');
   }
 
-  /** The session's transport, if it lives. @throws `transport-gone` */
+  /**
+   * The session's open transport.
+   * @throws OnecastError `transport-gone` if there is none, or it is not the one with this `id`
+   */
   transport(id?: string): types.WebRtcTransport {
     const transport = this.openTransport;
     if (!transport || (id !== undefined && transport.id !== id)) {
@@ -194,7 +186,7 @@ export class Session {
     return this.#transport?.closed === false ? this.#transport : undefined;
   }
 
-  /** Makes `transport` the session's own. The one before lives on for a while where it still works. */
+  /** Makes `transport` the session's own. An open one before it stays for `retiringTransportMs`. */
   setTransport(transport: types.WebRtcTransport): void {
     const before = this.openTransport;
     this.#forgetDtls();
@@ -207,7 +199,7 @@ export class Session {
     });
     transport.on('icestatechange', () => this.#updateMedia());
     transport.observer.once('close', () => {
-      // It closes with its session: no event of its own.
+      // It closes because the session ends, which has an event of its own.
       if (this.#ended !== undefined) return;
       this.#events.transportClosed(transport);
       if (this.#transport !== transport) return;
@@ -218,8 +210,8 @@ export class Session {
   }
 
   /**
-   * From here on there is something to send over `transport`, and DTLS that never connects raises no
-   * event of its own. Asking again does not put the end off.
+   * Closes `transport` if DTLS is not up within `dtlsDeadlineMs`. To be called once there is something
+   * to send over it: DTLS that never connects raises no event. Further calls do not move the deadline.
    */
   expectDtls(transport: types.WebRtcTransport): void {
     if (this.#ended !== undefined || this.#dtls?.transport === transport) return;
@@ -239,7 +231,7 @@ export class Session {
     this.#dtls = undefined;
   }
 
-  /** The page has moved to the new transport. */
+  /** Closes the transport before the current one: the page has moved to the new one. */
   dropRetiring(): void {
     if (!this.#retiring) return;
     clearTimeout(this.#retiring.timer);

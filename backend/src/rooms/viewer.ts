@@ -1,20 +1,19 @@
-import type { types } from '../media/types.ts';
-import { startBelowTopLayer } from '../media/adaptation/first-layer.ts';
-import { connect, consume, consumeData, type Delivery } from '../media/mediasoup-calls.ts';
-import { BandwidthEstimation, hasLayers } from '../media/adaptation/bandwidth-estimation.ts';
-import type { RoomRouter } from '../media/routing/room-router.ts';
-import { forClient, type ParsedDtlsParameters, type Rebuilt } from '../media/rtp-parameters.ts';
-import { describeTransport } from '../media/routing/transports.ts';
-import { runInBackground } from '../observability/log.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { JoinTrace } from '#protocol/join-trace.ts';
 import type { MatchMethod } from '#protocol/overlay.ts';
 import type { AnswerOf, DataChannelName, ViewerMedia } from '#protocol/signalling.ts';
-import type { Broadcast } from './publisher.ts';
-import type { Room } from './room.ts';
+import { BandwidthEstimation, hasLayers } from '../media/adaptation/bandwidth-estimation.ts';
+import { startBelowTopLayer } from '../media/adaptation/first-layer.ts';
+import { connect, consume, consumeData, type Delivery } from '../media/mediasoup-calls.ts';
+import type { RoomRouter } from '../media/routing/room-router.ts';
+import { describeTransport } from '../media/routing/transports.ts';
+import { forClient, type ParsedDtlsParameters, type Rebuilt } from '../media/rtp-parameters.ts';
+import type { types } from '../media/types.ts';
+import { runInBackground } from '../observability/log.ts';
+import type { Broadcast, RoomViewer, ViewerRoom } from './membership.ts';
 import { Session } from './session.ts';
 
-/** A data channel of the publisher's or the server's, where it is. */
+/** A data channel of the publisher or the server, and the router that it is on. */
 interface DataSource {
   readonly channel: DataChannelName;
   readonly router: RoomRouter;
@@ -22,26 +21,26 @@ interface DataSource {
   readonly delivery?: Delivery;
 }
 
-/** One viewer: what it receives follows the room's broadcast. */
-export class Viewer {
+/** One viewer. Its consumers follow the room's broadcast. */
+export class Viewer implements RoomViewer {
   readonly role = 'viewer';
-  readonly room: Room;
+  readonly room: ViewerRoom;
   readonly session: Session;
-  /** By its page's word; undefined before it has drawn a message that names a frame. */
+  /** As the page reports it. Undefined until the page has drawn a message that names a frame. */
   matchMethod: MatchMethod | undefined;
   readonly #estimation: BandwidthEstimation;
   /** By producer id. */
   readonly #consumers = new Map<string, types.Consumer>();
   readonly #data = new Map<DataChannelName, types.DataConsumer>();
-  /** The last match has begun to take a relay: what went over it before is not known to the page. */
+  /** The last matchBroadcast consumed a new server channel. The page missed its earlier messages. */
   #addedServerChannel = false;
   #router: RoomRouter | undefined;
-  /** The page will tell of its side. */
-  #awaitsPage = true;
+  /** The page has yet to send the DTLS parameters of its side. */
+  #needsPageDtls = true;
   #changeQueued = false;
   #joinCounted = false;
 
-  constructor(room: Room, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
+  constructor(room: ViewerRoom, rtpCapabilities: Rebuilt<types.RtpCapabilities>) {
     this.room = room;
     this.#estimation = new BandwidthEstimation(
       rtpCapabilities,
@@ -57,18 +56,18 @@ export class Viewer {
     });
   }
 
-  /** With `dtlsParameters` the page's side need not be told any more. */
+  /** @param dtlsParameters of the page's side, if the page sent them ahead of `connectTransport` */
   async openTransport(dtlsParameters?: ParsedDtlsParameters): Promise<types.WebRtcTransport> {
     const router = await this.room.fanOut.forViewer();
     const transport = await router.createTransport();
     this.session.keep(transport);
     this.#router = router;
-    // Consumers belong to the transport they were made on; the retiring one keeps its own alive.
+    // Consumers belong to one transport. Those of the retiring transport live as long as it does.
     this.#consumers.clear();
     this.#data.clear();
     this.session.setTransport(transport);
     this.#estimation.transportCreated(transport);
-    this.#awaitsPage = dtlsParameters === undefined;
+    this.#needsPageDtls = dtlsParameters === undefined;
     if (dtlsParameters) {
       this.session.expectDtls(transport);
       await connect(transport, dtlsParameters);
@@ -84,11 +83,14 @@ export class Viewer {
       transport: describeTransport(transport),
       media: await this.matchBroadcast(),
       room: this.room.view(),
-      overlay: this.room.overlay(),
+      overlay: this.room.overlay.snapshot(),
     };
   }
 
-  /** Makes the consumers match the room's broadcast and says what they are. Runs exclusively. */
+  /**
+   * Consumes everything that the room's broadcast has and the viewer does not consume yet, and
+   * describes all consumers. To be called within `session.exclusive`.
+   */
   async matchBroadcast(): Promise<ViewerMedia> {
     this.#addedServerChannel = false;
     const { broadcast } = this.room;
@@ -99,40 +101,40 @@ export class Viewer {
       }
       const { router, data } = broadcast;
       if (data) await this.#consumeData(transport, { channel: 'page', router, producer: data });
-      for (const relay of this.room.serverChannels) {
-        if (await this.#consumeData(transport, relay)) this.#addedServerChannel = true;
+      for (const channel of this.room.overlay.serverChannels) {
+        if (await this.#consumeData(transport, channel)) this.#addedServerChannel = true;
       }
     }
     return this.#describe(broadcast);
   }
 
-  /** The room's broadcast changed: match it and tell the page. Changes that come together are one. */
+  /** Matches the changed broadcast and informs the page. Changes in quick succession are merged. */
   broadcastChanged(): void {
     if (this.#changeQueued || this.session.ended !== undefined) return;
     this.#changeQueued = true;
-    const told = this.session.exclusive(async () => {
+    const matched = this.session.exclusive(async () => {
       this.#changeQueued = false;
       if (!this.session.openTransport) return;
       const media = await this.matchBroadcast();
-      const overlay = this.#addedServerChannel ? this.room.overlay() : null;
+      const overlay = this.#addedServerChannel ? this.room.overlay.snapshot() : null;
       this.session.push('broadcastChanged', { room: this.room.view(), media, overlay });
     });
-    runInBackground(this.room.log, 'broadcastChanged', told.catch(ignoreGone));
+    runInBackground(this.room.log, 'broadcastChanged', matched.catch(ignoreGone));
   }
 
   async resumeConsumers(ids: readonly string[]): Promise<void> {
-    const known = [...this.#consumers.values()].filter(
+    const requested = [...this.#consumers.values()].filter(
       ({ id, closed }) => !closed && ids.includes(id),
     );
-    // The page has its side of the new transport; the one before is of no use any more.
-    if (known.length > 0) this.session.dropRetiring();
-    const waiting = known.filter(({ paused }) => paused);
-    await Promise.all(waiting.map((consumer) => consumer.resume()));
+    // The page receives on the new transport now, so the retiring one is no longer needed.
+    if (requested.length > 0) this.session.dropRetiring();
+    const paused = requested.filter((consumer) => consumer.paused);
+    await Promise.all(paused.map((consumer) => consumer.resume()));
   }
 
   /**
-   * Its line is estimated from now on: the picture is consumed anew with transport-cc. The consumers
-   * before go on with the least that there is until the new ones flow, so that nothing stands still.
+   * Turns bandwidth estimation on: the video is consumed again, now with transport-cc. The old
+   * consumers continue on the lowest layer until the new ones flow, so that the video does not freeze.
    */
   #pathIsLossy(): void {
     if (this.session.ended !== undefined) return;
@@ -146,7 +148,7 @@ export class Viewer {
         BandwidthEstimation.preferLowestLayer(consumer),
       );
     }
-    const renewed = this.session.exclusive(async () => {
+    const retired = this.session.exclusive(async () => {
       const transport = this.session.openTransport;
       if (!transport) return;
       this.#estimation.startLow(transport);
@@ -156,11 +158,11 @@ export class Viewer {
         this.#estimation.retire(consumer);
       }
     });
-    const told = renewed.then(() => this.broadcastChanged());
-    runInBackground(this.room.log, 'estimation', told.catch(ignoreGone));
+    const renewed = retired.then(() => this.broadcastChanged());
+    runInBackground(this.room.log, 'estimation', renewed.catch(ignoreGone));
   }
 
-  /** How long it took, by its page's word. */
+  /** Counts how long the join took, as the page reports it; once per session. */
   joined(trace: JoinTrace): void {
     this.session.assertAlive();
     if (this.#joinCounted) return;
@@ -191,12 +193,13 @@ export class Viewer {
     if (!router || producer.closed || this.#consumers.has(producer.id)) return;
     if (!(await from.pipeTo(router, producer))) return;
     const rtpCapabilities = this.#estimation.capabilities;
-    // Nothing flows before DTLS is up, which takes the page's side: then they need not wait to be told.
-    const paused = this.#awaitsPage || transport.dtlsState === 'connected';
+    // A consumer is paused until the page has built its side and resumes it. But before DTLS is up
+    // nothing flows, and it comes up only once the page has built its side: no need to pause then.
+    const paused = this.#needsPageDtls || transport.dtlsState === 'connected';
     const consumer = await consume(transport, producer, { rtpCapabilities, paused });
     this.session.keep(consumer);
     this.#consumers.set(producer.id, consumer);
-    // Until now there was nothing to receive, and the page rightly left its side unconnected.
+    // Until now there was nothing to receive, so the page was right not to connect its side.
     this.session.expectDtls(transport);
     startBelowTopLayer(consumer, this.room.limits, this.room.log);
     this.#estimation.consumerCreated(consumer);
@@ -205,7 +208,7 @@ export class Viewer {
     });
   }
 
-  /** True where it was not consumed before. */
+  /** Returns whether a consumer was added. */
   async #consumeData(
     transport: types.WebRtcTransport,
     { channel, router: from, producer, delivery }: DataSource,
@@ -222,7 +225,7 @@ export class Viewer {
     return true;
   }
 
-  /** Only what still lives: an await may have outlasted the broadcast that it was made for. */
+  /** Open consumers only: the broadcast may have ended during an await. */
   #describe(broadcast: Broadcast | undefined): ViewerMedia {
     const consumers = (broadcast?.producers ?? []).flatMap((producer) => {
       const consumer = this.#consumers.get(producer.id);

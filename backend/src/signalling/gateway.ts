@@ -2,12 +2,10 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
-import type { Authority } from '../admission/authority.ts';
 import { proxyWarning } from '../admission/client-address.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { ErrorCode } from '#protocol/errors.ts';
-import type { RoomRegistry } from '../rooms/registry.ts';
 import type { AddressLimits } from '../admission/address-limits.ts';
 import { bind } from './bind.ts';
 import { SignallingSocket } from './signalling-socket.ts';
@@ -16,8 +14,6 @@ import { guardMessages, guardPackets } from '../admission/flood-guard.ts';
 import { createHandlers } from './handlers.ts';
 
 export interface GatewayParts {
-  readonly registry: RoomRegistry;
-  readonly authority: Authority;
   readonly admission: RoomAdmission;
   readonly addresses: AddressLimits;
   readonly config: Pick<Config, 'allowedOrigins' | 'trustProxy'>;
@@ -33,7 +29,7 @@ export class Gateway {
   readonly #io: Server;
 
   constructor(http: HttpServer, parts: GatewayParts) {
-    const { registry, authority, admission, addresses, config, limits, log, metrics } = parts;
+    const { admission, addresses, config, limits, log, metrics } = parts;
     const warnOfProxy = proxyWarning(config.trustProxy, log);
     const refusalOf = async (request: IncomingMessage): Promise<ErrorCode | undefined> => {
       warnOfProxy(request);
@@ -68,7 +64,7 @@ export class Gateway {
       const address = parts.addressOf(socket.request);
       const connection = new SignallingSocket(socket, address, limits);
       guardMessages(socket, limits, metrics, socketLog);
-      bind(socket, createHandlers(connection, admission, registry, authority), {
+      bind(socket, createHandlers(connection, admission), {
         log: socketLog,
         metrics,
         answerMemory: (name) => connection.memory(name),

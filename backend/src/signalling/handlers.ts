@@ -1,18 +1,14 @@
-import type { Authority } from '../admission/authority.ts';
 import { connect, restartIce } from '../media/mediasoup-calls.ts';
-import { roomForIngest } from '../rooms/ingest-access.ts';
-import type { Member, RoomRegistry } from '../rooms/registry.ts';
+import type { Member } from '../rooms/room.ts';
 import type { Handlers } from './bind.ts';
 import type { SignallingSocket } from './signalling-socket.ts';
 import { assertProtocol, type RoomAdmission } from '../rooms/room-admission.ts';
 
-/** What each request does. Entrances run one at a time per socket, the rest one at a time per session. */
-export function createHandlers(
-  connection: SignallingSocket,
-  admission: RoomAdmission,
-  registry: RoomRegistry,
-  authority: Authority,
-): Handlers {
+/**
+ * What each request does. The requests for admission run one at a time per socket, the others one at a
+ * time per session.
+ */
+export function createHandlers(connection: SignallingSocket, admission: RoomAdmission): Handlers {
   /** For either role. */
   const asMember = <T>(task: (member: Member) => Promise<T>) =>
     connection.member.session.exclusive(() => task(connection.member));
@@ -59,7 +55,7 @@ export function createHandlers(
       }),
     endBroadcast: async ({ epoch }) =>
       asPublisher(async (publisher) => {
-        publisher.room.endBroadcast(publisher, epoch);
+        publisher.endBroadcast(epoch);
         return null;
       }),
 
@@ -84,7 +80,7 @@ export function createHandlers(
       connection.viewer.joined({ way, steps });
       return null;
     },
-    stateSnapshot: async () => connection.viewer.room.overlay().state,
+    stateSnapshot: async () => connection.viewer.room.overlay.snapshot().state,
     tellMatch: async ({ method }) => {
       connection.viewer.matchMethod = method;
       return null;
@@ -92,9 +88,9 @@ export function createHandlers(
 
     attachIngest: async ({ protocol, room, bearer }) => {
       assertProtocol(protocol);
-      connection.ingestRoom = await roomForIngest(registry, authority, room, bearer);
+      connection.ingestRoom = await admission.roomForIngest(room, bearer);
       return connection.ingestRoom.view();
     },
-    ingest: async ({ messages }) => connection.ingestRoom.ingest(messages),
+    ingest: async ({ messages }) => connection.ingestRoom.overlay.ingest(messages),
   };
 }

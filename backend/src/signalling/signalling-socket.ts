@@ -5,8 +5,7 @@ import { OnecastError } from '#protocol/errors.ts';
 import type { PushName, PushOf, RequestName } from '#protocol/signalling.ts';
 import { AnswerMemory } from '../rooms/answer-memory.ts';
 import type { Publisher } from '../rooms/publisher.ts';
-import type { Room } from '../rooms/room.ts';
-import type { Member } from '../rooms/registry.ts';
+import type { Member, Room } from '../rooms/room.ts';
 import type { PageSocket } from '../rooms/session.ts';
 import type { Viewer } from '../rooms/viewer.ts';
 

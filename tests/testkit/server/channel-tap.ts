@@ -15,8 +15,8 @@ export async function tapServerChannel(
   at = 0,
 ): Promise<unknown[]> {
   if (!isRoomId(roomId)) throw new Error(`not a room id: ${roomId}`);
-  const room = server.app.registry.known(roomId);
-  const find = () => room.serverChannels.find((open) => open.channel === channel);
+  const room = server.app.registry.existingRoom(roomId);
+  const find = () => room.overlay.serverChannels.find((open) => open.channel === channel);
   await waitUntil(`channel ${channel} is open`, () => find() !== undefined);
   const open = find();
   if (!open) throw new Error(`channel ${channel} is gone`);
