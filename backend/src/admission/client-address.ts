@@ -1,46 +1,37 @@
-/** Whose request it is. Limits by address count on it, so only what a trusted proxy says is believed. */
+/** The address that a request counts against. Only trusted proxies may name another than the socket's. */
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
+import proxyAddr from 'proxy-addr';
 import type { Config } from '#config/env.ts';
 import type { Log } from '../observability/log.ts';
 
-type Request = Pick<IncomingMessage, 'headers'> & {
-  readonly socket: Pick<IncomingMessage['socket'], 'remoteAddress'>;
-};
-
-/** Whether `address` is a proxy's whose word counts; `hops` lie between it and the server. */
+/** Whether `address` is a trusted proxy; `hops` other proxies lie between it and this server. */
 export type Trust = (address: string, hops: number) => boolean;
 
 export function trustOf(trustProxy: Config['trustProxy']): Trust {
   if (typeof trustProxy === 'number') return (_address, hops) => hops < trustProxy;
-  const trusted = new BlockList();
-  for (const entry of trustProxy) {
-    const [address = '', prefix] = entry.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    if (prefix === undefined) trusted.addAddress(address, family);
-    else trusted.addSubnet(address, Number(prefix), family);
-  }
-  return (address) => trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  return proxyAddr.compile(trustProxy.flatMap(splitIfWhole));
 }
 
-/** The nearest address that is no trusted proxy's, as `addressKey` has it. */
-export function clientAddress({ headers, socket }: Request, trust: Trust): string {
-  const forwarded = headers['x-forwarded-for'];
-  const named = Array.isArray(forwarded) ? forwarded.join(',') : (forwarded ?? '');
-  let client = plain(socket.remoteAddress ?? '');
-  // The nearest proxy has written last.
-  const farther = named.split(',').toReversed();
-  for (const [hops, entry] of farther.entries()) {
-    const address = plain(entry.trim());
-    if (!trust(client, hops) || isIP(address) === 0) break;
-    client = address;
-  }
-  return addressKey(client);
+/** proxy-addr refuses the prefix 0, so a whole address family is given as its two halves. */
+function splitIfWhole(network: string): string[] {
+  const [address, prefix] = network.split('/');
+  if (prefix === undefined || Number(prefix) !== 0) return [network];
+  return isIPv6(address ?? '') ? ['::/1', '8000::/1'] : ['0.0.0.0/1', '128.0.0.0/1'];
 }
 
-/** One IPv4 address, or the /64 that an IPv6 address is in: its owner has all 2^64 of them. */
+/** The nearest address that is not a trusted proxy's, in the form of `addressKey`. */
+export function clientAddress(request: IncomingMessage, trust: Trust): string {
+  const [peer = '', ...forwarded] = proxyAddr.all(request, trust);
+  // A header entry that is not an address ends the search at the last one that is.
+  const end = forwarded.findIndex((entry) => isIP(entry) === 0);
+  return addressKey(forwarded.slice(0, end === -1 ? undefined : end).at(-1) ?? peer);
+}
+
+/** An IPv4 address, or the /64 network of an IPv6 address: its owner has all 2^64 addresses of it. */
 export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address;
+  const ipv4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (ipv4 !== undefined || !isIPv6(address)) return ipv4 ?? address;
   const [head = '', tail] = address.split('%')[0]?.toLowerCase().split('::') ?? [];
   const before = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? [] : tail.split(':');
@@ -50,32 +41,23 @@ export function addressKey(address: string): string {
   return `${network.join(':')}::/64`;
 }
 
-/** IPv4 in IPv6's clothes is IPv4. */
-function plain(address: string): string {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-}
+const isNearby = proxyAddr.compile(['loopback', 'uniquelocal']);
 
-const NEARBY = trustOf([
-  '127.0.0.0/8',
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '::1',
-  'fc00::/7',
-]);
-
-/** Says once that everybody seems to be one address: a proxy that nobody has told the server of. */
+/**
+ * Returns a function that looks at each request and logs once if they seem to come through a proxy
+ * that is not configured.
+ */
 export function proxyWarning(
   trustProxy: Config['trustProxy'],
   log: Log,
-): (request: Request) => void {
-  let said = trustProxy !== 0;
+): (request: IncomingMessage) => void {
+  let done = trustProxy !== 0;
   return ({ headers, socket }) => {
-    if (said || headers['x-forwarded-for'] === undefined) return;
-    if (!NEARBY(plain(socket.remoteAddress ?? ''), 0)) return;
-    said = true;
+    if (done || headers['x-forwarded-for'] === undefined) return;
+    if (!isNearby(socket.remoteAddress ?? '', 0)) return;
+    done = true;
     log.warn(
-      'a proxy seems to stand before this server: without TRUST_PROXY all pages count as one address',
+      'requests seem to come through a proxy: without TRUST_PROXY all pages count as one address',
     );
   };
 }

@@ -15,7 +15,7 @@ import { JOIN_PATH, REQUESTS } from '#protocol/signalling.ts';
 import type { AddressLimits } from '../admission/address-limits.ts';
 import { Answerer } from '../signalling/answerer.ts';
 import type { RoomAdmission, Requester } from '../rooms/room-admission.ts';
-import { originAllowed } from '../signalling/gateway.ts';
+import { originAllowed } from '../admission/origin.ts';
 
 export interface JoinApiParts {
   readonly admission: RoomAdmission;

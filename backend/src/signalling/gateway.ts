@@ -3,6 +3,7 @@ import { Server } from 'socket.io';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { proxyWarning } from '../admission/client-address.ts';
+import { originAllowed } from '../admission/origin.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { ErrorCode } from '#protocol/errors.ts';
@@ -90,21 +91,5 @@ export class Gateway {
   /** Drops every socket and closes the HTTP server that it sits on. */
   async close(): Promise<void> {
     await this.#io.close();
-  }
-}
-
-/** A page's origin must be this server's own, or one that the operator allows. */
-export function originAllowed(
-  { headers }: Pick<IncomingMessage, 'headers'>,
-  { allowedOrigins }: Pick<Config, 'allowedOrigins'>,
-): boolean {
-  const { origin, host } = headers;
-  // Only browsers send it, and it is their users that the check protects.
-  if (origin === undefined) return true;
-  if (allowedOrigins.includes(origin)) return true;
-  try {
-    return new URL(origin).host === host;
-  } catch {
-    return false;
   }
 }

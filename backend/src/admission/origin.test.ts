@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { originAllowed } from './gateway.ts';
+import { originAllowed } from './origin.ts';
 
-const asked = (origin: string | undefined, host: string, allowedOrigins: string[] = []) =>
+const allowed = (origin: string | undefined, host: string, allowedOrigins: string[] = []) =>
   originAllowed({ headers: { origin, host } }, { allowedOrigins });
 
 describe('SEC-5 a page of another origin is refused', () => {
@@ -10,8 +10,8 @@ describe('SEC-5 a page of another origin is refused', () => {
     ['https://video.example.org', 'video.example.org'],
     ['http://[::1]:8088', '[::1]:8088'],
     [undefined, 'video.example.org'],
-  ])('%s to %s may', (origin, host) => {
-    expect(asked(origin, host)).toBe(true);
+  ])('%s to %s is allowed', (origin, host) => {
+    expect(allowed(origin, host)).toBe(true);
   });
 
   test.each([
@@ -24,18 +24,18 @@ describe('SEC-5 a page of another origin is refused', () => {
     ['', 'video.example.org'],
     ['file://', 'video.example.org'],
     ['not an origin', 'video.example.org'],
-  ])('%j to %s may not', (origin, host) => {
-    expect(asked(origin, host)).toBe(false);
+  ])('%j to %s is refused', (origin, host) => {
+    expect(allowed(origin, host)).toBe(false);
   });
 
-  test('what the operator allows may, and exactly that', () => {
-    const allowed = ['https://embed.example'];
-    expect(asked('https://embed.example', 'video.example.org', allowed)).toBe(true);
-    expect(asked('http://embed.example', 'video.example.org', allowed)).toBe(false);
-    expect(asked('https://embed.example:444', 'video.example.org', allowed)).toBe(false);
+  test('an origin that the operator allows is allowed, and only exactly that one', () => {
+    const configured = ['https://embed.example'];
+    expect(allowed('https://embed.example', 'video.example.org', configured)).toBe(true);
+    expect(allowed('http://embed.example', 'video.example.org', configured)).toBe(false);
+    expect(allowed('https://embed.example:444', 'video.example.org', configured)).toBe(false);
   });
 
-  test('a request without a host can not be this server’s own page', () => {
+  test('a request without a host header can’t come from this server’s own page', () => {
     expect(
       originAllowed({ headers: { origin: 'https://a.example' } }, { allowedOrigins: [] }),
     ).toBe(false);
