@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { alone, logFile } from './cache.mjs';
 import { contentsOf, inRoot, ROOT } from './host.mjs';
 import { hashOf } from './plan.mjs';
@@ -13,7 +13,14 @@ const DIST = inRoot('frontend', 'dist');
 const STAMP = inRoot('frontend', 'dist', '.onecast-stamp');
 
 function sources() {
-  const paths = ['frontend', 'client', 'protocol', 'package.json', 'package-lock.json'];
+  const paths = [
+    'frontend',
+    'client',
+    'protocol',
+    'package.json',
+    'package-lock.json',
+    'scripts/frontend.mjs',
+  ];
   return hashOf(
     contentsOf(
       paths.map((path) => inRoot(path)),
@@ -30,12 +37,15 @@ function readStamp() {
   }
 }
 
-/** Beside each script and style the same compressed: a third, and two round trips fewer on a long line. */
+/** Writes compressed copies next to each script and style: a third of the size, two round trips fewer. */
 function compress(folder) {
   for (const name of readdirSync(folder)) {
     if (!/\.(js|css)$/.test(name)) continue;
     const path = join(folder, name);
-    writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
+    const content = readFileSync(path);
+    writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
+    // At quality 11, which is Node's default.
+    writeFileSync(`${path}.br`, brotliCompressSync(content));
   }
 }
 

@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { httpRequest } from '#testkit/http.ts';
 import { sharedServer } from '#testkit/server/shared-server.ts';
@@ -13,6 +13,8 @@ beforeAll(async () => {
 const get = (path: string, encodings: string) =>
   httpRequest(server.url, path, { headers: { 'Accept-Encoding': encodings } });
 
+const SCRIPT = /src="(\/assets\/[^"]+\.js)"/;
+const STYLE = /href="(\/assets\/[^"]+\.css)"/;
 const firstAsset = (pattern: RegExp): string => {
   const path = pattern.exec(page)?.[1];
   if (path === undefined) throw new Error(`the page has no ${String(pattern)}`);
@@ -21,19 +23,23 @@ const firstAsset = (pattern: RegExp): string => {
 
 describe('JOIN-3 compressed files', () => {
   it.each([
-    ['scripts', /src="(\/assets\/[^"]+\.js)"/, 'text/javascript; charset=utf-8'],
-    ['styles', /href="(\/assets\/[^"]+\.css)"/, 'text/css; charset=utf-8'],
+    ['scripts', SCRIPT, 'text/javascript; charset=utf-8'],
+    ['styles', STYLE, 'text/css; charset=utf-8'],
   ])(
-    'the server sends %s compressed to clients that accept gzip, and uncompressed to others',
+    'the server sends %s compressed to clients that accept it, and plain to others',
     async (_, which, type) => {
       const path = firstAsset(which);
-      const compressed = await get(path, 'gzip, deflate, br');
+      const brotli = await get(path, 'gzip, deflate, br');
+      const gzip = await get(path, 'gzip, deflate');
       const plain = await get(path, 'identity');
-      expect(compressed.headers['content-encoding']).toBe('gzip');
+      expect(brotli.headers['content-encoding']).toBe('br');
+      expect(gzip.headers['content-encoding']).toBe('gzip');
       expect(plain.headers['content-encoding']).toBeUndefined();
-      expect(gunzipSync(compressed.body)).toEqual(plain.body);
-      expect(compressed.headers.etag).not.toBe(plain.headers.etag);
-      for (const { headers } of [compressed, plain]) {
+      expect(brotliDecompressSync(brotli.body)).toEqual(plain.body);
+      expect(gunzipSync(gzip.body)).toEqual(plain.body);
+      expect(brotli.body.length).toBeLessThan(gzip.body.length);
+      expect(new Set([brotli, gzip, plain].map(({ headers }) => headers.etag)).size).toBe(3);
+      for (const { headers } of [brotli, gzip, plain]) {
         expect(headers['content-type']).toBe(type);
         expect(headers.vary).toContain('Accept-Encoding');
         expect(headers['cache-control']).toContain('immutable');
@@ -42,8 +48,12 @@ describe('JOIN-3 compressed files', () => {
     },
   );
 
-  it('the server sends no gzip to a client that refuses it', async () => {
-    const path = firstAsset(/src="(\/assets\/[^"]+\.js)"/);
-    expect((await get(path, 'gzip;q=0')).headers['content-encoding']).toBeUndefined();
+  it.each([
+    ['gzip;q=0', undefined],
+    ['br;q=0, gzip', 'gzip'],
+    ['br;q=0, gzip;q=0', undefined],
+  ])('an encoding that the client forbids is not used: %s', async (accepted, encoding) => {
+    const { headers } = await get(firstAsset(SCRIPT), accepted);
+    expect(headers['content-encoding']).toBe(encoding);
   });
 });

@@ -1,7 +1,7 @@
 /**
- * `POST /api/rooms/<room>/overlay`: overlay messages of a program beside the publisher's page. One
- * JSON message, or one a line. Meant for programs: it answers no other origin's page (no CORS) and
- * knows no cookies.
+ * `POST /api/rooms/<room>/overlay`: overlay messages of a program other than the publisher's page. The
+ * body is one JSON message, or one message on each line. The API is for programs: it has no CORS
+ * headers for pages of other origins, and no cookies.
  */
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import * as v from 'valibot';
@@ -51,7 +51,7 @@ export function ingestApi({ admission, limits, log, metrics }: IngestApiParts): 
   };
   router.post(
     PATH,
-    // Who it is comes before what it says: a stranger's body is not read.
+    // Authorise before reading the body.
     async (request, response, next) => {
       response.locals['room'] = await roomOf(admission, request);
       if (request.is([ONE, LINES]) === false) throw new OnecastError('media-type');
@@ -59,7 +59,7 @@ export function ingestApi({ admission, limits, log, metrics }: IngestApiParts): 
     },
     express.text({ type: [ONE, LINES], limit: limits.ingestRequestMaxBytes, inflate: false }),
     (request, response: Response<IngestResult, { room: Room }>) => {
-      const result = response.locals.room.overlay.ingest(linesOf(request));
+      const result = response.locals.room.overlay.ingest(messagesOf(request));
       const [first] = result.refused;
       response
         .status(result.accepted > 0 || !first ? 200 : statusOf(first.code))
@@ -69,7 +69,7 @@ export function ingestApi({ admission, limits, log, metrics }: IngestApiParts): 
   );
   router.all(PATH, (_request, response) => {
     response.set('Allow', 'POST');
-    refuse(response, 405, 'bad-request', 'Overlay messages are posted.');
+    refuse(response, 405, 'bad-request', 'Overlay messages are sent with POST.');
   });
   router.use('/api', ((error, _request, response, _next) => {
     if (response.headersSent) {
@@ -93,7 +93,7 @@ export function ingestApi({ admission, limits, log, metrics }: IngestApiParts): 
   return router;
 }
 
-/** @throws OnecastError where the caller has no authority over it */
+/** @throws OnecastError if the caller may not send to the room */
 async function roomOf(admission: RoomAdmission, request: Request): Promise<Room> {
   const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
   const room = v.safeParse(RoomIdSchema, request.params['room']);
@@ -101,8 +101,8 @@ async function roomOf(admission: RoomAdmission, request: Request): Promise<Room>
   return admission.roomForIngest(room.output, bearer);
 }
 
-/** Messages as parsed JSON, undefined where one is none; empty lines count for nothing. */
-function linesOf(request: Request): unknown[] {
+/** Parsed JSON, undefined in place of a line that is not JSON. Empty lines are skipped. */
+function messagesOf(request: Request): unknown[] {
   const body: unknown = request.body;
   if (typeof body !== 'string') throw new OnecastError('bad-request', 'There is no message.');
   const lines = request.is(LINES) === false ? [body] : body.split('\n');
@@ -120,7 +120,7 @@ function linesOf(request: Request): unknown[] {
   });
 }
 
-/** Faults of the body parser have a status of their own. */
+/** Errors of the body parser have a `status`. */
 function refusalOf(error: unknown): OnecastError | undefined {
   if (error instanceof OnecastError) return error;
   if (!(error instanceof Error) || !('status' in error)) return undefined;

@@ -1,7 +1,7 @@
 /**
- * `POST /api/join`: a viewer's `join` ahead of its socket. The page's connection is warm, a socket
- * takes three round trips to be there. Body and answer are those of the request of that name; the
- * session is given to the socket by `attach`.
+ * `POST /api/join`: a viewer joins before its socket is open. The page's HTTP connection is open
+ * already, while a socket needs three round trips. Body and answer are those of the `join` request.
+ * The page connects its socket to the session with `attach`.
  */
 import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
@@ -24,7 +24,7 @@ export interface JoinApiParts {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly config: Pick<Config, 'allowedOrigins'>;
-  /** Whose a request is, as limits count. */
+  /** The address that limits count a request against. */
   addressOf(request: IncomingMessage): string;
 }
 
@@ -38,7 +38,7 @@ export function joinApi(parts: JoinApiParts): Router {
     if (!(await addresses.mayJoin(address))) throw new OnecastError('too-many');
     const parsed = v.safeParse(REQUESTS.join, request.body);
     if (!parsed.success) throw new OnecastError('bad-request');
-    // It has no socket yet, and expires like one that has lost it.
+    // The session has no socket yet, so it expires like a session that has lost its socket.
     const attach: Requester['attach'] = ({ session }) => session.detach();
     return admission.join(parsed.output, { address, attach });
   };

@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Limits } from '#config/limits.ts';
 
-/** `/metrics` on a port of its own, so that what stands before the pages can't let it out. */
+/** `/metrics` on a port of its own, so that a proxy for the pages can't expose it. */
 export class MetricsServer {
   readonly #server: Server;
   readonly #read: () => Promise<string>;
   #reading: Promise<string> | undefined;
 
-  /** @throws where the port is taken */
+  /** @throws if the port is in use */
   static async listen(
     { host, port }: { readonly host: string; readonly port: number },
     limits: Pick<Limits, 'headersTimeoutMs' | 'requestTimeoutMs' | 'metricsConnectionsMax'>,
@@ -29,7 +29,9 @@ export class MetricsServer {
     this.#read = read;
     this.#server = createServer((request, response) => {
       if (request.method !== 'GET' || request.url !== '/metrics') {
-        response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Ask for /metrics.\n');
+        response
+          .writeHead(404, { 'Content-Type': 'text/plain' })
+          .end('The metrics are at /metrics.\n');
         return;
       }
       this.#scrape().then(
@@ -48,7 +50,7 @@ export class MetricsServer {
     return address.port;
   }
 
-  /** Who asks while an answer is being made gets the same one. */
+  /** Requests that arrive while the metrics are being read share one reading. */
   #scrape(): Promise<string> {
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;

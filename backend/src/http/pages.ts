@@ -1,57 +1,42 @@
 import { readFile } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import { join } from 'node:path';
-import express, { type RequestHandler, Router } from 'express';
+import { type RequestHandler, Router } from 'express';
 import { isRoomId } from '#protocol/ids.ts';
 import type { PageConfig } from '#protocol/signalling.ts';
-import { compressedAssets, describeCompressed } from './compressed.ts';
-import { pageHeaders, type SecurityOptions } from './security-headers.ts';
+import { builtFiles } from './built-files.ts';
+import { type Page, PAGES, pageHeaders, type SecurityOptions } from './security-headers.ts';
 
 const PLACEHOLDER = '<!--onecast-page-->';
-const PAGES = ['index', 'publish', 'join', 'embed'] as const;
-export type Page = (typeof PAGES)[number];
 
-/** Where a page's HTML comes from: the build, or Vite in development. */
+/** The source of the frontend's files: the build, or Vite in development. */
 export interface PageSource {
+  /** @param url of the request */
   html(page: Page, url: string): Promise<string>;
-  /** Everything else of the frontend. */
+  /** Serve all other files of the frontend. */
   readonly assets: readonly RequestHandler[];
   close(): Promise<void>;
 }
 
-/** @throws where the frontend has not been built. */
+/** @throws if the frontend has not been built */
 export async function builtPages(dist: string): Promise<PageSource> {
   const read = async (page: Page) =>
     [page, await readFile(join(dist, `${page}.html`), 'utf8')] as const;
   const pages = new Map(await Promise.all(PAGES.map(read)));
   return {
     html: async (page) => pages.get(page) ?? '',
-    // Names of built files carry a hash of what is in them.
-    assets: [
-      compressedAssets(dist),
-      express.static(dist, {
-        index: false,
-        extensions: [],
-        setHeaders: (response, path) => {
-          describeCompressed(response, path);
-          response.setHeader(
-            'Cache-Control',
-            path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
-          );
-        },
-      }),
-    ],
+    assets: builtFiles(dist),
     close: async () => undefined,
   };
 }
 
-/** Vite as middleware, its hot-module socket on the same port. */
+/** Vite as middleware. Its socket for hot module replacement uses the same port. */
 export async function devPages(frontend: string, http: HttpServer): Promise<PageSource> {
   const { createServer } = await import('vite');
   const vite = await createServer({
     root: frontend,
     configFile: join(frontend, 'vite.config.ts'),
-    // Bundled, it would be a file that comes and goes: `node --watch` would start anew for ever.
+    // Otherwise Vite writes a bundle of the file and deletes it, and `node --watch` restarts forever.
     configLoader: 'native',
     appType: 'custom',
     server: { middlewareMode: true, ws: { server: http } },
@@ -64,7 +49,7 @@ export async function devPages(frontend: string, http: HttpServer): Promise<Page
   };
 }
 
-/** The pages, each with what the page has to know written into it. */
+/** Serves the pages, each with `config` written into its HTML. */
 export function pageRoutes(
   source: PageSource,
   config: PageConfig,
@@ -78,7 +63,7 @@ export function pageRoutes(
     ...pageHeaders(page, security),
     async (request, response) => {
       const { room } = request.params;
-      // The page itself says what is wrong with the name.
+      // The page explains to the user what is wrong with the name.
       if (room !== undefined && !isRoomId(room)) response.status(404);
       const html = await source.html(page, request.originalUrl);
       response

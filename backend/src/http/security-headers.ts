@@ -5,18 +5,20 @@ import helmet, {
   crossOriginOpenerPolicy,
   originAgentCluster,
 } from 'helmet';
-import type { Page } from './pages.ts';
+
+export const PAGES = ['index', 'publish', 'join', 'embed'] as const;
+export type Page = (typeof PAGES)[number];
 
 export interface SecurityOptions {
-  /** Vite puts styles into the page itself, and its own scripts make markup from strings. */
+  /** In development Vite inserts inline styles, and its scripts create HTML from strings. */
   readonly dev: boolean;
-  /** Whose pages may show a room's embedded viewer; `*` for everybody's. */
+  /** The origins whose pages may show a room's embedded viewer; `*` for all. */
   readonly embedOrigins: readonly string[];
 }
 
 /**
- * Puts the strictest headers on every answer, those of Socket.IO, of errors and of pages that do not
- * exist among them. To be called once every other listener of `http` is there.
+ * Puts the strictest headers on every answer, including those of Socket.IO, errors, and pages that do
+ * not exist. To be called after all other listeners of `http` have been added.
  */
 export function secureEveryAnswer(http: Server, { dev }: SecurityOptions): void {
   const handlers = [
@@ -25,13 +27,13 @@ export function secureEveryAnswer(http: Server, { dev }: SecurityOptions): void 
     helmet({
       contentSecurityPolicy: false,
       xFrameOptions: { action: 'deny' },
-      // The server speaks plain HTTP; TLS and its HSTS belong to what stands in front of it.
+      // The server speaks plain HTTP. TLS and HSTS are the job of the proxy in front of it.
       strictTransportSecurity: false,
       // See onTrustworthyOrigins.
       originAgentCluster: false,
       crossOriginOpenerPolicy: false,
       crossOriginResourcePolicy: { policy: 'same-origin' },
-      // A room's name is in its address: no other site is to learn it from a link that is followed.
+      // A room's name is part of the URL, and a site that a link leads to must not learn it.
       referrerPolicy: { policy: 'no-referrer' },
     }),
     onTrustworthyOrigins(crossOriginOpenerPolicy({ policy: 'same-origin' }), originAgentCluster()),
@@ -41,7 +43,7 @@ export function secureEveryAnswer(http: Server, { dev }: SecurityOptions): void 
   });
 }
 
-/** What each page may beyond that, and nothing more than it needs. */
+/** The browser features that each page needs. All others stay forbidden. */
 const FEATURES: Readonly<Record<Page, readonly string[]>> = {
   index: [],
   publish: ['camera', 'microphone', 'display-capture', 'screen-wake-lock', 'clipboard-write'],
@@ -53,14 +55,14 @@ export function pageHeaders(page: Page, { dev, embedOrigins }: SecurityOptions):
   const features = permissionsPolicy(FEATURES[page]);
   if (page !== 'embed' || embedOrigins.length === 0) return [features];
   const unframed: RequestHandler = (_request, response, next) => {
-    // It can't name origins, and old browsers would heed it before the policy that can.
+    // This header can't name origins, and old browsers obey it instead of the policy that can.
     response.removeHeader('X-Frame-Options');
     next();
   };
   return [features, contentSecurityPolicy(dev, embedOrigins), unframed];
 }
 
-/** A handler of plain Node's requests, as helmet's are. */
+/** Handles plain Node requests, like helmet's handlers. */
 type Handler = ReturnType<typeof helmet>;
 
 function contentSecurityPolicy(dev: boolean, frameAncestors: readonly string[]): Handler {
@@ -72,7 +74,7 @@ function contentSecurityPolicy(dev: boolean, frameAncestors: readonly string[]):
       scriptSrc: own,
       styleSrc: dev ? [...own, "'unsafe-inline'"] : own,
       imgSrc: own,
-      // Older Safari does not take 'self' for the websocket of the same host.
+      // In older Safari 'self' does not include the websocket of the same host.
       connectSrc: [
         ...own,
         (request) => webSocketOf('ws', request),
@@ -88,16 +90,16 @@ function contentSecurityPolicy(dev: boolean, frameAncestors: readonly string[]):
   });
 }
 
-/** A host by which a browser may have come here, and nothing that could hold a further directive. */
+/** A valid host, with or without a port. Nothing that matches can add a directive to the policy. */
 const HOST = /^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::\d{1,5})?$/i;
 
 function webSocketOf(scheme: 'ws' | 'wss', { headers }: IncomingMessage): string {
   const { host = '' } = headers;
-  // Sources must not be empty; this one is there already.
+  // A source must not be empty, and 'self' is in the list already.
   return HOST.test(host) ? `${scheme}://${host}` : "'self'";
 }
 
-/** Those that some page needs, and those that none has any business with. */
+/** The features that some page needs, and others that no page may use. */
 const KNOWN_FEATURES = [
   ...new Set(Object.values(FEATURES).flat()),
   'accelerometer',
@@ -125,8 +127,8 @@ function permissionsPolicy(allowed: readonly string[]): Handler {
 }
 
 /**
- * Browsers heed these headers on https and on this machine only, and say so in the console elsewhere.
- * Whether it was https is what the proxy says; who lies about it lies about an answer of its own.
+ * Adds headers that browsers obey only on https and localhost; elsewhere they print a warning. Whether
+ * a request came by https is in a header. A client that forges it changes only its own answer.
  */
 function onTrustworthyOrigins(...handlers: readonly Handler[]): Handler {
   return (request, response, next) => {

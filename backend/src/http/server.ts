@@ -1,12 +1,11 @@
 import { createServer, type Server } from 'node:http';
-import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
+import { type ErrorRequestHandler, type Express, type RequestHandler, Router } from 'express';
 import { pinoHttp } from 'pino-http';
 import type { Limits } from '#config/limits.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { ErrorCode } from '#protocol/errors.ts';
 import type { PageConfig } from '#protocol/signalling.ts';
-import { healthRoutes } from './health.ts';
 import { type PageSource, pageRoutes } from './pages.ts';
 import type { SecurityOptions } from './security-headers.ts';
 
@@ -32,7 +31,7 @@ export function createHttpServer(app: Express, limits: Limits, metrics: Metrics)
   return server;
 }
 
-/** What is said to a client that Node has given up on; undefined where its line was merely cut. */
+/** The answer to a request that Node could not parse. Undefined if the connection was merely cut. */
 function faultOf(cause = ''): { code: ErrorCode; status: string } | undefined {
   switch (cause) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
@@ -53,7 +52,7 @@ export interface RouteOptions {
   readonly page: PageConfig;
   readonly pages: PageSource;
   readonly security: SecurityOptions;
-  /** What is asked by programs, and by pages ahead of their sockets. */
+  /** For programs, and for pages before they have a socket. */
   readonly apis: readonly RequestHandler[];
   isReady(): boolean;
 }
@@ -65,8 +64,8 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
     pinoHttp({
       logger: options.log,
       useLevel: 'debug',
-      // The whole request would fill the log; a path is at most so long. A query is no place for
-      // a secret, and a link that was mended by hand may have one there all the same.
+      // The whole request would fill the log, so only the path is logged, and not all of a long one.
+      // The query is left out: a link that somebody edited by hand may have a token there.
       serializers: {
         req: (request: { method: string; url: string }) => ({
           method: request.method,
@@ -83,7 +82,7 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
     response.status(404).type('text').send('There is no such page.\n');
   });
   const failed: ErrorRequestHandler = (error, _request, response, _next) => {
-    if (isClientsFault(error)) {
+    if (isBadUrl(error)) {
       response.status(400).type('text').send('The request was not understood.\n');
       return;
     }
@@ -94,7 +93,23 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
   app.use(failed);
 }
 
-/** Express says so of an address that can't be decoded. Nobody may fill the log with those. */
-function isClientsFault(error: unknown): boolean {
+/** Express throws this for a URL that can't be decoded. Such requests must not fill the log. */
+function isBadUrl(error: unknown): boolean {
   return error instanceof Error && 'status' in error && error.status === 400;
+}
+
+/** `/healthz`: the process is alive. `/readyz`: the server accepts broadcasts now. */
+function healthRoutes(isReady: () => boolean): Router {
+  const router = Router();
+  router.get('/healthz', (_request, response) => {
+    response.set('Cache-Control', 'no-store').json({ status: 'ok' });
+  });
+  router.get('/readyz', (_request, response) => {
+    const ready = isReady();
+    response
+      .status(ready ? 200 : 503)
+      .set('Cache-Control', 'no-store')
+      .json({ status: ready ? 'ready' : 'not-ready' });
+  });
+  return router;
 }
