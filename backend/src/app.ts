@@ -1,4 +1,4 @@
-/** The composition root: makes everything, closes it in reverse order. */
+/** The composition root: creates everything, and closes it in reverse order. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -30,13 +30,13 @@ import { RoomAdmission } from './rooms/room-admission.ts';
 import { Gateway } from './signalling/gateway.ts';
 
 export interface App {
-  /** The port pages are served on (PORT=0 takes a free one). */
+  /** The port of the pages. With PORT=0 the system chooses a free one. */
   readonly port: number;
-  /** The port metrics are served on, undefined where they are off. */
+  /** The port of the metrics, undefined if they are off. */
   readonly metricsPort: number | undefined;
   readonly registry: RoomRegistry;
   readonly pool: WorkerPool;
-  /** Not ready at once, pages told, then closed. Idempotent. */
+  /** Reports not ready at once, informs the pages, and closes after a delay. Idempotent. */
   drain(): Promise<void>;
   /** Idempotent. */
   close(): Promise<void>;
@@ -44,7 +44,7 @@ export interface App {
 
 const FRONTEND = join(import.meta.dirname, '../../frontend');
 
-/** @throws where a port is taken, a worker can't be started or the frontend isn't built. */
+/** @throws if a port is in use, a worker can't be started, or the frontend is not built */
 export async function createApp(
   config: Config,
   givenLimits: Limits,
@@ -151,7 +151,7 @@ function addressOf(address: AddressInfo | string | null): AddressInfo {
   return address;
 }
 
-/** Later calls get the promise of the first. */
+/** Later calls return the promise of the first. */
 function callOnce(task: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   return () => (running ??= task());

@@ -64,7 +64,7 @@ function welcome(port: number): string {
     `  Publish  http://localhost:${port}/publish`,
     `  Join     http://localhost:${port}/join`,
   ];
-  // Browsers give a camera to https and localhost only, so from elsewhere people can watch.
+  // Browsers allow a camera only on https and localhost; other machines on the network can watch.
   const announced = config.announcedAddress ?? outward;
   if (outward && announced === outward) {
     lines.push(`           http://${outward}:${port}/join  (same network)`);

@@ -4,8 +4,9 @@ import type { Limits } from '#config/limits.ts';
 const WINDOW_S = 10;
 
 /**
- * How many sockets one address may have, and open, and how many joins ahead of a socket. Nothing is kept of an address that has no socket
- * and has opened none for ten seconds, so memory follows the connections there really are.
+ * Limits for each address: how many sockets it may have at once, how many it may open, and how many
+ * joins it may send before a socket. An address without a socket that has opened none for ten seconds
+ * is forgotten, so memory follows the number of real connections.
  */
 export class AddressLimits {
   readonly #limits: Pick<Limits, 'socketsPerAddressMax' | 'connectsPerAddressMax'>;
@@ -20,18 +21,21 @@ export class AddressLimits {
     this.#joins = new RateLimiterMemory(window);
   }
 
-  /** False where it has too many. `closed` is asked to call back when the socket has gone. */
-  async admit(address: string, closed: (release: () => void) => void): Promise<boolean> {
+  /**
+   * Counts a new socket. Returns false if the address has too many.
+   * @param onClose registers a function to call when the socket has closed
+   */
+  async admit(address: string, onClose: (release: () => void) => void): Promise<boolean> {
     const { consumedPoints } = await this.#connects.penalty(address);
     if (consumedPoints > this.#limits.connectsPerAddressMax) return false;
     const open = this.#sockets.get(address) ?? 0;
     if (open >= this.#limits.socketsPerAddressMax) return false;
     this.#sockets.set(address, open + 1);
-    closed(() => this.#release(address));
+    onClose(() => this.#release(address));
     return true;
   }
 
-  /** Ahead of its socket, which is counted by itself. */
+  /** Counts a join before a socket. The socket that follows is counted separately, by `admit`. */
   async mayJoin(address: string): Promise<boolean> {
     const { consumedPoints } = await this.#joins.penalty(address);
     return consumedPoints <= this.#limits.connectsPerAddressMax;

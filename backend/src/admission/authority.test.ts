@@ -18,37 +18,37 @@ const token = (claims: Partial<Parameters<typeof signToken>[1]> = {}, signedWith
   signToken(signedWith, { room: room('demo'), role: 'viewer', exp: inSeconds(60), ...claims });
 
 const b64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-/** Signed like a good one, with whatever claims and header a backend of the operator's may write. */
-function odd(claims: unknown, header: object = { alg: 'HS256' }): string {
+/** A token with a valid signature, and any claims and header that an operator's backend may write. */
+function tokenWith(claims: unknown, header: object = { alg: 'HS256' }): string {
   const text = `${b64(header)}.${b64(claims)}`;
   return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
 }
 
-async function codeOf(entry: Partial<AuthorityRequest>, by = authority): Promise<string> {
+async function codeOf(request: Partial<AuthorityRequest>, by = authority): Promise<string> {
   try {
-    await by.authorise({ room: room('demo'), role: 'viewer', token: undefined, ...entry });
-    return 'let in';
+    await by.authorise({ room: room('demo'), role: 'viewer', token: undefined, ...request });
+    return 'authorised';
   } catch (error) {
     if (error instanceof OnecastError) return error.code;
     throw error;
   }
 }
 
-describe('TOKEN-1 with a key a signed token decides', () => {
-  test('a good one lets in', async () => {
-    expect(await codeOf({ token: await token() })).toBe('let in');
+describe('TOKEN-1 with a key, a signed token decides', () => {
+  test('a valid token is accepted', async () => {
+    expect(await codeOf({ token: await token() })).toBe('authorised');
   });
 
-  test('a token of the operator’s own backend, with claims of its own, lets in', async () => {
+  test('a token of the operator’s own backend, with further claims, is accepted', async () => {
     const claims = { room: 'demo', role: 'viewer', exp: inSeconds(60.5), sub: 'u1', jti: 'x' };
-    expect(await codeOf({ token: odd(claims) })).toBe('let in');
+    expect(await codeOf({ token: tokenWith(claims) })).toBe('authorised');
   });
 
-  test.each([undefined, ''])('none (%j) is said to be missing', async (none) => {
+  test.each([undefined, ''])('no token (%j): the code is token-missing', async (none) => {
     expect(await codeOf({ token: none })).toBe('token-missing');
   });
 
-  test('of another key, cut, lengthened or changed: not valid', async () => {
+  test('a token that is signed with another key, cut, extended or changed is not valid', async () => {
     const good = await token();
     const [header = '', payload = '', signature = ''] = good.split('.');
     const forged = b64({ room: 'demo', role: 'publisher', exp: inSeconds(60) });
@@ -70,16 +70,19 @@ describe('TOKEN-1 with a key a signed token decides', () => {
       expect([bad, await codeOf({ token: bad })]).toEqual([bad, 'token-invalid']);
   });
 
-  test('the algorithm is HS256 and no other, even where the signature fits', async () => {
+  test('only the algorithm HS256 is accepted, even if the signature matches', async () => {
     const claims = { room: 'demo', role: 'viewer', exp: inSeconds(60) };
     for (const alg of ['none', 'HS384', 'HS512', 'RS256', 'hs256', '', null, 256]) {
-      expect([alg, await codeOf({ token: odd(claims, { alg }) })]).toEqual([alg, 'token-invalid']);
+      expect([alg, await codeOf({ token: tokenWith(claims, { alg }) })]).toEqual([
+        alg,
+        'token-invalid',
+      ]);
     }
     const critical = { alg: 'HS256', crit: ['x'], x: 1 };
-    expect(await codeOf({ token: odd(claims, critical) })).toBe('token-invalid');
+    expect(await codeOf({ token: tokenWith(claims, critical) })).toBe('token-invalid');
   });
 
-  test('room, role and exp must all be there and make sense', async () => {
+  test('room, role and exp are required and must be valid', async () => {
     const good = { room: 'demo', role: 'viewer', exp: inSeconds(60) };
     for (const claims of [
       {},
@@ -98,7 +101,10 @@ describe('TOKEN-1 with a key a signed token decides', () => {
       [good],
       'demo',
     ]) {
-      expect([claims, await codeOf({ token: odd(claims) })]).toEqual([claims, 'token-invalid']);
+      expect([claims, await codeOf({ token: tokenWith(claims) })]).toEqual([
+        claims,
+        'token-invalid',
+      ]);
     }
     const endless = `{"room":"demo","role":"viewer","exp":1e999}`;
     const text = `${b64({ alg: 'HS256' })}.${Buffer.from(endless).toString('base64url')}`;
@@ -106,22 +112,22 @@ describe('TOKEN-1 with a key a signed token decides', () => {
     expect(await codeOf({ token: `${text}.${signature}` })).toBe('token-invalid');
   });
 
-  test('one that has ended is said to have, give or take the tolerance', async () => {
+  test('an expired token has its own code, after the tolerance', async () => {
     const { tokenToleranceS } = LIMITS;
     expect(await codeOf({ token: await token({ exp: inSeconds(-tokenToleranceS - 2) }) })).toBe(
       'token-expired',
     );
     expect(await codeOf({ token: await token({ exp: inSeconds(-tokenToleranceS + 8) }) })).toBe(
-      'let in',
+      'authorised',
     );
   });
 
-  test('nothing but the key’s own signature is told about the others', async () => {
+  test('a token of another key is only “invalid”, even if it has expired too', async () => {
     const foreign = await token({ exp: 1 }, createSecretKey(randomBytes(32)));
     expect(await codeOf({ token: foreign })).toBe('token-invalid');
   });
 
-  test('the log says why, and never the token', async () => {
+  test('the log has the reason, and never the token', async () => {
     const lines: string[] = [];
     const log = pino({}, { write: (line: string) => lines.push(line) });
     const good = await token();
@@ -132,25 +138,25 @@ describe('TOKEN-1 with a key a signed token decides', () => {
 });
 
 describe('TOKEN-2 a token is for one room and one role', () => {
-  test('another room, its name in other letters too', async () => {
+  test('a token for another room is refused, and case matters', async () => {
     for (const other of ['demo2', 'Demo', 'dem', 'main']) {
       expect(await codeOf({ room: room(other), token: await token() })).toBe('token-wrong-room');
     }
   });
 
-  test('a viewer’s never publishes, a publisher’s lets watch', async () => {
+  test('a viewer’s token does not permit publishing, a publisher’s permits watching', async () => {
     expect(await codeOf({ role: 'publisher', token: await token() })).toBe('token-wrong-role');
     const publisher = await token({ role: 'publisher' });
-    expect(await codeOf({ role: 'publisher', token: publisher })).toBe('let in');
-    expect(await codeOf({ role: 'viewer', token: publisher })).toBe('let in');
+    expect(await codeOf({ role: 'publisher', token: publisher })).toBe('authorised');
+    expect(await codeOf({ role: 'viewer', token: publisher })).toBe('authorised');
   });
 });
 
-test('TOKEN-1 without a key tokens are not looked at', async () => {
+test('TOKEN-1 without a key tokens are ignored', async () => {
   const open = new Authority(undefined, LIMITS, silent);
   expect(open.byToken).toBe(false);
   expect(authority.byToken).toBe(true);
   for (const anything of [undefined, '', 'nonsense', await token({ exp: 1 })]) {
-    expect(await codeOf({ role: 'publisher', token: anything }, open)).toBe('let in');
+    expect(await codeOf({ role: 'publisher', token: anything }, open)).toBe('authorised');
   }
 });

@@ -12,8 +12,8 @@ export interface AuthorityRequest {
 }
 
 /**
- * Who may enter a room, and as what. With a key a signed token decides; without one everybody may
- * watch, and a room's publisherSecret, which is the room's own business, says who publishes.
+ * Decides who may join a room, and in which role. With a key, a signed token decides. Without one
+ * everybody may watch, and the room itself checks its publisherSecret for publishing.
  */
 export class Authority {
   readonly #key: KeyObject | undefined;
@@ -30,14 +30,14 @@ export class Authority {
     this.#log = log;
   }
 
-  /** Whether a token is asked for. Then it is all that is: no publisherSecret counts. */
+  /** Whether tokens are required. Then only tokens count, and no publisherSecret. */
   get byToken(): boolean {
     return this.#key !== undefined;
   }
 
   /**
-   * Resolves where `token` is for this room and this role; a publisher's is good for watching too.
-   * Without a key tokens are not looked at.
+   * Resolves if `token` permits this role in this room. A publisher's token permits watching too.
+   * Without a key, tokens are ignored.
    * @throws OnecastError `token-missing`, `token-invalid`, `token-expired`, `token-wrong-room`,
    * `token-wrong-role`
    */
@@ -55,7 +55,7 @@ export class Authority {
     try {
       return await verifyToken(key, token, this.#limits);
     } catch (error) {
-      // For the operator whose own backend signs: what a page is told does not say what is wrong.
+      // For operators whose own backend signs tokens: the page's error does not contain the reason.
       if (error instanceof OnecastError && error.cause instanceof Error) {
         this.#log.info({ code: error.code, reason: error.cause.message }, 'token refused');
       }

@@ -1,6 +1,6 @@
 /**
- * Keeps one socket from costing more than its share. Two sieves, one behind the other: everything
- * that arrives on the websocket, whatever it means to Socket.IO, and the messages among it.
+ * Limits what one socket can cost, in two stages: `guardPackets` counts everything that arrives on the
+ * websocket, and `guardMessages` counts the Socket.IO messages in it.
  */
 import type { Socket as EngineSocket } from 'engine.io';
 import type { Server, Socket } from 'socket.io';
@@ -11,15 +11,15 @@ import { ERRORS, type ErrorCode } from '#protocol/errors.ts';
 import type { RequestName } from '#protocol/signalling.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
 
-/** Engine.IO's own, as its `packet` and `packetCreate` events have it. */
+/** A packet of Engine.IO, as in its `packet` and `packetCreate` events. */
 interface Packet {
   readonly type: string;
   readonly data?: unknown;
 }
 
-/** The rawest event of each kind that Socket.IO, Engine.IO and ws let see. */
+/** Counts with the lowest-level events that Socket.IO, Engine.IO and ws expose. */
 export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: Log): void {
-  // Engine.IO makes its websocket server anew when the HTTP server begins to listen.
+  // Engine.IO creates its websocket server again when the HTTP server begins to listen.
   io.httpServer.on('listening', () => limitFragments(io, limits));
   io.engine.on('connection', (raw: EngineSocket) => {
     const bucket = new TokenBucket(
@@ -27,12 +27,12 @@ export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: 
       performance.now(),
     );
     let isCut = false;
-    const cut = (code: ErrorCode, why: string) => {
+    const cut = (code: ErrorCode, reason: string) => {
       if (isCut) return;
       isCut = true;
       metrics.refused(code);
-      log.info(`socket cut: ${why}`);
-      // A closing handshake would leave the sender half a minute to go on.
+      log.info(`socket cut: ${reason}`);
+      // With a closing handshake the client could go on sending for half a minute.
       raw.request.socket.destroy();
     };
     const count = () => {
@@ -40,13 +40,13 @@ export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: 
     };
     raw.on('packet', (packet: Packet) => {
       count();
-      // Attachments would be kept until the last one comes; no request has any.
+      // Socket.IO would keep attachments until the last one arrives, and no request has any.
       if (isBinary(packet)) cut('bad-request', 'binary');
     });
-    watchBacklog(raw, limits, () => cut('too-many', 'it does not read'));
-    // Without an answer to its closing frame ws would go on listening for half a minute.
+    watchBacklog(raw, limits, () => cut('too-many', 'the client does not read'));
+    // If the client does not answer the closing frame, ws would go on reading for half a minute.
     raw.once('close', () => raw.request.socket.destroySoon());
-    // ws answers these itself; Engine.IO never hears of them.
+    // ws answers pings and pongs itself, without an event of Engine.IO.
     const webSocket: unknown = Reflect.get(raw.transport, 'socket');
     if (!isEmitter(webSocket)) throw new Error('Engine.IO keeps its websocket elsewhere');
     webSocket.on('ping', count);
@@ -54,31 +54,33 @@ export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: 
   });
 }
 
-/** Binary itself, and Socket.IO's events (5) and acks (6) that announce some. */
+/** Binary data, and Socket.IO's events (5) and acks (6) that announce binary attachments. */
 function isBinary({ type, data }: Packet): boolean {
   return type === 'message' && (typeof data !== 'string' || /^[56]/.test(data));
 }
 
 /**
- * Who asks and never reads leaves the answers with us: with Engine.IO, and with the kernel's socket.
- * Looked at whenever a further one is sent, before it is added.
+ * The answers to a client that never reads pile up in Engine.IO and in Node's socket. The backlog is
+ * checked for each packet that is sent, before that packet is added.
  */
-function watchBacklog(raw: EngineSocket, limits: Limits, tooMuch: () => void): void {
+function watchBacklog(raw: EngineSocket, limits: Limits, onExceeded: () => void): void {
   let waiting = 0;
   raw.on('packetCreate', ({ data }: Packet) => {
-    if (waiting + raw.request.socket.writableLength > limits.signalBacklogBytes) tooMuch();
+    if (waiting + raw.request.socket.writableLength > limits.signalBacklogBytes) onExceeded();
     if (typeof data === 'string') waiting += data.length;
   });
   raw.on('flush', () => {
     waiting = 0;
   });
 }
-const CARRY_OVERLAY: ReadonlySet<unknown> = new Set<RequestName>(['setState', 'ingest']);
+
+/** Requests that carry overlay data. They have a rate of their own. */
+const OVERLAY_REQUESTS: ReadonlySet<unknown> = new Set<RequestName>(['setState', 'ingest']);
 
 /**
- * In front of parsing, for known names and unknown ones, with an ack and without. What is beyond
- * the bucket is refused; who goes on all the same is cut. A page stops at its first refusal and
- * waits, so it never gets there.
+ * Counts every message before it is parsed, whether its name is known and whether it has an ack or
+ * not. Messages beyond the rate are refused, and a client that goes on after several refusals is cut.
+ * Our pages stop at the first refusal and wait, so they are never cut.
  */
 export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, log: Log): void {
   const begun = performance.now();
@@ -93,10 +95,10 @@ export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, 
   const violations: number[] = [];
   let cut = false;
   socket.use((event, next) => {
-    // What came in the same breath is still handed on.
+    // Socket.IO still passes on messages that had arrived before the cut.
     if (cut) return;
     const now = performance.now();
-    if ((CARRY_OVERLAY.has(event[0]) ? overlays : messages).tryConsume(now)) {
+    if ((OVERLAY_REQUESTS.has(event[0]) ? overlays : messages).tryConsume(now)) {
       next();
       return;
     }
@@ -110,12 +112,15 @@ export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, 
     if (violations.length < limits.violationsMax) return;
     cut = true;
     log.info('socket cut: too many messages');
-    // The refusals are on their way; nothing more is read.
+    // Sends the refusals that are still buffered, but reads nothing more.
     socket.conn.request.socket.destroySoon();
   });
 }
 
-/** A message in thousands of pieces costs a buffer each; ws allows 16,384 and Engine.IO has no say. */
+/**
+ * Each fragment of a message costs a buffer. ws allows 16,384 fragments, and Engine.IO has no option
+ * for it.
+ */
 function limitFragments(io: Server, { messageFragmentsMax }: Limits): void {
   const webSockets: unknown = Reflect.get(io.engine, 'ws');
   const options: unknown =

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
-import { MakingRefused, readClaims } from './token-options.ts';
+import { TokenOptionsError, readClaims } from './token-options.ts';
 import { verifyToken } from './tokens.ts';
 
 const NOW_MS = 1_700_000_000_500;
@@ -37,12 +37,12 @@ describe('TOKEN-6 npm run token', () => {
     [['demo'], 'demo'],
     [[], '--room must be'],
   ])('%j is refused with a sentence and an example', (args, sentence) => {
-    expect(() => claims(...args)).toThrow(MakingRefused);
+    expect(() => claims(...args)).toThrow(TokenOptionsError);
     expect(() => claims(...args)).toThrow(sentence);
     expect(() => claims(...args)).toThrow('For example: npm run token -- --room demo');
   });
 
-  test('every fault is told at once', () => {
+  test('all faults are reported at once', () => {
     expect(() => claims('--room', '!', '--role', '!')).toThrow(/--room .*\n--role /);
   });
 
@@ -53,7 +53,7 @@ describe('TOKEN-6 npm run token', () => {
       { env: { ...env, PATH: process.env['PATH'] } },
     );
 
-  test('prints a token that the server takes, and nothing else on stdout', async () => {
+  test('prints a token that the server accepts, and nothing else on stdout', async () => {
     const AUTH_SECRET = 'only for this test, and long enough to sign with';
     const { stdout, stderr } = await run({ AUTH_SECRET });
     const key = createSecretKey(Buffer.from(AUTH_SECRET));
@@ -68,7 +68,7 @@ describe('TOKEN-6 npm run token', () => {
   test.each([
     [{}, 'AUTH_SECRET is not set'],
     [{ AUTH_SECRET: 'too-short-by-far' }, 'AUTH_SECRET is 16 bytes long'],
-  ])('without a good secret it says so: %j', async (env, sentence) => {
+  ])('without a valid secret it fails with a sentence: %j', async (env, sentence) => {
     const failed = await run(env).catch((error: unknown) => error);
     expect(failed).toMatchObject({
       code: 1,

@@ -26,26 +26,26 @@ const OptionsSchema = v.object({
     v.string(),
     v.regex(/^[1-9]\d{0,6}[smhd]$/, '--expires must be a time such as 90s, 30m, 2h or 7d'),
     v.transform((text) => Number(text.slice(0, -1)) * (SECONDS.get(text.slice(-1)) ?? 0)),
-    // What is accepted at most, less the time until it is shown for the first time.
+    // The server's maximum, less an hour: a token may be used some time after it was made.
     v.maxValue(LIMITS.tokenMaxAheadS - 3_600, '--expires must be less than 366 days'),
   ),
 });
 
-/** No token can be made. The message has a line for each fault, and one that shows how. */
-export class MakingRefused extends Error {
+/** The options are not valid. The message has a line for each fault, and an example. */
+export class TokenOptionsError extends Error {
   constructor(faults: readonly string[]) {
     super(`${faults.join('\n')}\nFor example: ${EXAMPLE}`);
-    this.name = 'MakingRefused';
+    this.name = 'TokenOptionsError';
   }
 }
 
 /**
- * What the token is to say, from the command's arguments.
- * @throws MakingRefused
+ * Reads a token's claims from the command's arguments.
+ * @throws TokenOptionsError
  */
 export function readClaims(args: readonly string[], nowMs: number): Claims {
   const parsed = v.safeParse(OptionsSchema, optionsOf(args));
-  if (!parsed.success) throw new MakingRefused(parsed.issues.map(({ message }) => message));
+  if (!parsed.success) throw new TokenOptionsError(parsed.issues.map(({ message }) => message));
   const { room, role, expires } = parsed.output;
   return { room, role, exp: Math.floor(nowMs / 1_000) + expires };
 }
@@ -58,6 +58,6 @@ function optionsOf(args: readonly string[]): unknown {
       options: { room: text(''), role: text(''), expires: text('2h') },
     }).values;
   } catch (error) {
-    throw new MakingRefused([error instanceof Error ? error.message : String(error)]);
+    throw new TokenOptionsError([error instanceof Error ? error.message : String(error)]);
   }
 }

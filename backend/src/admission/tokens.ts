@@ -1,4 +1,4 @@
-/** Signed tokens: JWT, HS256. Made here by `npm run token`, or by the operator's own backend. */
+/** Signed tokens (JWT, HS256), made by `npm run token` or by the operator's own backend. */
 import type { KeyObject } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import * as v from 'valibot';
@@ -6,7 +6,7 @@ import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
 
-/** The token says which: one of another kind, `none` above all, is not looked at any further. */
+/** Tokens whose header names another algorithm, especially `none`, are refused. */
 const ALGORITHM = 'HS256';
 
 const ClaimsSchema = v.object({
@@ -27,8 +27,8 @@ export function signToken(key: KeyObject, { room, role, exp }: Claims): Promise<
 }
 
 /**
- * What the token says, once its signature and its time have been found good.
- * @throws OnecastError `token-invalid`, `token-expired`; the cause says why, without the token
+ * Returns the token's claims after checking its signature and its times.
+ * @throws OnecastError `token-invalid`, `token-expired`; the cause has the reason, without the token
  */
 export async function verifyToken(
   key: KeyObject,

@@ -7,7 +7,7 @@ import type { RequestName } from '#protocol/signalling.ts';
 
 type Refused = Extract<Result<unknown>, { ok: false }>;
 
-/** Turns what comes of a request into its answer, logged and counted. */
+/** Turns the outcome of a request into its answer, and logs and counts it. */
 export class Answerer {
   readonly #log: Log;
   readonly #metrics: Metrics;
@@ -17,7 +17,7 @@ export class Answerer {
     this.#metrics = metrics;
   }
 
-  /** Every failure becomes a Result: never rejects. */
+  /** Never rejects: an error becomes a Result with `ok: false`. */
   async answer(name: RequestName, handle: () => Promise<unknown>): Promise<Result<unknown>> {
     const begun = performance.now();
     const result = await handle().then(
@@ -39,7 +39,7 @@ export class Answerer {
   }
 
   badRequest(name: RequestName, issue: v.BaseIssue<unknown>): Refused {
-    this.#log.info({ request: name, fault: faultOf(issue) }, 'bad request');
+    this.#log.info({ request: name, fault: problemOf(issue) }, 'bad request');
     return this.refuse('bad-request');
   }
 
@@ -49,8 +49,8 @@ export class Answerer {
   }
 }
 
-/** Where and what, never the value: it may be long, or a secret. */
-function faultOf(issue: v.BaseIssue<unknown>): string {
+/** The field and what was expected. Never the value, which may be long or a secret. */
+function problemOf(issue: v.BaseIssue<unknown>): string {
   return `${v.getDotPath(issue) ?? '(whole)'}: expected ${issue.expected ?? issue.type}`.slice(
     0,
     256,

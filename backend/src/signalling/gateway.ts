@@ -21,7 +21,7 @@ export interface GatewayParts {
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Whose a request is, as limits count. */
+  /** The address that limits count a request against. */
   addressOf(request: IncomingMessage): string;
 }
 
@@ -49,14 +49,14 @@ export class Gateway {
       connectTimeout: limits.connectTimeoutMs,
       maxHttpBufferSize: limits.signalMaxBytes,
       perMessageDeflate: false,
-      // One resume mechanism, ours; Socket.IO's can't restore transports.
-      // CORS does not stop a websocket, so the origin is checked here.
+      // Socket.IO's own recovery stays off: it can't restore transports, and sessions do that.
+      // CORS does not apply to websockets, so the origin is checked here.
       allowRequest: (request, decide) => {
         const decided = refusalOf(request).then((code) => {
           if (code) metrics.refused(code);
           decide(code, code === undefined);
         });
-        runInBackground(log, 'admission', decided);
+        runInBackground(log, 'admitting a socket', decided);
       },
     });
     guardPackets(this.#io, limits, metrics, log);
@@ -73,7 +73,7 @@ export class Gateway {
       socket.on('disconnect', (reason) => {
         socketLog.debug({ reason }, 'socket closed');
         connection.detach();
-        // Who leaves Socket.IO's namespace would keep the connection, and enter it anew.
+        // A client that leaves Socket.IO's namespace could keep the connection and join it again.
         socket.conn.close();
       });
     });
@@ -83,12 +83,12 @@ export class Gateway {
     return this.#io.engine.clientsCount;
   }
 
-  /** Tells every page that the server is about to stop. */
+  /** Informs every page that the server is about to stop. */
   announceDrain(retryInMs: number): void {
     this.#io.emit('draining', { retryInMs });
   }
 
-  /** Drops every socket and closes the HTTP server that it sits on. */
+  /** Disconnects every socket and closes the HTTP server below. */
   async close(): Promise<void> {
     await this.#io.close();
   }

@@ -9,7 +9,8 @@ import type { Member, Room } from '../rooms/room.ts';
 import type { PageSocket } from '../rooms/session.ts';
 import type { Viewer } from '../rooms/viewer.ts';
 
-const ON_SOCKET: ReadonlySet<RequestName> = new Set([
+/** Requests whose answers the socket remembers, not the session. */
+const REMEMBERED_BY_SOCKET: ReadonlySet<RequestName> = new Set([
   'join',
   'publish',
   'attach',
@@ -19,14 +20,14 @@ const ON_SOCKET: ReadonlySet<RequestName> = new Set([
   'ingest',
 ]);
 
-/** One socket and the session that it speaks for, once it has joined, published or resumed. */
+/** One socket, and the member that it speaks for once a page has joined, published or resumed. */
 export class SignallingSocket implements PageSocket {
-  /** Whose it is, as limits count. */
+  /** The address that limits count against. */
   readonly address: string;
   readonly #socket: Socket;
-  /** For requests that come before there is a session. */
+  /** Of requests in REMEMBERED_BY_SOCKET, and of requests before there is a session. */
   readonly #answers: AnswerMemory;
-  readonly #entrance = new Exclusive();
+  readonly #admissions = new Exclusive();
   #member: Member | undefined;
   /** The room that a program on this socket sends messages to. */
   #ingestRoom: Room | undefined;
@@ -37,23 +38,25 @@ export class SignallingSocket implements PageSocket {
     this.#answers = new AnswerMemory(limits.answerMemoryMs, limits.answerMemoryMax);
   }
 
-  /**
-   * Join, publish and resume run one at a time. A second entrance on the same socket ends a viewer's
-   * first session, else a page could pile them up; a publisher's expires, or is taken over.
-   */
+  /** Runs a join, publish, attach or resume. They run one at a time. */
   runAdmission<T>(task: () => Promise<T>): Promise<T> {
-    return this.#entrance.run(task);
+    return this.#admissions.run(task);
   }
 
-  /** From here on the socket speaks for `member`. @throws where the socket is gone already. */
+  /**
+   * Makes the socket speak for `member`. If it spoke for another viewer, that one's session ends, so
+   * that a page can't pile up sessions. Another publisher's session loses its socket, and later expires
+   * or is superseded.
+   * @throws OnecastError `session-gone` if the socket has disconnected already
+   */
   attach(member: Member): void {
     if (!this.#socket.connected) throw new OnecastError('session-gone');
-    if (this.#member !== member) this.#leaveBehind();
+    if (this.#member !== member) this.#leaveMember();
     this.#member = member;
     member.session.attach(this);
   }
 
-  #leaveBehind(): void {
+  #leaveMember(): void {
     if (this.#member?.role === 'viewer') this.#member.session.close('left');
     else this.detach();
   }
@@ -63,16 +66,20 @@ export class SignallingSocket implements PageSocket {
   }
 
   /**
-   * Entrances are remembered by the socket, and so is what comes often enough to crowd out the rest;
-   * everything else by the session. What only reads is carried out anew.
+   * The memory for answers to this request. The socket's own memory holds the answers to admission
+   * requests and to those so frequent that they would evict all others; the session's memory holds the
+   * rest. A request that only reads is simply carried out again.
    */
   memory(name: RequestName): AnswerMemory | undefined {
     if (name === 'stateSnapshot') return undefined;
-    return (ON_SOCKET.has(name) ? undefined : this.#member?.session.answers) ?? this.#answers;
+    return (
+      (REMEMBERED_BY_SOCKET.has(name) ? undefined : this.#member?.session.answers) ?? this.#answers
+    );
   }
 
   get ingestRoom(): Room {
-    if (!this.#ingestRoom) throw new OnecastError('not-allowed', 'First attachIngest, then feed.');
+    if (!this.#ingestRoom)
+      throw new OnecastError('not-allowed', 'Send attachIngest first, then ingest.');
     return this.#ingestRoom;
   }
 
