@@ -23,7 +23,7 @@ function codeOf(task: () => unknown): string | undefined {
 }
 
 describe('STATE-1 the server keeps the newest of each key', () => {
-  it('numbers every change without a gap, and what changes nothing gets no number', () => {
+  it('numbers every change without a gap; a message that changes nothing gets no number', () => {
     const state = new KeyedState('s');
     const revs = [
       state.set(data('home', 1), 'page'),
@@ -38,13 +38,13 @@ describe('STATE-1 the server keeps the newest of each key', () => {
     expect(state.announcement()).toEqual({ stateId: 's', rev: 3 });
   });
 
-  it('a key set anew keeps its place', () => {
+  it('a key that is set again keeps its place', () => {
     const state = new KeyedState('s');
     for (const key of ['a', 'b', 'c', 'a']) state.set(data(key, Math.random()), 'page');
     expect(state.snapshot().entries.map(({ key }) => key)).toEqual(['a', 'b', 'c']);
   });
 
-  it('page and program do not touch each other’s keys', () => {
+  it('the page and programs do not change each other’s keys', () => {
     const state = new KeyedState('s');
     state.set(data('home', 1), 'page');
     state.set(data('home', 2), 'ingest');
@@ -59,17 +59,17 @@ describe('STATE-1 the server keeps the newest of each key', () => {
 });
 
 describe('STATE-4 the state is bounded', () => {
-  it('in keys, each origin for itself', () => {
+  it('in keys, for each origin separately', () => {
     const state = new KeyedState('s');
     for (let i = 0; i < STATE_MAX_KEYS; i += 1) state.set(data(`k${i}`, i), 'ingest');
     expect(codeOf(() => state.set(data('more', 1), 'ingest'))).toBe('state-full');
-    expect(codeOf(() => state.set(data('k0', 'anew'), 'ingest'))).toBeUndefined();
+    expect(codeOf(() => state.set(data('k0', 'again'), 'ingest'))).toBeUndefined();
     expect(codeOf(() => state.set(data('more', 1), 'page'))).toBeUndefined();
     state.set(data('k0', null), 'ingest');
     expect(codeOf(() => state.set(data('more', 1), 'ingest'))).toBeUndefined();
   });
 
-  it('in bytes, counted as they go over the wire', () => {
+  it('in bytes as they are sent', () => {
     const state = new KeyedState('s');
     const value = 'ü'.repeat(7_000);
     expect(codeOf(() => state.set(data('large', 'ü'.repeat(OVERLAY_MAX_BYTES / 2)), 'page'))).toBe(
@@ -80,7 +80,7 @@ describe('STATE-4 the state is bounded', () => {
     const { entries } = state.snapshot();
     expect(entries).toHaveLength(4);
     expect(Buffer.byteLength(JSON.stringify(entries))).toBeLessThan(STATE_MAX_BYTES * 1.05);
-    // A refusal leaves what was there, and what is deleted gives its room back.
+    // A refusal changes nothing, and a smaller value frees space.
     state.set(data('a', 'short'), 'page');
     expect(codeOf(() => state.set(data('e', value), 'page'))).toBeUndefined();
   });

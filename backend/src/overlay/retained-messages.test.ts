@@ -16,7 +16,7 @@ describe('RetainedMessages', () => {
     expect(topicsOf(overlay)).toEqual(['b 1', 'a 2']);
   });
 
-  it('OVL-3 a message that comes late is dropped', () => {
+  it('OVL-3 an out-of-date message is dropped', () => {
     const overlay = new RetainedMessages();
     overlay.receive(data('a', 5), 0);
     expect(overlay.receive(data('a', 4), 0)).toBe(true);
@@ -24,14 +24,14 @@ describe('RetainedMessages', () => {
     expect(overlay.list(0)).toMatchObject([{ seq: 5, data: 5 }]);
   });
 
-  it('OVL-3 a message that has expired still makes an earlier one late', () => {
+  it('OVL-3 a message that has expired still makes an earlier one out of date', () => {
     const overlay = new RetainedMessages();
     overlay.receive(data('a', 5, { ttlMs: 100 }), 0);
     overlay.receive(data('a', 4), 200);
     expect(topicsOf(overlay, 200)).toEqual([]);
   });
 
-  it('OVL-3 a new broadcast starts from nothing', () => {
+  it('OVL-3 a new broadcast starts empty', () => {
     const overlay = new RetainedMessages();
     overlay.receive(data('a', 9), 0);
     overlay.clear();
@@ -40,7 +40,7 @@ describe('RetainedMessages', () => {
     expect(topicsOf(overlay)).toEqual(['a 1']);
   });
 
-  it('OVL-4 with ttlMs a message stands so long from its arrival, without it until replaced', () => {
+  it('OVL-4 a message with ttlMs expires that long after it arrived, one without it stays', () => {
     const overlay = new RetainedMessages();
     overlay.receive(data('a', 1, { ttlMs: 500 }), 1_000);
     overlay.receive(data('b', 1), 1_000);
@@ -58,7 +58,7 @@ describe('RetainedMessages', () => {
     expect(overlay.list(0)).toMatchObject([{ seq: 2, shapes: [] }]);
   });
 
-  it('OVL-2 what is no overlay message is dropped and nothing else happens', () => {
+  it('OVL-2 an invalid message is dropped and changes nothing', () => {
     const overlay = new RetainedMessages();
     overlay.receive(data('a', 1), 0);
     for (const text of ['', 'null', '{', '[]', '{"kind":"data"}', data('a', -1), data('', 2)]) {
@@ -67,7 +67,7 @@ describe('RetainedMessages', () => {
     expect(topicsOf(overlay)).toEqual(['a 1']);
   });
 
-  it('holds a bounded number of topics: the one silent for longest goes', () => {
+  it('holds a bounded number of topics, and drops the one that was silent for longest', () => {
     const overlay = new RetainedMessages();
     for (let i = 0; i < OVERLAY_MAX_TOPICS; i += 1) overlay.receive(data(`t${i}`, 1), 0);
     overlay.receive(data('t0', 2), 0);

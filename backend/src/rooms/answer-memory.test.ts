@@ -31,20 +31,20 @@ describe('AnswerMemory', () => {
     expect(handled()).toBe(2);
   });
 
-  it('CONN-4 a request repeated while it is under way waits for the same answer', () => {
+  it('CONN-4 a request repeated while the first is pending gets the same answer', () => {
     const { ask, handled } = counted();
     expect(ask('a')).toBe(ask('a'));
     expect(handled()).toBe(1);
   });
 
-  it('CONN-4 a refusal is an answer too', async () => {
+  it('CONN-4 a refusal is remembered too', async () => {
     const memory = new AnswerMemory(MAX_AGE_MS, MAX);
     const refused = { ok: false, code: 'internal', message: '' } as const;
     await memory.once('a', async () => refused);
     expect(await memory.once('a', async () => ({ ok: true, value: 1 }))).toBe(refused);
   });
 
-  it('an answer is forgotten after its time', async () => {
+  it('an answer is deleted after its maximum age', async () => {
     const { ask, handled } = counted();
     await ask('a');
     vi.advanceTimersByTime(MAX_AGE_MS - 1);
@@ -55,7 +55,7 @@ describe('AnswerMemory', () => {
     expect(handled()).toBe(2);
   });
 
-  it('SEC-7 is forgotten without anybody asking again: it may hold a secret', async () => {
+  it('SEC-7 an answer is deleted even if no request follows: it may hold a secret', async () => {
     const { ask, held } = counted();
     await ask('a');
     vi.advanceTimersByTime(MAX_AGE_MS / 2);
@@ -68,7 +68,7 @@ describe('AnswerMemory', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('holds a bounded number: the oldest goes first', async () => {
+  it('is bounded, and evicts the oldest answer first', async () => {
     const { ask, handled } = counted();
     for (const id of ['a', 'b', 'c', 'd', 'e']) await ask(id);
     expect(handled()).toBe(5);
@@ -78,7 +78,7 @@ describe('AnswerMemory', () => {
     expect(handled()).toBe(6);
   });
 
-  it('CONN-4 a full memory still knows its oldest request when that is the one repeated', async () => {
+  it('CONN-4 a full memory still has the answer to its oldest request', async () => {
     const { ask, handled } = counted();
     for (const id of ['a', 'b', 'c', 'd']) await ask(id);
     await ask('a');

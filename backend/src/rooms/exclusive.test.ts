@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Exclusive } from './exclusive.ts';
 
 describe('Exclusive', () => {
-  it('CONN-5 runs one task after another, in the order they came', async () => {
+  it('CONN-5 runs one task after another, in the order of the calls', async () => {
     const exclusive = new Exclusive();
     const log: string[] = [];
     const gate = Promise.withResolvers<void>();
@@ -21,7 +21,7 @@ describe('Exclusive', () => {
     expect(log).toEqual(['first begins', 'first ends', 'second']);
   });
 
-  it('CONN-5 a task that fails fails for its caller alone', async () => {
+  it('CONN-5 a failed task affects only its own caller', async () => {
     const exclusive = new Exclusive();
     const failed = exclusive.run(async () => {
       throw new Error('no');

@@ -10,8 +10,8 @@ const interrupted: RoomState = {
   reason: 'publisher-lost',
   deadline: 100,
 };
-const stopped: RoomState = { status: 'ended', epoch: 2, by: 'publisher' };
-const waitedFor: RoomState = { status: 'ended', epoch: 2, by: 'grace' };
+const endedByPublisher: RoomState = { status: 'ended', epoch: 2, by: 'publisher' };
+const endedByGrace: RoomState = { status: 'ended', epoch: 2, by: 'grace' };
 const closed: RoomState = { status: 'closed' };
 
 const ready = (epoch: number): RoomEvent => ({ type: 'PUBLISHER_READY', epoch });
@@ -24,7 +24,7 @@ const drain: RoomEvent = { type: 'DRAIN' };
 
 describe('stepRoom', () => {
   test.each<[string, RoomState, RoomEvent, RoomState]>([
-    ['ROOM-1 a first picture', open, ready(1), { status: 'live', epoch: 1 }],
+    ['ROOM-1 the first video', open, ready(1), { status: 'live', epoch: 1 }],
     ['ROOM-2 a newer claim takes over', live, ready(3), { status: 'live', epoch: 3 }],
     [
       'ROOM-2 a newer claim, while the publisher is away',
@@ -32,7 +32,12 @@ describe('stepRoom', () => {
       ready(3),
       { status: 'live', epoch: 3 },
     ],
-    ['ROOM-5 a new broadcast after the end', stopped, ready(3), { status: 'live', epoch: 3 }],
+    [
+      'ROOM-5 a new broadcast after the end',
+      endedByPublisher,
+      ready(3),
+      { status: 'live', epoch: 3 },
+    ],
     ['ROOM-4 the publisher is back', interrupted, ready(2), live],
     ['ROOM-4 the publisher is lost', live, lost(2), interrupted],
     [
@@ -42,39 +47,48 @@ describe('stepRoom', () => {
       { status: 'interrupted', epoch: 2, reason: 'worker-lost', deadline: 300 },
     ],
     [
-      'SRV-5 the worker took the publisher with it',
+      'SRV-5 the worker is lost, and its publisher was lost first',
       interrupted,
       workerLost,
       { status: 'interrupted', epoch: 2, reason: 'worker-lost', deadline: 100 },
     ],
-    ['ROOM-4 nobody came back', interrupted, grace(100), waitedFor],
-    ['ROOM-4 the publisher is back after all, and never said stop', waitedFor, ready(2), live],
-    ['ROOM-5 the publisher stops', live, ended(2), stopped],
-    ['ROOM-5 the publisher stops while it is lost', interrupted, ended(2), stopped],
-    ['ROOM-7 nobody has come', open, idle, closed],
-    ['ROOM-7 nobody is left', stopped, idle, closed],
-    ['ROOM-7 nobody is left after the grace', waitedFor, idle, closed],
+    ['ROOM-4 the publisher did not come back', interrupted, grace(100), endedByGrace],
+    [
+      'ROOM-4 the publisher is back after the grace period, without having ended the broadcast',
+      endedByGrace,
+      ready(2),
+      live,
+    ],
+    ['ROOM-5 the publisher stops', live, ended(2), endedByPublisher],
+    ['ROOM-5 the publisher stops while it is lost', interrupted, ended(2), endedByPublisher],
+    ['ROOM-7 nobody has joined', open, idle, closed],
+    ['ROOM-7 nobody is left', endedByPublisher, idle, closed],
+    ['ROOM-7 nobody is left after the grace period', endedByGrace, idle, closed],
     ['SRV-4 the server stops', live, drain, closed],
   ])('%s', (_rule, state, event, after) => {
     expect(stepRoom(state, event)).toEqual(after);
   });
 
   test.each<[string, RoomState, RoomEvent]>([
-    ['ROOM-3 an older picture', live, ready(1)],
-    ['ROOM-3 the same picture again', live, ready(2)],
-    ['ROOM-3 an older loss', live, lost(1)],
-    ['ROOM-3 an older end', live, ended(1)],
-    ['ROOM-3 an older end while interrupted', interrupted, ended(1)],
-    ['ROOM-3 an older picture after the end', waitedFor, ready(1)],
-    ['ROOM-5 what its publisher has ended does not begin again', stopped, ready(2)],
+    ['ROOM-3 video of an older epoch', live, ready(1)],
+    ['ROOM-3 video of the same epoch again', live, ready(2)],
+    ['ROOM-3 a loss of an older epoch', live, lost(1)],
+    ['ROOM-3 an end of an older epoch', live, ended(1)],
+    ['ROOM-3 an end of an older epoch while interrupted', interrupted, ended(1)],
+    ['ROOM-3 video of an older epoch after the end', endedByGrace, ready(1)],
+    [
+      'ROOM-5 a broadcast that its publisher has ended does not start again',
+      endedByPublisher,
+      ready(2),
+    ],
     ['ROOM-4 before the deadline', interrupted, grace(99)],
-    ['ROOM-4 a late timer', live, grace(1_000)],
-    ['ROOM-4 lost twice', interrupted, lost(2)],
-    ['ROOM-7 somebody is there', live, idle],
-    ['ROOM-7 somebody is awaited', interrupted, idle],
+    ['ROOM-4 a timer that fires late', live, grace(1_000)],
+    ['ROOM-4 a second loss', interrupted, lost(2)],
+    ['ROOM-7 the room is live', live, idle],
+    ['ROOM-7 the publisher is awaited', interrupted, idle],
     ['nothing to lose', open, workerLost],
     ['nothing to end', open, ended(0)],
-    ['nothing to lose after the end', stopped, lost(2)],
+    ['nothing to lose after the end', endedByPublisher, lost(2)],
     ...[ready(9), lost(2), ended(2), workerLost, grace(1e9), idle, drain].map(
       (event) => ['closed is final', closed, event] as [string, RoomState, RoomEvent],
     ),
@@ -82,7 +96,7 @@ describe('stepRoom', () => {
     expect(stepRoom(state, event)).toBe(state);
   });
 
-  it('ROOM-3 whatever comes: the epoch never falls, older epochs change nothing, closed is final', () => {
+  it('ROOM-3 after any events: the epoch never falls, older epochs change nothing, closed is final', () => {
     const epoch = fc.integer({ min: 0, max: 5 });
     const time = fc.integer({ min: 0, max: 400 });
     const event: fc.Arbitrary<RoomEvent> = fc.oneof(
@@ -100,7 +114,7 @@ describe('stepRoom', () => {
         for (const next of events) {
           const before = state;
           state = stepRoom(before, next);
-          // `closed` has no epoch: nothing is asked of it any more.
+          // `closed` has no epoch.
           const fell = state.status !== 'closed' && epochOf(state) < epochOf(before);
           expect(fell).toBe(false);
           const stale = 'epoch' in next && next.epoch < epochOf(before);

@@ -8,7 +8,7 @@ import type { Secret } from '#protocol/ids.ts';
 import { newSecret } from '../admission/secrets.ts';
 import { type PageSocket, Session, type SessionEnd } from './session.ts';
 
-/** As much of a WebRtcTransport as a session looks at. */
+/** The part of a WebRtcTransport that a session uses. */
 class FakeTransport extends EventEmitter {
   readonly id: string;
   readonly observer = new EventEmitter();
@@ -43,12 +43,12 @@ class FakeTransport extends EventEmitter {
     this.observer.emit('close');
   }
 
-  get own(): types.WebRtcTransport {
+  get asTransport(): types.WebRtcTransport {
     return this as unknown as types.WebRtcTransport;
   }
 }
 
-/** On a worker whose channel is poisoned. */
+/** A transport on a worker whose channel is poisoned. */
 class PoisonedTransport extends FakeTransport {
   override close(): void {
     this.closed = true;
@@ -56,7 +56,7 @@ class PoisonedTransport extends FakeTransport {
   }
 }
 
-class FakeLine implements PageSocket {
+class FakeSocket implements PageSocket {
   readonly pushed: unknown[][] = [];
   dropped = 0;
 
@@ -89,19 +89,19 @@ afterEach(() => {
 });
 
 describe('CONN-1 a session outlives its sockets and transports', () => {
-  it('lives while its socket is there, with no media at all', () => {
+  it('stays while its socket is connected, even without media', () => {
     const { session } = newSession();
-    session.attach(new FakeLine());
+    session.attach(new FakeSocket());
     vi.advanceTimersByTime(10 * LIMITS.sessionGraceMs);
     expect(session.ended).toBeUndefined();
     expect(session.present).toBe(true);
   });
 
-  it('expires so long after its socket went', () => {
+  it('expires after the grace period without a socket', () => {
     const { session, events } = newSession();
-    const line = new FakeLine();
-    session.attach(line);
-    session.detach(line);
+    const socket = new FakeSocket();
+    session.attach(socket);
+    session.detach(socket);
     expect(session.present).toBe(false);
     vi.advanceTimersByTime(LIMITS.sessionGraceMs - 1);
     expect(session.ended).toBeUndefined();
@@ -110,25 +110,25 @@ describe('CONN-1 a session outlives its sockets and transports', () => {
     expect(events).toEqual(['closed: expired']);
   });
 
-  it('lives while media flows, however long signalling is away', () => {
+  it('stays while media flows, however long signalling is away', () => {
     const { session } = newSession();
-    const line = new FakeLine();
-    session.attach(line);
-    session.setTransport(new FakeTransport('t').connect().own);
-    session.detach(line);
+    const socket = new FakeSocket();
+    session.attach(socket);
+    session.setTransport(new FakeTransport('t').connect().asTransport);
+    session.detach(socket);
     vi.advanceTimersByTime(10 * LIMITS.sessionGraceMs);
     expect(session.ended).toBeUndefined();
     expect(session.present).toBe(true);
   });
 
-  it('expires so long after the last of both went down', () => {
+  it('expires after the grace period without socket and media', () => {
     const { session } = newSession();
-    const line = new FakeLine();
+    const socket = new FakeSocket();
     const transport = new FakeTransport('t');
-    session.attach(line);
-    session.setTransport(transport.own);
+    session.attach(socket);
+    session.setTransport(transport.asTransport);
     transport.connect();
-    session.detach(line);
+    session.detach(socket);
     vi.advanceTimersByTime(LIMITS.sessionGraceMs);
     transport.ice('disconnected');
     vi.advanceTimersByTime(LIMITS.sessionGraceMs - 1);
@@ -138,17 +138,17 @@ describe('CONN-1 a session outlives its sockets and transports', () => {
     expect(transport.closed).toBe(true);
   });
 
-  it('is saved by a socket or by media within its grace', () => {
+  it('stays if a socket or media comes back within the grace period', () => {
     const { session } = newSession();
-    const line = new FakeLine();
+    const socket = new FakeSocket();
     const transport = new FakeTransport('t');
-    session.setTransport(transport.own);
-    session.attach(line);
-    session.detach(line);
+    session.setTransport(transport.asTransport);
+    session.attach(socket);
+    session.detach(socket);
     vi.advanceTimersByTime(LIMITS.sessionGraceMs - 1);
-    session.attach(line);
+    session.attach(socket);
     vi.advanceTimersByTime(LIMITS.sessionGraceMs);
-    session.detach(line);
+    session.detach(socket);
     vi.advanceTimersByTime(LIMITS.sessionGraceMs - 1);
     transport.connect();
     vi.advanceTimersByTime(10 * LIMITS.sessionGraceMs);
@@ -156,8 +156,8 @@ describe('CONN-1 a session outlives its sockets and transports', () => {
   });
 });
 
-describe('CONN-2 a session is taken up with its secret, which changes each time', () => {
-  it('hands out a new secret each time', () => {
+describe('CONN-2 a session is resumed with its secret, which changes each time', () => {
+  it('returns a new secret each time', () => {
     const { session } = newSession();
     const first = session.grant().resumeSecret;
     const second = session.resume(first).resumeSecret;
@@ -166,20 +166,20 @@ describe('CONN-2 a session is taken up with its secret, which changes each time'
     expect(session.resume(third).sessionId).toBe(session.id);
   });
 
-  it('SEC-7 before one was granted none is good', () => {
+  it('SEC-7 no secret is valid before the first was granted', () => {
     const { session } = newSession();
     expect(() => session.resume(newSecret())).toThrow(OnecastError);
     const granted = session.grant().resumeSecret;
     expect(session.resume(granted).sessionId).toBe(session.id);
   });
 
-  it('the secret just used stays good until its successor is used', () => {
+  it('the secret just used stays valid until its successor is used', () => {
     const { session } = newSession();
     const first = session.grant().resumeSecret;
     session.resume(first);
     session.resume(first);
-    const heard = session.resume(first).resumeSecret;
-    expect(() => session.resume(heard)).not.toThrow();
+    const received = session.resume(first).resumeSecret;
+    expect(() => session.resume(received)).not.toThrow();
     expect(session.ended).toBeUndefined();
   });
 
@@ -194,7 +194,7 @@ describe('CONN-2 a session is taken up with its secret, which changes each time'
     expect(() => session.resume(third)).toThrow(expect.objectContaining({ code: 'session-gone' }));
   });
 
-  it('an answer that was lost and shows up elsewhere ends the session', () => {
+  it('a secret from an answer that was lost ends the session if it is used later', () => {
     const { session } = newSession();
     const first = session.grant().resumeSecret;
     const lost = session.resume(first).resumeSecret;
@@ -203,7 +203,7 @@ describe('CONN-2 a session is taken up with its secret, which changes each time'
     expect(session.ended).toBe('secret-reused');
   });
 
-  it('SEC-4 a secret that never was one is refused, and nobody loses a session by it', () => {
+  it('SEC-4 a secret that never was valid is refused, and the session stays', () => {
     const { session } = newSession();
     expect(() => session.resume(newSecret())).toThrow(
       expect.objectContaining({ code: 'session-gone' }),
@@ -212,7 +212,7 @@ describe('CONN-2 a session is taken up with its secret, which changes each time'
     expect(() => session.resume(session.grant().resumeSecret)).not.toThrow();
   });
 
-  it('many resumes leave nothing but a bounded memory, and old secrets are known by it', () => {
+  it('after many resumes a bounded number of old secrets is still recognised', () => {
     const { session } = newSession();
     let secret: Secret = session.grant().resumeSecret;
     const used: Secret[] = [];
@@ -230,8 +230,8 @@ describe('CONN-2 a session is taken up with its secret, which changes each time'
 describe('CONN-3 a socket that has been replaced', () => {
   it('is dropped, and its late disconnect changes nothing', () => {
     const { session } = newSession();
-    const before = new FakeLine();
-    const after = new FakeLine();
+    const before = new FakeSocket();
+    const after = new FakeSocket();
     session.attach(before);
     session.attach(after);
     expect(before.dropped).toBe(1);
@@ -244,24 +244,24 @@ describe('CONN-3 a socket that has been replaced', () => {
     expect(session.ended).toBeUndefined();
   });
 
-  it('is not the one that attaches a second time', () => {
+  it('is not dropped if the same socket attaches again', () => {
     const { session } = newSession();
-    const line = new FakeLine();
-    session.attach(line);
-    session.attach(line);
-    expect(line.dropped).toBe(0);
+    const socket = new FakeSocket();
+    session.attach(socket);
+    session.attach(socket);
+    expect(socket.dropped).toBe(0);
   });
 });
 
 describe('CONN-6 one transport per session', () => {
-  it('the one before lives on for a while, and only where it still lives', () => {
+  it('an open previous transport stays for a while', () => {
     const { session } = newSession();
     const [a, b, c] = [new FakeTransport('a'), new FakeTransport('b'), new FakeTransport('c')];
-    session.setTransport(a.own);
-    session.setTransport(b.own);
+    session.setTransport(a.asTransport);
+    session.setTransport(b.asTransport);
     expect(a.closed).toBe(false);
     expect(session.openTransport).toBe(b);
-    session.setTransport(c.own);
+    session.setTransport(c.asTransport);
     expect(a.closed).toBe(true);
     expect(b.closed).toBe(false);
     vi.advanceTimersByTime(LIMITS.retiringTransportMs);
@@ -269,94 +269,94 @@ describe('CONN-6 one transport per session', () => {
     expect(c.closed).toBe(false);
   });
 
-  it('the one before goes at once when the page has moved', () => {
+  it('the previous transport closes as soon as the page has moved', () => {
     const { session, events } = newSession();
     const [a, b] = [new FakeTransport('a'), new FakeTransport('b')];
-    session.attach(new FakeLine());
-    session.setTransport(a.own);
-    session.setTransport(b.own);
+    session.attach(new FakeSocket());
+    session.setTransport(a.asTransport);
+    session.setTransport(b.asTransport);
     session.dropRetiring();
     expect(a.closed).toBe(true);
     expect(events).toEqual(['transport a closed']);
     expect(session.openTransport).toBe(b);
   });
 
-  it('a retired transport that dies is nobody’s business', () => {
+  it('a retiring transport that fails causes no event', () => {
     const { session, events } = newSession();
-    const line = new FakeLine();
+    const socket = new FakeSocket();
     const [a, b] = [new FakeTransport('a').connect(), new FakeTransport('b').connect()];
-    session.attach(line);
-    session.setTransport(a.own);
-    session.setTransport(b.own);
+    session.attach(socket);
+    session.setTransport(a.asTransport);
+    session.setTransport(b.asTransport);
     a.dtls('failed');
     expect(a.closed).toBe(true);
-    expect(line.pushed).toEqual([]);
+    expect(socket.pushed).toEqual([]);
     expect(session.mediaUp).toBe(true);
     expect(events).not.toContain('media down');
   });
 
-  it('SRV-5 the page is told when its transport is gone', () => {
+  it('SRV-5 the page is informed when its transport has closed', () => {
     const { session, events } = newSession();
-    const line = new FakeLine();
+    const socket = new FakeSocket();
     const transport = new FakeTransport('t').connect();
-    session.attach(line);
-    session.setTransport(transport.own);
+    session.attach(socket);
+    session.setTransport(transport.asTransport);
     transport.dtls('closed');
     expect(transport.closed).toBe(true);
-    expect(line.pushed).toEqual([['transportGone', { transportId: 't' }]]);
+    expect(socket.pushed).toEqual([['transportGone', { transportId: 't' }]]);
     expect(events).toContain('media down');
     expect(() => session.transport()).toThrow(expect.objectContaining({ code: 'transport-gone' }));
   });
 
-  it('a transport is named by its own id only', () => {
+  it('a transport is found by its own id only', () => {
     const { session } = newSession();
-    session.setTransport(new FakeTransport('t').own);
+    session.setTransport(new FakeTransport('t').asTransport);
     expect(session.transport('t').id).toBe('t');
     expect(() => session.transport('u')).toThrow(
       expect.objectContaining({ code: 'transport-gone' }),
     );
   });
 
-  it('DTLS that does not come up in time closes it', () => {
+  it('the transport closes if DTLS does not come up in time', () => {
     const { session } = newSession();
-    session.attach(new FakeLine());
+    session.attach(new FakeSocket());
     const late = new FakeTransport('late');
-    session.setTransport(late.own);
-    session.expectDtls(late.own);
+    session.setTransport(late.asTransport);
+    session.expectDtls(late.asTransport);
     vi.advanceTimersByTime(LIMITS.dtlsDeadlineMs);
     expect(late.closed).toBe(true);
     const good = new FakeTransport('good');
-    session.setTransport(good.own);
-    session.expectDtls(good.own);
+    session.setTransport(good.asTransport);
+    session.expectDtls(good.asTransport);
     good.connect();
     vi.advanceTimersByTime(LIMITS.dtlsDeadlineMs);
     expect(good.closed).toBe(false);
   });
 
-  it('LIMIT-6 asking for it again does not put the end off', () => {
+  it('LIMIT-6 expecting DTLS again does not move the deadline', () => {
     const { session } = newSession();
-    session.attach(new FakeLine());
+    session.attach(new FakeSocket());
     const late = new FakeTransport('late');
-    session.setTransport(late.own);
-    session.expectDtls(late.own);
+    session.setTransport(late.asTransport);
+    session.expectDtls(late.asTransport);
     vi.advanceTimersByTime(LIMITS.dtlsDeadlineMs - 1);
-    session.expectDtls(late.own);
+    session.expectDtls(late.asTransport);
     vi.advanceTimersByTime(1);
     expect(late.closed).toBe(true);
   });
 
-  it('LIMIT-6 a transport with nothing to send over it may wait as long as its session', () => {
+  it('LIMIT-6 a transport with nothing to send stays as long as its session', () => {
     const { session } = newSession();
-    session.attach(new FakeLine());
+    session.attach(new FakeSocket());
     const idle = new FakeTransport('idle');
-    session.setTransport(idle.own);
+    session.setTransport(idle.asTransport);
     vi.advanceTimersByTime(3_600_000);
     expect(idle.closed).toBe(false);
   });
 
-  it('LIMIT-6 what is made in a worker for one session is bounded', () => {
+  it('LIMIT-6 the rate of media changes is bounded for each session', () => {
     const { session } = newSession();
-    const made = (times: number) =>
+    const allowed = (times: number) =>
       Array.from({ length: times }).filter(() => {
         try {
           session.spendMediaChange();
@@ -365,46 +365,46 @@ describe('CONN-6 one transport per session', () => {
           return false;
         }
       }).length;
-    expect(made(1_000)).toBe(LIMITS.mediaChangeBurst);
+    expect(allowed(1_000)).toBe(LIMITS.mediaChangeBurst);
     vi.advanceTimersByTime(5_000);
-    expect(made(1_000)).toBe(5 * LIMITS.mediaChangesPerS);
+    expect(allowed(1_000)).toBe(5 * LIMITS.mediaChangesPerS);
   });
 });
 
 describe('the end of a session', () => {
-  it('SRV-6 comes also on a worker whose channel is poisoned, where closing throws', () => {
+  it('SRV-6 works on a worker with a poisoned channel, where closing throws', () => {
     const { session, events } = newSession();
-    session.setTransport(new PoisonedTransport('old').connect().own);
-    session.setTransport(new PoisonedTransport('new').connect().own);
-    const line = new FakeLine();
-    session.attach(line);
-    session.detach(line);
+    session.setTransport(new PoisonedTransport('old').connect().asTransport);
+    session.setTransport(new PoisonedTransport('new').connect().asTransport);
+    const socket = new FakeSocket();
+    session.attach(socket);
+    session.detach(socket);
     vi.advanceTimersByTime(LIMITS.retiringTransportMs);
     session.close('expired');
     expect(events.at(-1)).toBe('closed: expired');
     expect(session.openTransport).toBeUndefined();
   });
 
-  it('closes its transports, says so once, leaves no timer', () => {
+  it('closes its transports, reports it once and leaves no timer', () => {
     const { session, events } = newSession();
-    const line = new FakeLine();
+    const socket = new FakeSocket();
     const [a, b] = [new FakeTransport('a').connect(), new FakeTransport('b').connect()];
-    session.attach(line);
-    session.setTransport(a.own);
-    session.setTransport(b.own);
-    session.expectDtls(b.own);
+    session.attach(socket);
+    session.setTransport(a.asTransport);
+    session.setTransport(b.asTransport);
+    session.expectDtls(b.asTransport);
     events.length = 0;
     session.close('left');
     session.close('expired');
     expect([a.closed, b.closed]).toEqual([true, true]);
     expect(session.ended).toBe('left');
     expect(vi.getTimerCount()).toBe(0);
-    expect(line.pushed).toEqual([]);
-    // ROOM-5: that its transports close is part of the end, not a loss of its own.
+    expect(socket.pushed).toEqual([]);
+    // ROOM-5: the transports close because of the end, which is not reported as a loss.
     expect(events).toEqual(['closed: left']);
   });
 
-  it('CONN-5 commands that come after it are refused, those that wait as well', async () => {
+  it('CONN-5 refuses later commands, and those that are waiting', async () => {
     const { session } = newSession();
     const gate = Promise.withResolvers<void>();
     const running = session.exclusive(() => gate.promise);
@@ -419,16 +419,16 @@ describe('the end of a session', () => {
     });
   });
 
-  it('ROOM-2 one that was superseded says so', async () => {
+  it('ROOM-2 a superseded session reports it with its own code', async () => {
     const { session } = newSession();
     session.close('superseded');
     await expect(session.exclusive(async () => 1)).rejects.toMatchObject({ code: 'superseded' });
   });
 
-  it('CONN-5 no socket speaks for a session that has ended', () => {
+  it('CONN-5 no socket can attach to a session that has ended', () => {
     const { session } = newSession();
     session.close('left');
-    expect(() => session.attach(new FakeLine())).toThrow(
+    expect(() => session.attach(new FakeSocket())).toThrow(
       expect.objectContaining({ code: 'session-gone' }),
     );
     expect(session.attached).toBe(false);
