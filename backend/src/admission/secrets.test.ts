@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { hashSecret, newSecret, newSessionId, secretMatches } from './secrets.ts';
+import type { Secret } from '#protocol/ids.ts';
+import {
+  hashSecret,
+  newSecret,
+  newSessionId,
+  PublisherSecret,
+  ResumeSecret,
+  secretMatches,
+} from './secrets.ts';
 
 describe('secrets', () => {
   it('SEC-6 have 256 random bits each, and only characters that a URL may contain', () => {
@@ -21,5 +29,55 @@ describe('secrets', () => {
   it('session ids differ', () => {
     const ids = new Set(Array.from({ length: 1_000 }, () => newSessionId()));
     expect(ids.size).toBe(1_000);
+  });
+});
+
+describe('PublisherSecret', () => {
+  it('ROOM-1 the first claim sets it, and later ones must show it', () => {
+    const held = new PublisherSecret();
+    expect(() => held.assert(newSecret())).toThrow(
+      expect.objectContaining({ code: 'room-unknown' }),
+    );
+    const secret = held.claim(undefined);
+    expect(held.claim(secret)).toBe(secret);
+    expect(() => held.assert(secret)).not.toThrow();
+    for (const other of [undefined, newSecret()]) {
+      expect(() => held.claim(other)).toThrow(expect.objectContaining({ code: 'room-taken' }));
+    }
+    expect(() => held.assert(newSecret())).toThrow(expect.objectContaining({ code: 'room-taken' }));
+  });
+
+  it('ROOM-1 a page keeps the secret that it has from before a restart', () => {
+    const secret = newSecret();
+    expect(new PublisherSecret().claim(secret)).toBe(secret);
+  });
+});
+
+describe('ResumeSecret', () => {
+  const next = (rotated: ReturnType<ResumeSecret['rotate']>): Secret => {
+    if (typeof rotated !== 'object') throw new Error(`the secret is ${rotated}`);
+    return rotated.next;
+  };
+
+  it('CONN-2 distinguishes secrets that were valid once from those that never were', () => {
+    const held = new ResumeSecret(2);
+    expect(held.rotate(newSecret())).toBe('unknown');
+    const first = held.issue();
+    const second = next(held.rotate(first));
+    const third = next(held.rotate(second));
+    expect(held.rotate(first)).toBe('spent');
+    expect(held.rotate(newSecret())).toBe('unknown');
+    // The second is valid until the third has been used.
+    const fourth = next(held.rotate(second));
+    expect(held.rotate(third)).toBe('spent');
+    expect(next(held.rotate(fourth))).not.toBe(fourth);
+  });
+
+  it('remembers a bounded number of spent secrets', () => {
+    const held = new ResumeSecret(1);
+    const first = held.issue();
+    let secret = first;
+    for (let i = 0; i < 3; i += 1) secret = next(held.rotate(secret));
+    expect(held.rotate(first)).toBe('unknown');
   });
 });
