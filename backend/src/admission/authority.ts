@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { Limits } from '#config/limits.ts';
-import type { Log } from '../observability/log.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { RoomId } from '#protocol/ids.ts';
+import type { Log } from '../observability/log.ts';
 import { type Role, verifyToken } from './tokens.ts';
 
 export interface AuthorityRequest {

@@ -5,11 +5,11 @@
 import type { Socket as EngineSocket } from 'engine.io';
 import type { Server, Socket } from 'socket.io';
 import type { Limits } from '#config/limits.ts';
-import type { Log } from '../observability/log.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import { ERRORS, type ErrorCode } from '#protocol/errors.ts';
 import type { RequestName } from '#protocol/signalling.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
 
 /** A packet of Engine.IO, as in its `packet` and `packetCreate` events. */
 interface Packet {

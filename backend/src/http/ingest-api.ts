@@ -6,14 +6,14 @@
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import * as v from 'valibot';
 import type { Limits } from '#config/limits.ts';
-import type { Log } from '../observability/log.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import { ERRORS, type ErrorCode, OnecastError } from '#protocol/errors.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
 import { INGEST_MAX_MESSAGES, type IngestResult } from '#protocol/signalling.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { IngestBusy } from '../overlay/ingest.ts';
-import type { Room } from '../rooms/room.ts';
 import type { RoomAdmission } from '../rooms/room-admission.ts';
+import type { Room } from '../rooms/room.ts';
 
 const ONE = 'application/json';
 const LINES = 'application/x-ndjson';

@@ -8,14 +8,14 @@ import express, { type ErrorRequestHandler, type Request, type Response, Router 
 import * as v from 'valibot';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
-import type { Log } from '../observability/log.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { JOIN_PATH, REQUESTS } from '#protocol/signalling.ts';
 import type { AddressLimits } from '../admission/address-limits.ts';
-import { Answerer } from '../signalling/answerer.ts';
-import type { RoomAdmission, Requester } from '../rooms/room-admission.ts';
 import { originAllowed } from '../admission/origin.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { RoomAdmission, Requester } from '../rooms/room-admission.ts';
+import { Answerer } from '../signalling/answerer.ts';
 
 export interface JoinApiParts {
   readonly admission: RoomAdmission;

@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:http';
 import { type ErrorRequestHandler, type Express, type RequestHandler, Router } from 'express';
 import { pinoHttp } from 'pino-http';
 import type { Limits } from '#config/limits.ts';
-import type { Log } from '../observability/log.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import type { ErrorCode } from '#protocol/errors.ts';
 import type { PageConfig } from '#protocol/signalling.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { type PageSource, pageRoutes } from './pages.ts';
 import type { SecurityOptions } from './security-headers.ts';
 

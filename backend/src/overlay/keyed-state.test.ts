@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { OnecastError } from '#protocol/errors.ts';
-import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
 import { type KeyedMessage, STATE_MAX_BYTES, STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
+import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
 import { KeyedState } from './keyed-state.ts';
 
 const data = (key: string, value: unknown): KeyedMessage => ({

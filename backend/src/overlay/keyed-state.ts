@@ -1,5 +1,4 @@
 import { OnecastError } from '#protocol/errors.ts';
-import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
 import {
   deletionOf,
   isDeletion,
@@ -13,6 +12,7 @@ import {
   type StateOrigin,
   type StateSnapshot,
 } from '#protocol/overlay-state.ts';
+import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
 
 interface Held {
   readonly entry: StateEntry;

@@ -1,8 +1,8 @@
 import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { IngestMessage } from '#protocol/ingest.ts';
-import { OVERLAY_MAX_BYTES, type OverlayMessage } from '#protocol/overlay.ts';
 import type { KeyedMessage, StateChange, StateKey } from '#protocol/overlay-state.ts';
+import { OVERLAY_MAX_BYTES, type OverlayMessage } from '#protocol/overlay.ts';
 import type { IngestResult, OverlaySnapshot } from '#protocol/signalling.ts';
 import { newStateId } from '../admission/secrets.ts';
 import type { Log } from '../observability/log.ts';

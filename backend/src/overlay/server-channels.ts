@@ -1,7 +1,7 @@
-import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
 import type { Delivery } from '../media/mediasoup-calls.ts';
 import type { RoomRouter } from '../media/routing/room-router.ts';
+import type { types } from '../media/types.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 
 /**

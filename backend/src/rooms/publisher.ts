@@ -1,4 +1,3 @@
-import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
@@ -7,6 +6,7 @@ import { TokenBucket } from '#protocol/token-bucket.ts';
 import { limitIncoming, produce, produceData } from '../media/mediasoup-calls.ts';
 import type { RoomRouter } from '../media/routing/room-router.ts';
 import { describeTransport } from '../media/routing/transports.ts';
+import type { types } from '../media/types.ts';
 import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
 import { PublisherLiveness } from '../media/watch/publisher-liveness.ts';
 import type { Broadcast, PublisherRoom, RoomPublisher } from './membership.ts';

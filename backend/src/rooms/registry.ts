@@ -1,13 +1,13 @@
-import type { types } from '../media/types.ts';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
-import type { Rebuilt } from '../media/rtp-parameters.ts';
-import type { WorkerPool } from '../media/workers/pool.ts';
-import type { Log } from '../observability/log.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { RoomId, SessionId } from '#protocol/ids.ts';
 import { Quota } from '../admission/quota.ts';
+import type { Rebuilt } from '../media/rtp-parameters.ts';
+import type { types } from '../media/types.ts';
+import type { WorkerPool } from '../media/workers/pool.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import { type Claim, type Member, Room } from './room.ts';
 import type { Viewer } from './viewer.ts';
 

@@ -1,4 +1,3 @@
-import type { types } from '../media/types.ts';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
@@ -8,6 +7,7 @@ import type { RoomView } from '#protocol/signalling.ts';
 import { PublisherSecret } from '../admission/secrets.ts';
 import { FanOut } from '../media/routing/fan-out.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
+import type { types } from '../media/types.ts';
 import type { MediaWorker, WorkerPool } from '../media/workers/pool.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';

@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events';
-import type { types } from '../media/types.ts';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LIMITS } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { Secret } from '#protocol/ids.ts';
 import { newSecret } from '../admission/secrets.ts';
+import type { types } from '../media/types.ts';
 import { type PageSocket, Session, type SessionEnd } from './session.ts';
 
 /** The part of a WebRtcTransport that a session uses. */

@@ -1,4 +1,3 @@
-import type { types } from '../media/types.ts';
 import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { Secret, SessionId } from '#protocol/ids.ts';
@@ -6,6 +5,7 @@ import type { PushName, PushOf, SessionGrant } from '#protocol/signalling.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
 import { newSessionId, ResumeSecret } from '../admission/secrets.ts';
 import { closeQuietly, isUp } from '../media/routing/transports.ts';
+import type { types } from '../media/types.ts';
 import type { Log } from '../observability/log.ts';
 import { AnswerMemory } from './answer-memory.ts';
 import { Exclusive } from './exclusive.ts';

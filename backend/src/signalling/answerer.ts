@@ -1,9 +1,9 @@
 import * as v from 'valibot';
-import type { Log } from '../observability/log.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import { ERRORS, type ErrorCode, OnecastError } from '#protocol/errors.ts';
 import type { Result } from '#protocol/result.ts';
 import type { RequestName } from '#protocol/signalling.ts';
+import type { Log } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
 
 type Refused = Extract<Result<unknown>, { ok: false }>;
 

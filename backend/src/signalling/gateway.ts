@@ -2,17 +2,17 @@ import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
+import type { ErrorCode } from '#protocol/errors.ts';
+import type { AddressLimits } from '../admission/address-limits.ts';
 import { proxyWarning } from '../admission/client-address.ts';
+import { guardMessages, guardPackets } from '../admission/flood-guard.ts';
 import { originAllowed } from '../admission/origin.ts';
 import { type Log, runInBackground } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import type { ErrorCode } from '#protocol/errors.ts';
-import type { AddressLimits } from '../admission/address-limits.ts';
-import { bind } from './bind.ts';
-import { SignallingSocket } from './signalling-socket.ts';
 import type { RoomAdmission } from '../rooms/room-admission.ts';
-import { guardMessages, guardPackets } from '../admission/flood-guard.ts';
+import { bind } from './bind.ts';
 import { createHandlers } from './handlers.ts';
+import { SignallingSocket } from './signalling-socket.ts';
 
 export interface GatewayParts {
   readonly admission: RoomAdmission;

@@ -1,8 +1,8 @@
 import { connect, restartIce } from '../media/mediasoup-calls.ts';
+import { assertProtocol, type RoomAdmission } from '../rooms/room-admission.ts';
 import type { Member } from '../rooms/room.ts';
 import type { Handlers } from './bind.ts';
 import type { SignallingSocket } from './signalling-socket.ts';
-import { assertProtocol, type RoomAdmission } from '../rooms/room-admission.ts';
 
 /**
  * What each request does. The requests for admission run one at a time per socket, the others one at a

@@ -1,9 +1,9 @@
 import type { Socket } from 'socket.io';
 import type { Limits } from '#config/limits.ts';
-import { Exclusive } from '../rooms/exclusive.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { PushName, PushOf, RequestName } from '#protocol/signalling.ts';
 import { AnswerMemory } from '../rooms/answer-memory.ts';
+import { Exclusive } from '../rooms/exclusive.ts';
 import type { Publisher } from '../rooms/publisher.ts';
 import type { Member, Room } from '../rooms/room.ts';
 import type { PageSocket } from '../rooms/session.ts';
