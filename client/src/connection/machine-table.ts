@@ -5,8 +5,8 @@
 import { ERRORS, type ErrorCode } from '#protocol/errors.ts';
 import { ANSWERS } from '#protocol/signalling.ts';
 import * as v from 'valibot';
-import { type Env, step } from './machine.ts';
-import type { Command, Event, Phase, SessionAnswer, State } from './states.ts';
+import { step } from './machine.ts';
+import type { Command, Env, Event, Phase, SessionAnswer, State } from './states.ts';
 import { TIMING } from './timing.ts';
 
 export const ENV: Env = { now: 1_000_000, random: 0.5, patienceMs: Number.POSITIVE_INFINITY };
@@ -540,22 +540,25 @@ export const TABLE: readonly Row[] = [
 export function printTable(): string {
   const phases: readonly Phase[] = ['idle', ...ACTIVE];
   const rows = phases.flatMap((phase) => TABLE.filter(({ from }) => from.phase === phase));
-  const lines = rows.map((row) => {
+  const cells = rows.map((row) => {
     const { commands } = step(row.from, row.event, ENV);
-    const cells = [
+    return [
       phaseCell(row.from),
       `\`${row.event.type}\`${detail(row.event)}`,
       `\`${row.to}\``,
       commands.map((command) => commandCell(command, row)).join(', ') || 'none',
       row.rule,
     ];
-    return `| ${cells.join(' | ')} |`;
   });
-  return [
-    '| phase | event | next phase | commands | rule |',
-    '| - | - | - | - | - |',
-    ...lines,
-  ].join('\n');
+  const head = ['phase', 'event', 'next phase', 'commands', 'rule'];
+  const widths = head.map((title, i) =>
+    Math.max(title.length, ...cells.map((row) => row[i]?.length ?? 0)),
+  );
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join(
+    '\n',
+  );
 }
 
 /** The phase and the fields that differ from the typical ones. */

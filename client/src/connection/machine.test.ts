@@ -1,9 +1,17 @@
 import { ERRORS, type ErrorCode } from '#protocol/errors.ts';
 import * as fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { type Env, INITIAL, type Step, step } from './machine.ts';
+import { INITIAL, step } from './machine.ts';
 import { ANSWER, ENV, inPhase, refusal, TABLE } from './machine-table.ts';
-import { type Command, type Event, holdsSession, type Phase, type State } from './states.ts';
+import {
+  type Command,
+  type Env,
+  type Event,
+  holdsSession,
+  type Phase,
+  type State,
+  type Step,
+} from './states.ts';
 import { TIMING } from './timing.ts';
 
 const names = (commands: readonly Command[]) => commands.map((command) => command.do);

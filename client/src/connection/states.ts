@@ -190,3 +190,17 @@ export type Command =
   | { readonly do: 'forgetSession' }
   /** Replaces the timer that runs; with `undefined` no timer runs. */
   | { readonly do: 'timer'; readonly ms: number | undefined };
+
+export interface Env {
+  /** ms, monotonic. */
+  readonly now: number;
+  /** 0 to 1 */
+  readonly random: number;
+  /** How long to keep trying, ms; Infinity for a viewer. */
+  readonly patienceMs: number;
+}
+
+export interface Step {
+  readonly state: State;
+  readonly commands: readonly Command[];
+}
