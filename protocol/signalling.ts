@@ -111,8 +111,15 @@ export const REQUESTS = {
   requestKeyFrame: v.strictObject({ requestId }),
   /** Viewer: replaces all consumers, on the same transport. Answer: ViewerMedia. */
   renewConsumers: v.strictObject({ requestId }),
-  /** Viewer: how long joining took, for the metrics; counted once a session. Answer: nothing. */
-  reportJoin: v.strictObject({ requestId, ...JoinTraceSchema.entries }),
+  /**
+   * Viewer: what its page measured, for the metrics. `join`: how long joining took, counted once a
+   * session. `match`: how its messages find their frames now. Answer: nothing.
+   */
+  report: v.strictObject({
+    requestId,
+    join: v.optional(JoinTraceSchema),
+    match: v.optional(v.strictObject({ method: v.picklist(MATCH_METHODS) })),
+  }),
   /**
    * Publisher, while live: sets or deletes keyed state. `keys`, if present, is the complete list of
    * the page's keys: the server deletes all others of the page. Answer: nothing.
@@ -124,8 +131,6 @@ export const REQUESTS = {
   }),
   /** Viewer: it has lost changes of the keyed state. Answer: StateSnapshot. */
   stateSnapshot: v.strictObject({ requestId }),
-  /** Viewer: how its messages find their frames now. For the metrics. Answer: nothing. */
-  tellMatch: v.strictObject({ requestId, method: v.picklist(MATCH_METHODS) }),
   /**
    * A program, first message on a new socket: lets this socket send `ingest`. `bearer` is the
    * publisher's secret or token. Answer: RoomView.
@@ -292,10 +297,9 @@ export const ANSWERS = {
   resumeConsumers: noValue,
   requestKeyFrame: noValue,
   renewConsumers: ViewerMediaSchema,
-  reportJoin: noValue,
+  report: noValue,
   setState: noValue,
   stateSnapshot: StateSnapshotSchema,
-  tellMatch: noValue,
   attachIngest: RoomViewSchema,
   ingest: IngestResultSchema,
   leave: noValue,

@@ -123,12 +123,12 @@ async function joinOnce(
   }
 }
 
-/** What the page tells the server of its join (`42<ack id>["reportJoin",{…}]`). */
+/** The trace of a join that the page reports to the server (`42<ack id>["report",{…}]`). */
 function traceIn(packet: string): JoinTrace | undefined {
-  const payload = /^42\d+(\["reportJoin",.*\])$/s.exec(packet)?.[1];
+  const payload = /^42\d+(\["report",.*\])$/s.exec(packet)?.[1];
   if (payload === undefined) return undefined;
-  const [, { requestId: _, ...trace }] = JSON.parse(payload) as [string, { requestId: string }];
-  return v.parse(JoinTraceSchema, trace);
+  const [, { join }] = JSON.parse(payload) as [string, { join?: unknown }];
+  return join === undefined ? undefined : v.parse(JoinTraceSchema, join);
 }
 
 /** The first frame by another clock than the page's own. */

@@ -44,7 +44,7 @@ export const OPS = [
   'resumeConsumers',
   'requestKeyFrame',
   'renewConsumers',
-  'reportJoin',
+  'report',
   'leave',
   'repeat',
   'cut',
@@ -62,7 +62,10 @@ export interface Command {
 
 const INVENTED_ID = '00000000-0000-4000-8000-000000000000';
 const INVENTED_SECRET = 'A'.repeat(43);
-const JOIN_TRACE = { way: 'ahead', steps: { asked: 1, answered: 2, 'set-up': 3, frame: 4 } };
+const REPORT = {
+  join: { way: 'ahead', steps: { asked: 1, answered: 2, 'set-up': 3, frame: 4 } },
+  match: { method: 'tag' },
+};
 const NAMES = Object.keys(REQUESTS) as RequestName[];
 let worlds = 0;
 let requests = 0;
@@ -130,8 +133,8 @@ export class World {
         return;
       case 'renewConsumers':
         return this.#renewConsumers(actor);
-      case 'reportJoin':
-        await this.#request(actor, 'reportJoin', JOIN_TRACE, refusalOf(actor.session, 'viewer'));
+      case 'report':
+        await this.#request(actor, 'report', REPORT, refusalOf(actor.session, 'viewer'));
         return;
       case 'leave':
         return this.#leave(actor);

@@ -31,7 +31,7 @@ describe('JOIN-5 the join trace of a viewer’s page', () => {
   it('the metrics show each step in seconds', async () => {
     const before = await series('sum', 'dtls', 'ahead');
     const { client } = await viewer();
-    expect(await client.request('reportJoin', TRACE)).toBeNull();
+    expect(await client.request('report', { join: TRACE })).toBeNull();
     expect((await series('sum', 'dtls', 'ahead')) - before).toBeCloseTo(0.2105);
     for (const step of Object.keys(TRACE.steps)) {
       expect([step, await series('count', step, 'ahead')]).toEqual([step, 1]);
@@ -42,7 +42,7 @@ describe('JOIN-5 the join trace of a viewer’s page', () => {
   it('the metrics count a trace once a session, however often the page reports it', async () => {
     const before = await series('count', 'frame', 'ahead');
     const { client } = await viewer();
-    for (let i = 0; i < 3; i += 1) await client.request('reportJoin', TRACE);
+    for (let i = 0; i < 3; i += 1) await client.request('report', { join: TRACE });
     expect((await series('count', 'frame', 'ahead')) - before).toBe(1);
   });
 
@@ -55,9 +55,20 @@ describe('JOIN-5 the join trace of a viewer’s page', () => {
     const { client } = await viewer();
     const { asked, answered, frame } = TRACE.steps;
     const steps = { asked, answered, 'set-up': answered, frame };
-    await client.request('reportJoin', { way: 'socket', steps });
+    await client.request('report', { join: { way: 'socket', steps } });
     const after = await counts();
     expect(after.map((count, i) => count - (before[i] ?? 0))).toEqual([1, 0, 0, 1]);
+  });
+
+  it('FRAME-8 a report may carry the match method as well', async () => {
+    const viewers = async () => server.metric('onecast_viewers_overlay_match{method="rtp"}');
+    const before = [await series('count', 'frame', 'ahead'), await viewers()];
+    const { client } = await viewer();
+    await client.request('report', { join: TRACE, match: { method: 'rtp' } });
+    const after = [await series('count', 'frame', 'ahead'), await viewers()];
+    expect(after.map((count, i) => count - (before[i] ?? 0))).toEqual([1, 1]);
+    expect(await client.errorCode('report', { match: { method: 'guess' } })).toBe('bad-request');
+    expect(await client.errorCode('report', { match: {} })).toBe('bad-request');
   });
 
   it.each<[string, object]>([
@@ -71,15 +82,15 @@ describe('JOIN-5 the join trace of a viewer’s page', () => {
   ])('SEC-4 the server refuses a trace and counts nothing: %s', async (_what, trace) => {
     const { client } = await viewer();
     const before = await server.metrics();
-    expect(await client.errorCode('reportJoin', trace)).toBe('bad-request');
+    expect(await client.errorCode('report', { join: trace })).toBe('bad-request');
     const steps = (text: string) => text.split('\n').filter((line) => line.includes('join_step'));
     expect(steps(await server.metrics())).toEqual(steps(before));
   });
 
   it('SEC-4 the server accepts a trace from viewers only', async () => {
     const owner = await server.connect();
-    expect(await owner.errorCode('reportJoin', TRACE)).toBe('session-gone');
+    expect(await owner.errorCode('report', { join: TRACE })).toBe('session-gone');
     await broadcast(owner, server.newRoom());
-    expect(await owner.errorCode('reportJoin', TRACE)).toBe('not-allowed');
+    expect(await owner.errorCode('report', { join: TRACE })).toBe('not-allowed');
   });
 });

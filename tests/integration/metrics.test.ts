@@ -54,11 +54,11 @@ describe('OBS-1 metrics', () => {
     const match = async (method: string) =>
       now(`onecast_viewers_overlay_match{method="${method}"}`);
     expect([await match('none'), await match('tag')]).toEqual([2, 0]);
-    await viewer.request('tellMatch', { method: 'tag' });
+    await viewer.request('report', { match: { method: 'tag' } });
     expect([await match('none'), await match('tag')]).toEqual([1, 1]);
-    await viewer.request('tellMatch', { method: 'newest' });
+    await viewer.request('report', { match: { method: 'newest' } });
     expect([await match('tag'), await match('newest')]).toEqual([0, 1]);
-    expect(await owner.errorCode('tellMatch', { method: 'tag' })).toBe('not-allowed');
+    expect(await owner.errorCode('report', { match: { method: 'tag' } })).toBe('not-allowed');
     viewer.close();
     await waitUntil(
       'the socket is no longer counted',

@@ -76,15 +76,13 @@ export function createHandlers(connection: SignallingSocket, admission: RoomAdmi
         return null;
       }),
     renewConsumers: async () => asViewer((viewer) => viewer.renewConsumers()),
-    reportJoin: async ({ way, steps }) => {
-      connection.viewer.joined({ way, steps });
+    report: async ({ join, match }) => {
+      const { viewer } = connection;
+      if (join) viewer.joined(join);
+      if (match) viewer.matchMethod = match.method;
       return null;
     },
     stateSnapshot: async () => connection.viewer.room.overlay.snapshot().state,
-    tellMatch: async ({ method }) => {
-      connection.viewer.matchMethod = method;
-      return null;
-    },
 
     attachIngest: async ({ protocol, room, bearer }) => {
       assertProtocol(protocol);

@@ -194,7 +194,7 @@ class Viewer implements ViewerConnection {
   reportMatch(method: MatchMethod): void {
     if (method === this.#reportedMatch || this.#link.state.peek().phase !== 'live') return;
     this.#reportedMatch = method;
-    this.#link.signalling.request('tellMatch', { method }).catch(() => {
+    this.#link.signalling.request('report', { match: { method } }).catch(() => {
       this.#reportedMatch = undefined;
     });
   }

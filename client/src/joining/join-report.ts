@@ -18,7 +18,7 @@ export function followJoin(
     if (told || !trace || link.state.value.phase !== 'live') return;
     told = true;
     // Whether it is counted is no matter of this page's.
-    link.signalling.request('reportJoin', trace).catch(() => undefined);
+    link.signalling.request('report', { join: trace }).catch(() => undefined);
   });
   closed.addEventListener('abort', end, { once: true });
 }

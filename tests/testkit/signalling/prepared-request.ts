@@ -21,8 +21,7 @@ const WATCHING: readonly RequestName[] = [
   'requestKeyFrame',
   'renewConsumers',
   'stateSnapshot',
-  'reportJoin',
-  'tellMatch',
+  'report',
   'leave',
 ];
 const INGESTING: readonly RequestName[] = ['attachIngest', 'ingest'];
@@ -129,8 +128,10 @@ function payloadOf(name: RequestName, room: string, known: Known): object {
     renewConsumers: {},
     setState: { keys: [['match', 'home']], messages: [KEYED] },
     stateSnapshot: {},
-    reportJoin: { way: 'ahead', steps: { asked: 1, answered: 2, 'set-up': 3, frame: 4 } },
-    tellMatch: { method: 'tag' },
+    report: {
+      join: { way: 'ahead', steps: { asked: 1, answered: 2, 'set-up': 3, frame: 4 } },
+      match: { method: 'tag' },
+    },
     attachIngest: { ...entering, bearer },
     ingest: { messages: [KEYED] },
     leave: {},
