@@ -1,4 +1,4 @@
-import { RoomIdSchema } from '#protocol/ids.ts';
+import { RoomIdSchema, SessionIdSchema } from '#protocol/ids.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { collectDiagnostics } from './diagnostics.ts';
 const CONNECTION = {
   role: 'viewer',
   room: v.parse(RoomIdSchema, 'main'),
+  sessionId: v.parse(SessionIdSchema, 'a-session-to-log'),
   status: 'live',
   failure: undefined,
   roomView: undefined,

@@ -65,13 +65,13 @@ const STATS_FIELDS: Readonly<Record<string, readonly string[]>> = {
 export async function collectDiagnostics(
   connection: Pick<
     Diagnostics,
-    'role' | 'room' | 'status' | 'failure' | 'roomView' | 'transitions'
+    'role' | 'room' | 'sessionId' | 'status' | 'failure' | 'roomView' | 'transitions'
   >,
   getStats: () => Promise<RTCStatsReport | undefined>,
 ): Promise<Diagnostics> {
   // A peer connection that closes meanwhile may reject.
   const stats = await getStats().catch(() => undefined);
-  const { role, room, status, failure, roomView, transitions } = connection;
+  const { role, room, sessionId, status, failure, roomView, transitions } = connection;
   return {
     takenAt: new Date().toISOString(),
     nowMs: Math.round(performance.now()),
@@ -79,6 +79,7 @@ export async function collectDiagnostics(
     userAgent: navigator.userAgent,
     role,
     room,
+    sessionId,
     status,
     failure,
     roomView,

@@ -11,11 +11,16 @@ import {
 import { TIMING } from './timing.ts';
 import { ConnectionTrace } from './trace.ts';
 
+function sessionOf(answer: SessionAnswer) {
+  if (answer.to === 'renewTransport') throw new Error('this answer has no session');
+  return answer.value.session;
+}
+
 function withResolvers<T>() {
   return Promise.withResolvers<T>();
 }
 
-/** Effects that write down what they were asked for; requests are answered by the test. */
+/** Effects that record their calls; the test answers the requests. */
 function fakeEffects() {
   const done: string[] = [];
   const asked = {
@@ -52,11 +57,12 @@ function fakeEffects() {
 
 function started() {
   const fake = fakeEffects();
-  const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY, new ConnectionTrace());
+  const trace = new ConnectionTrace();
+  const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY, trace);
   driver.send({ type: 'START' });
   driver.send({ type: 'SOCKET_UP' });
   const phase = () => driver.state.value.phase;
-  return { ...fake, driver, phase };
+  return { ...fake, driver, phase, trace };
 }
 
 async function live() {
@@ -91,7 +97,7 @@ describe('Driver', () => {
     expect(phase()).toBe('live');
   });
 
-  it('CONN-8 holds one timer: the deadline of the phase that is', async () => {
+  it('CONN-8 holds one timer: the deadline of the present phase', async () => {
     const { phase, done } = started();
     expect(vi.getTimerCount()).toBe(1);
     await vi.advanceTimersByTimeAsync(TIMING.answerDeadlineMs - 1);
@@ -113,7 +119,7 @@ describe('Driver', () => {
     }
   });
 
-  it('CONN-5 an answer that comes when its phase is over changes nothing', async () => {
+  it('CONN-5 an answer that arrives after its phase changes nothing', async () => {
     const { asked, driver, done, phase } = started();
     const late = asked.openSession;
     driver.send({ type: 'SOCKET_DOWN' });
@@ -124,7 +130,7 @@ describe('Driver', () => {
     expect(done).not.toContain('applyAnswer');
   });
 
-  it('CONN-5 a refusal that comes when its phase is over changes nothing', async () => {
+  it('CONN-5 a refusal that arrives after its phase changes nothing', async () => {
     const { asked, driver, phase } = started();
     const late = asked.openSession;
     driver.send({ type: 'SOCKET_DOWN' });
@@ -133,7 +139,7 @@ describe('Driver', () => {
     expect(phase()).toBe('waiting');
   });
 
-  it('CONN-16 a refusal is handed to the machine with its retry', async () => {
+  it('CONN-16 a refusal reaches the machine with its retry', async () => {
     const { asked, phase, driver } = started();
     asked.openSession.reject(new OnecastError('room-taken'));
     await vi.advanceTimersByTimeAsync(0);
@@ -141,7 +147,7 @@ describe('Driver', () => {
     expect(driver.state.value).toMatchObject({ code: 'room-taken' });
   });
 
-  it('CONN-8 no answer is no refusal: the deadline deals with it', async () => {
+  it('CONN-8 a missing answer is no refusal: the deadline decides', async () => {
     vi.spyOn(console, 'warn').mockReturnValue();
     const { asked, phase } = started();
     asked.openSession.reject(new Error('socket has been disconnected'));
@@ -151,7 +157,7 @@ describe('Driver', () => {
     expect(phase()).toBe('waiting');
   });
 
-  it('CONN-10 an ICE restart is done when its path is proven', async () => {
+  it('CONN-10 an ICE restart is complete when its path is proven', async () => {
     const { asked, driver, phase } = await live();
     driver.send({ type: 'MEDIA_FAILED' });
     driver.send({ type: 'MEDIA_READY' });
@@ -161,7 +167,7 @@ describe('Driver', () => {
     expect(phase()).toBe('live');
   });
 
-  it('CONN-9 an ICE restart past its deadline is given up and not listened to any more', async () => {
+  it('CONN-9 an ICE restart is aborted at its deadline, and its result no longer counts', async () => {
     const { asked, driver, phase, iceSignal } = await live();
     driver.send({ type: 'MEDIA_FAILED' });
     const late = asked.restartIce;
@@ -174,7 +180,7 @@ describe('Driver', () => {
     expect(phase()).toBe('rebuilding');
   });
 
-  it('CONN-9 a disturbance is given its grace and healed without a restart', async () => {
+  it('CONN-9 a disturbance that ends within its grace needs no restart', async () => {
     const { driver, phase, done } = await live();
     driver.send({ type: 'MEDIA_DISCONNECTED' });
     await vi.advanceTimersByTimeAsync(TIMING.disturbanceGraceMs - 1);
@@ -184,7 +190,7 @@ describe('Driver', () => {
     expect(done).toEqual([]);
   });
 
-  it('CONN-7 a socket lost and found: resume, key frame, nothing else', async () => {
+  it('CONN-7 a socket that is lost and opened again: resume, key frame, nothing else', async () => {
     const { asked, driver, phase, done } = await live();
     driver.send({ type: 'SOCKET_DOWN' });
     await vi.advanceTimersByTimeAsync(300);
@@ -195,7 +201,7 @@ describe('Driver', () => {
     expect(done).toEqual(['closeSocket', 'openSocket', 'resume', 'requestKeyFrame', 'applyAnswer']);
   });
 
-  it('CONN-9 a session without its transport is given a new one', async () => {
+  it('CONN-9 a session without its transport gets a new one', async () => {
     const { asked, driver, phase, done } = await live();
     driver.send({ type: 'SOCKET_DOWN' });
     await vi.advanceTimersByTimeAsync(300);
@@ -208,7 +214,7 @@ describe('Driver', () => {
     expect(phase()).toBe('negotiating');
   });
 
-  it('leaving closes everything, leaves no timer and is idempotent', async () => {
+  it('SRV-7 leaving closes everything, leaves no timer and is idempotent', async () => {
     const { driver, done, phase } = await live();
     driver.send({ type: 'LEAVE' });
     driver.send({ type: 'LEAVE' });
@@ -217,7 +223,7 @@ describe('Driver', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('an event sent by one who watches the state waits until the step is done', () => {
+  it('CONN-5 an event sent by an observer of the state waits until the step is complete', () => {
     const fake = fakeEffects();
     const driver = new Driver(fake.effects, Number.POSITIVE_INFINITY, new ConnectionTrace());
     const stop = driver.state.subscribe(({ phase }) => {
@@ -229,5 +235,38 @@ describe('Driver', () => {
     // The socket that the first step opened is closed by the second, and no deadline is left.
     expect(fake.done).toEqual(['openSocket', 'dropMedia', 'forgetSession', 'closeSocket']);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('CONN-17 records every step in the trace, without the secrets of an answer', async () => {
+    const { asked, driver, trace } = started();
+    asked.openSession.resolve({ ahead: false, answer: ANSWER });
+    await vi.advanceTimersByTimeAsync(0);
+    driver.send({ type: 'MEDIA_READY' });
+    driver.send({ type: 'REFUSED', code: 'session-gone', retry: 'rejoin' });
+    const steps = trace.transitions().map(({ event, from, to }) => [event, from, to]);
+    expect(steps).toEqual([
+      ['START', 'idle', 'connecting'],
+      ['SOCKET_UP', 'connecting', 'joining'],
+      ['SESSION_OPENED', 'joining', 'negotiating'],
+      ['MEDIA_READY', 'negotiating', 'live'],
+      ['REFUSED', 'live', 'joining'],
+    ]);
+    expect(trace.transitions()[2]?.commands).toEqual(['timer', 'applyAnswer']);
+    expect(trace.transitions()[4]?.detail).toBe('session-gone');
+    const { sessionId, resumeSecret } = sessionOf(ANSWER);
+    const text = JSON.stringify(trace.transitions());
+    for (const secret of [sessionId, resumeSecret]) expect(text).not.toContain(secret);
+  });
+
+  it('CONN-8 an answer that can not be applied is logged: the deadline decides', async () => {
+    const warned = vi.spyOn(console, 'warn').mockReturnValue();
+    const { asked, effects, phase } = started();
+    effects.applyAnswer = () => {
+      throw new Error('the peer connection can not be made');
+    };
+    asked.openSession.resolve({ ahead: false, answer: ANSWER });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(phase()).toBe('negotiating');
+    expect(warned).toHaveBeenCalledOnce();
   });
 });

@@ -3,7 +3,7 @@ import type { types } from 'mediasoup-client';
 import * as v from 'valibot';
 import { ERRORS, OnecastError } from '#protocol/errors.ts';
 import type { RoomView, SessionGrant } from '#protocol/signalling.ts';
-import { SessionIdSchema } from '#protocol/ids.ts';
+import { type SessionId, SessionIdSchema } from '#protocol/ids.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { Driver, type Effects } from './driver.ts';
 import { watchPage } from './page-events.ts';
@@ -19,27 +19,27 @@ import type { Faults } from './page-console.ts';
 import type { ConnectionTrace } from './trace.ts';
 import type { Failure } from './types.ts';
 
-/** Of the right form, and no server has ever given it. */
+/** A valid id that no server has given to a session. */
 const UNKNOWN_SESSION = v.parse(SessionIdSchema, 'simulated-gone--');
 
 /** What differs between publisher and viewer. */
 export interface Role {
-  /** How long it keeps trying, ms. */
+  /** How long it keeps trying to connect, ms. */
   readonly patienceMs: number;
   readonly trace: ConnectionTrace;
   readonly push: SignalEvents['push'];
-  /** Of the page's own transport, while it is open. */
+  /** The id of the page's own transport, while that is open. */
   transportId(): string | undefined;
   /** Joins or publishes. */
   openSession(): Promise<SessionOpened>;
-  /** Makes the page's media match an answer that is new. */
+  /** Makes the page's media match a new answer. */
   applyAnswer(answer: SessionAnswer): void;
   restartIce(iceParameters: types.IceParameters, signal: AbortSignal): Promise<void>;
   requestKeyFrame(): Promise<void>;
   dropMedia(): void;
 }
 
-/** One page's connection to the server: its socket, its session, its machine. */
+/** A page's connection to the server: its socket, its session and its machine. */
 export class Link {
   readonly signalling: SignalClient;
   readonly #role: Role;
@@ -54,7 +54,7 @@ export class Link {
       up: () => this.send({ type: 'SOCKET_UP' }),
       down: () => this.send({ type: 'SOCKET_DOWN' }),
       push: {
-        roomChanged: (room) => this.sawRoom(room),
+        roomChanged: (room) => this.updateRoom(room),
         transportGone: ({ transportId }) => {
           if (transportId === role.transportId()) this.send({ type: 'TRANSPORT_GONE' });
         },
@@ -69,7 +69,7 @@ export class Link {
     this.#unwatch = watchPage({
       online: () => this.send({ type: 'ONLINE' }),
       visible: () => this.send({ type: 'VISIBLE' }),
-      // Closing now tells the server at once; it would learn it by timeout otherwise.
+      // With this the server knows at once; without it, only after a timeout.
       leaving: () => this.close(),
     });
   }
@@ -82,9 +82,14 @@ export class Link {
     return this.#room;
   }
 
-  sawRoom(room: RoomView): void {
+  /** The public id of the session, for logs; undefined while there is none. */
+  get sessionId(): SessionId | undefined {
+    return this.#grant?.sessionId;
+  }
+
+  updateRoom(room: RoomView): void {
     const known = this.#room.value;
-    // A push may be overtaken by the answer of a later request.
+    // The answer to a later request may arrive before a push.
     if (known && room.epoch < known.epoch && this.state.value.phase === 'live') return;
     this.#room.value = room;
   }
@@ -93,8 +98,7 @@ export class Link {
     this.#driver.send(event);
   }
 
-  /** What the transport says of itself. */
-  transportState(state: types.ConnectionState): void {
+  transportStateChanged(state: types.ConnectionState): void {
     switch (state) {
       case 'connecting':
         return this.send({ type: 'MEDIA_PENDING' });
@@ -112,11 +116,11 @@ export class Link {
     }
   }
 
-  /** The page's side of a transport; the answer is not waited for, ICE shows whether it worked. */
+  /** Sends the page's side of a transport. Nothing waits for the answer: ICE shows whether it worked. */
   connectTransport(transportId: string, dtlsParameters: types.DtlsParameters): void {
     this.signalling
       .request('connectTransport', { transportId, dtlsParameters })
-      .catch((error: unknown) => this.failed(error));
+      .catch((error: unknown) => this.requestFailed(error));
   }
 
   /** Whether the page still has the transport that the server names. */
@@ -124,8 +128,8 @@ export class Link {
     return transportId !== null && transportId === this.#role.transportId();
   }
 
-  /** A request outside the machine's own commands went wrong. */
-  failed(error: unknown): void {
+  /** A request that is not one of the machine's commands failed. */
+  requestFailed(error: unknown): void {
     if (error instanceof OnecastError) {
       this.send({ type: 'REFUSED', code: error.code, retry: error.retry });
     } else {
@@ -144,7 +148,7 @@ export class Link {
     };
   }
 
-  /** The faults that either role can be given (`simulate`). */
+  /** The faults that a page of either role can simulate. */
   get faults(): Faults {
     return {
       'socket-drop': () => this.signalling.cut(),
@@ -162,11 +166,11 @@ export class Link {
     };
   }
 
-  /** Leaves for good. Idempotent. */
+  /** Leaves the room. Idempotent. */
   close(): void {
     this.#unwatch();
     if (holdsSession(this.state.value)) {
-      // Best effort: the page may be on its way out.
+      // Best effort: the page may be closing.
       this.signalling.request('leave', {}).catch(() => undefined);
     }
     this.send({ type: 'LEAVE' });

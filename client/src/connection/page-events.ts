@@ -1,13 +1,13 @@
 export interface PageEvents {
-  /** The network is back, or is another one. */
+  /** The network is available again, or it is another network. */
   online(): void;
-  /** The page is in front again: after a tab switch, a locked screen, the back-forward cache. */
+  /** The page is visible again: after a tab switch, a locked screen, or the back-forward cache. */
   visible(): void;
-  /** The page goes for good. */
+  /** The page is unloaded and will not come back. */
   leaving(): void;
 }
 
-/** Listens to what browsers tell a page about itself. Returns what ends it; idempotent. */
+/** Listens to the browser's events about network and visibility. Returns the unsubscriber; idempotent. */
 export function watchPage(events: PageEvents): () => void {
   const end = new AbortController();
   const options = { signal: end.signal };
@@ -16,9 +16,9 @@ export function watchPage(events: PageEvents): () => void {
   };
   addEventListener('online', () => events.online(), options);
   document.addEventListener('visibilitychange', shown, options);
-  // Chromium's page lifecycle: a frozen tab runs again.
+  // Chromium's page lifecycle: a frozen tab resumes.
   document.addEventListener('resume', shown, options);
-  // Safari on iOS comes back from the background with this one alone.
+  // Safari on iOS raises only this event when it comes back from the background.
   addEventListener('pageshow', (event) => event.persisted && events.visible(), options);
   addEventListener('pagehide', (event) => !event.persisted && events.leaving(), options);
   const network: unknown = Reflect.get(navigator, 'connection');
@@ -34,7 +34,7 @@ export function watchPage(events: PageEvents): () => void {
   return () => end.abort();
 }
 
-/** wifi, cellular …: the event also comes with each new estimate of the round trip. */
+/** wifi, cellular …: the `change` event also comes with each new estimate of the round trip. */
 function kindOf(network: EventTarget): unknown {
   return Reflect.get(network, 'type');
 }

@@ -21,12 +21,12 @@ export interface SignalEvents {
 
 const PROBE_MIN_MS = 600;
 
-/** The page's one socket. Reconnecting is the machine's business, never Socket.IO's. */
+/** The page's only socket. The machine decides when to reconnect; Socket.IO never does. */
 export class SignalClient {
   readonly #events: SignalEvents;
   #socket: Socket | undefined;
   #requests = 0;
-  /** The slowest answer so far, ms: what this line may take at its worst. */
+  /** The slowest answer so far, ms: how long an answer may take on this connection. */
   #slowestMs = 0;
 
   constructor(events: SignalEvents) {
@@ -67,7 +67,7 @@ export class SignalClient {
         if (!current()) return;
         const parsed = v.safeParse(schema, raw);
         if (!parsed.success) {
-          console.warn(`onecast: ${name} was not understood`, parsed.issues[0].message);
+          console.warn(`onecast: an invalid ${name} was dropped:`, parsed.issues[0].message);
           return;
         }
         // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a name's schema and listener belong together; TypeScript does not follow that through a loop
@@ -79,7 +79,7 @@ export class SignalClient {
 
   /**
    * Sends one request and waits for its ack.
-   * @throws OnecastError where it is refused; Error where no answer comes or the socket goes.
+   * @throws OnecastError where the server refuses; Error where no answer comes or the socket closes.
    */
   async request<N extends RequestName>(name: N, payload: Outgoing<N>): Promise<AnswerOf<N>> {
     const socket = this.#socket;
@@ -98,17 +98,17 @@ export class SignalClient {
   }
 
   /**
-   * As `request`, on a line that may be dead: where no answer comes in good time, judged by the
-   * answers before, the socket is given up without waiting for its pings to be missed.
+   * Like `request`, on a connection that may be dead: if no answer comes within a time computed from
+   * the earlier answers, the socket is closed without waiting for missed pings.
    */
   async probe<N extends RequestName>(name: N, payload: Outgoing<N>): Promise<AnswerOf<N>> {
     const socket = this.#socket;
-    const patienceMs = Math.max(PROBE_MIN_MS, 4 * this.#slowestMs);
+    const deadlineMs = Math.max(PROBE_MIN_MS, 4 * this.#slowestMs);
     const giveUp = setTimeout(() => {
       if (this.#socket !== socket) return;
       this.close();
       this.#events.down();
-    }, patienceMs);
+    }, deadlineMs);
     try {
       return await this.request(name, payload);
     } finally {
@@ -116,7 +116,7 @@ export class SignalClient {
     }
   }
 
-  /** Idempotent; raises no event. */
+  /** Idempotent; calls no listener. */
   close(): void {
     const socket = this.#socket;
     this.#socket = undefined;
@@ -124,7 +124,7 @@ export class SignalClient {
     socket?.disconnect();
   }
 
-  /** Cuts the connection as a fault would, for tests and `simulate`. */
+  /** Cuts the connection as a network fault would, to simulate one. */
   cut(): void {
     this.#socket?.io.engine.close();
   }
@@ -134,7 +134,7 @@ export function newRequestId(): string {
   return crypto.getRandomValues(new Uint32Array(3)).join('-');
 }
 
-/** A request as the page fills it in: media parameters go out as the browser made them. */
+/** A request as the page fills it in. Media parameters are sent as the browser created them. */
 export type Outgoing<N extends RequestName> = {
   readonly [K in keyof Omit<RequestOf<N>, 'requestId'>]: AsMade<RequestOf<N>[K]>;
 };

@@ -1,6 +1,6 @@
-/** What the pages see of a connection. How it is kept alive is behind viewer.ts and publisher.ts. */
+/** What pages see of a connection. viewer.ts and publisher.ts implement it. */
 import type { ErrorCode } from '#protocol/errors.ts';
-import type { RoomId } from '#protocol/ids.ts';
+import type { RoomId, SessionId } from '#protocol/ids.ts';
 import type { JoinTrace } from '#protocol/join-trace.ts';
 import type { MatchMethod, OverlayMessage } from '#protocol/overlay.ts';
 import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
@@ -20,12 +20,14 @@ export interface Failure {
 export interface Diagnostics {
   /** ISO 8601. */
   readonly takenAt: string;
-  /** When it was taken, ms since the page was opened: the clock of `transitions`. */
+  /** The same time in ms since the page was opened: the clock of `transitions`. */
   readonly nowMs: number;
   readonly versions: { readonly protocol: number };
   readonly userAgent: string;
   readonly role: 'viewer' | 'publisher';
   readonly room: RoomId;
+  /** Not a secret: the server's log has it too. undefined while there is no session. */
+  readonly sessionId: SessionId | undefined;
   readonly status: ViewerStatus | PublisherStatus;
   readonly failure: Failure | undefined;
   /** The room as the server last described it. */
@@ -37,72 +39,72 @@ export interface Diagnostics {
 }
 
 /**
- * - `connecting`   first attempt, nothing shown yet
- * - `live`         the publisher's picture is here
- * - `reconnecting` this viewer's own line is being mended; the last picture stays
- * - `waiting`      connected, and nobody publishes: not yet, or interrupted (see room.status)
- * - `ended`        the publisher stopped; the page goes live again by itself if it starts anew
+ * - `connecting`   the first attempt; no video has been shown yet
+ * - `live`         the publisher's video is running
+ * - `reconnecting` this viewer's own connection is being repaired; the last frame stays
+ * - `waiting`      connected, and there is no broadcast: not yet, or it is interrupted (see `room`)
+ * - `ended`        the publisher has stopped; with its next broadcast the page is live again
  * - `failed`       given up, see `failure`
  */
 export type ViewerStatus = 'connecting' | 'live' | 'reconnecting' | 'waiting' | 'ended' | 'failed';
 
-/** What works on the encoded frames of a viewer. */
+/** Processes the encoded frames that a viewer receives. */
 export interface ReceivedFrames {
   readonly started: Promise<void>;
-  /** Told of each receiver before its first packet. */
+  /** Called for each receiver before its first packet. */
   attach(receiver: RTCRtpReceiver, kind: 'audio' | 'video'): void;
 }
 
-/** What works on the encoded frames of a publisher. */
+/** Processes the encoded frames that a publisher sends. */
 export interface SentFrames {
   readonly started: Promise<void>;
-  /** Told of each sender of video before its first frame, and what it encodes to (`video/VP8`). */
+  /** Called for each video sender before its first frame. `codec` is a MIME type (`video/VP8`). */
   attach(sender: RTCRtpSender, codec: string | undefined): void;
 }
 
 export interface ViewerConnection {
   readonly status: ReadonlySignal<ViewerStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
-  /** The newest word of the server; undefined before the first. */
+  /** The room as the server last described it; undefined before the first answer. */
   readonly room: ReadonlySignal<RoomView | undefined>;
-  /** One stream for the page's whole life; tracks are swapped inside it. */
+  /** The same stream for the whole life of the page; its tracks are replaced. */
   readonly stream: MediaStream;
   readonly hasAudio: ReadonlySignal<boolean>;
-  /** How long joining took, once the first frame was shown; never where the page was not looked at. */
+  /** How long joining took; set with the first frame, and never where the page was not visible. */
   readonly joinTrace: ReadonlySignal<JoinTrace | undefined>;
-  /** Retained and new messages, already parsed; stale ones (seq) are dropped before. Returns the unsubscriber. */
+  /** Retained and new messages, parsed; out-of-date ones (by `seq`) are dropped. Returns the unsubscriber. */
   onOverlay(listener: (message: OverlayMessage) => void): () => void;
-  /** One key of the state was set or, with `null` in the place of its content, deleted. In order. Returns the unsubscriber. */
+  /** A key of the state was set or deleted (its content is `null`). In order. Returns the unsubscriber. */
   onOverlayState(listener: (entry: StateEntry) => void): () => void;
-  /** A new broadcast began: forget every topic and every key; the keys that stay are told anew. */
+  /** A new broadcast began: drop all topics and keys; the keys that remain are announced again. Returns the unsubscriber. */
   onOverlayReset(listener: () => void): () => void;
-  /** Nothing is received before `frames` has started. To be called before the first await. */
+  /** No media is received before `frames` has started. Call it before the first await. */
   useFrames(frames: ReceivedFrames): void;
-  /** The <video> that shows `stream`: its decoded frames are watched for stalls. Returns the unsubscriber. */
+  /** Watches the decoded frames of the <video> that shows `stream`, to detect stalls. Returns the unsubscriber. */
   watch(video: HTMLVideoElement): () => void;
-  /** By which method messages find their frames: told to the server when it is another one. */
+  /** How messages find their frames; reported to the server when it has changed. */
   reportMatch(method: MatchMethod): void;
-  /** The receiving peer connection's report, undefined while there is none. */
+  /** The report of the receiving peer connection, undefined while there is none. */
   getStats(): Promise<RTCStatsReport | undefined>;
   /** Describes this connection for a bug report, without secrets. Never rejects. */
   diagnostics(): Promise<Diagnostics>;
-  /** Leaves for good. Idempotent. */
+  /** Leaves the room. Idempotent. */
   close(): void;
 }
 
 export interface ViewerOptions {
   readonly room: RoomId;
   readonly page: PageConfig;
-  /** Read whenever the room is entered. */
+  /** Read each time the page joins. */
   readonly token: Pick<LinkToken, 'value'>;
 }
 
 /**
  * - `idle`         not broadcasting
- * - `connecting`   start was pressed, nobody sees it yet
- * - `live`         on air
- * - `reconnecting` was on air, the line is being mended
- * - `superseded`   another page took the broadcast over; this one has stopped
+ * - `connecting`   started, and no viewer can see it yet
+ * - `live`         viewers can see it
+ * - `reconnecting` was live; the connection is being repaired
+ * - `superseded`   another page has taken the broadcast over; this page has stopped
  * - `failed`       given up, see `failure`
  */
 export type PublisherStatus =
@@ -122,28 +124,40 @@ export interface PublisherConnection {
   readonly status: ReadonlySignal<PublisherStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
   readonly room: ReadonlySignal<RoomView | undefined>;
-  /** Goes on air with these tracks; also after `superseded` or `failed` (takes the room back). The tracks stay the caller's: they are never stopped here. */
+  /**
+   * Starts a broadcast with these tracks; after `superseded` or `failed` it takes the room back. The
+   * tracks belong to the caller: the connection never stops them.
+   */
   start(media: PublisherMedia): void;
-  /** Changes the camera without stopping (replaceTrack). Also works while reconnecting or idle. */
+  /** Replaces the camera without an interruption (replaceTrack), in every status. */
   setVideo(track: MediaStreamTrack): void;
-  /** Microphone on, changed, or off (undefined). */
+  /** Sets or replaces the microphone; undefined switches it off. */
   setAudio(track: MediaStreamTrack | undefined): void;
-  /** Sends one message if the channel can take it now; false where it was dropped (fresh beats complete). Throws RangeError above OVERLAY_MAX_BYTES. `seq` is filled in here. */
+  /**
+   * Sends a message if the channel can take it now, and fills in its `seq`. @returns false where the
+   * message was dropped: recent data matters more than complete data. @throws RangeError above
+   * OVERLAY_MAX_BYTES
+   */
   sendOverlay(message: OutgoingOverlayMessage): boolean;
-  /** Sets or deletes one key of the state, on air or not: every viewer ends with it. False where the state is full. Throws RangeError above OVERLAY_MAX_BYTES. */
+  /**
+   * Sets or deletes a key of the state, live or not; every viewer gets it in the end. @returns false
+   * where the state is full. @throws RangeError above OVERLAY_MAX_BYTES
+   */
   setOverlayState(message: KeyedMessage): boolean;
-  /** Ends the broadcast for everybody. Resolves when the server knows, or at once when it can't be told. */
+  /** Ends the broadcast for everybody. Resolves with the server's answer, or at once where it can't be reached. */
   stop(): Promise<void>;
+  /** The report of the sending peer connection, undefined while there is none. */
   getStats(): Promise<RTCStatsReport | undefined>;
   /** Describes this connection for a bug report, without secrets. Never rejects. */
   diagnostics(): Promise<Diagnostics>;
+  /** Leaves the room: the broadcast is interrupted, not ended. Idempotent. */
   close(): void;
 }
 
 export interface PublisherOptions {
   readonly room: RoomId;
   readonly page: PageConfig;
-  /** Read whenever the room is entered. */
+  /** Read each time the page publishes. */
   readonly token: Pick<LinkToken, 'value'>;
   readonly frames?: SentFrames;
 }

@@ -7,7 +7,7 @@ const facts = (given: Partial<ViewerFacts>): ViewerFacts => ({
   phase: 'live',
   room: 'live',
   flowing: false,
-  everLive: false,
+  everFlowed: false,
   ...given,
 });
 
@@ -34,47 +34,47 @@ const ROOMS: readonly ViewerFacts['room'][] = [
 describe('viewerStatus', () => {
   test.each<[string, Partial<ViewerFacts>, ViewerStatus]>([
     ['a page just opened', { phase: 'connecting', room: undefined }, 'connecting'],
-    ['joined, no picture yet', {}, 'connecting'],
-    ['nobody has published', { room: 'open' }, 'waiting'],
-    ['the picture moves', { flowing: true, everLive: true }, 'live'],
+    ['joined, no video yet', {}, 'connecting'],
+    ['there was no broadcast yet', { room: 'open' }, 'waiting'],
+    ['the video flows', { flowing: true, everFlowed: true }, 'live'],
     [
-      'the picture moves while signalling is away',
-      { phase: 'waiting', flowing: true, everLive: true },
+      'the video flows while signalling is down',
+      { phase: 'waiting', flowing: true, everFlowed: true },
       'live',
     ],
     [
-      'the picture still moves though the server calls the publisher lost',
-      { room: 'interrupted', flowing: true, everLive: true },
+      'the video still flows although the server has lost the publisher',
+      { room: 'interrupted', flowing: true, everFlowed: true },
       'live',
     ],
-    ['the publisher is away', { room: 'interrupted', everLive: true }, 'waiting'],
-    ['the broadcast is over', { room: 'ended', everLive: true }, 'ended'],
+    ['the publisher is away', { room: 'interrupted', everFlowed: true }, 'waiting'],
+    ['the broadcast is over', { room: 'ended', everFlowed: true }, 'ended'],
     [
-      'the broadcast is over while its last frames come',
-      { room: 'ended', flowing: true, everLive: true },
+      'the broadcast is over while its last frames arrive',
+      { room: 'ended', flowing: true, everFlowed: true },
       'ended',
     ],
-    ['the line is being mended', { phase: 'repairing', everLive: true }, 'reconnecting'],
-    ['the picture stood still', { everLive: true }, 'reconnecting'],
-    ['the page has left', { phase: 'ended', everLive: true }, 'ended'],
-    ['refused for good', { phase: 'failed' }, 'failed'],
-    ['the browser can not do it', { failed: true, phase: 'ended' }, 'failed'],
+    ['the connection is being repaired', { phase: 'repairing', everFlowed: true }, 'reconnecting'],
+    ['the video has stalled', { everFlowed: true }, 'reconnecting'],
+    ['the page has left', { phase: 'ended', everFlowed: true }, 'ended'],
+    ['refused, and not to be tried again', { phase: 'failed' }, 'failed'],
+    ['the browser is not supported', { failed: true, phase: 'ended' }, 'failed'],
   ])('UI-1 %s', (_what, given, status) => {
     expect(viewerStatus(facts(given))).toBe(status);
   });
 
-  it('UI-1 a picture that moves is live in every phase and room but an ended one', () => {
+  it('UI-1 video that flows is live in every phase, and in every room that has not ended', () => {
     for (const phase of PHASES) {
       for (const room of ROOMS.filter((status) => status !== 'ended')) {
-        expect(viewerStatus(facts({ phase, room, flowing: true, everLive: true }))).toBe('live');
+        expect(viewerStatus(facts({ phase, room, flowing: true, everFlowed: true }))).toBe('live');
       }
     }
   });
 
-  it('UI-1 a page that has shown a picture never says that it connects', () => {
+  it('UI-1 a page that has shown video is never connecting again', () => {
     for (const phase of PHASES) {
       for (const room of ROOMS) {
-        expect(viewerStatus(facts({ phase, room, everLive: true }))).not.toBe('connecting');
+        expect(viewerStatus(facts({ phase, room, everFlowed: true }))).not.toBe('connecting');
       }
     }
   });

@@ -5,24 +5,24 @@ import type { ViewerStatus } from './types.ts';
 export interface ViewerFacts {
   readonly failed: boolean;
   readonly phase: Phase;
-  /** The room as last heard of. */
+  /** The room's status as the server last reported it. */
   readonly room: RoomView['status'] | undefined;
-  /** The picture moves now. */
+  /** Frames are being decoded now. */
   readonly flowing: boolean;
-  /** A picture has been seen since the page was opened. */
-  readonly everLive: boolean;
+  /** A frame has been decoded since the page was opened. */
+  readonly everFlowed: boolean;
 }
 
-/** The status a person sees, derived and never stored. */
+/** The status that a person sees. It is derived, never stored. */
 export function viewerStatus({
   failed,
   phase,
   room,
   flowing,
-  everLive,
+  everFlowed,
 }: ViewerFacts): ViewerStatus {
   if (failed || phase === 'failed') return 'failed';
-  // A picture that moves is live, whatever signalling does meanwhile.
+  // Video that flows is live, whatever the state of signalling.
   if (flowing && room !== 'ended') return 'live';
   if (phase === 'live') {
     switch (room) {
@@ -40,5 +40,5 @@ export function viewerStatus({
     }
   }
   if (phase === 'ended') return 'ended';
-  return everLive ? 'reconnecting' : 'connecting';
+  return everFlowed ? 'reconnecting' : 'connecting';
 }

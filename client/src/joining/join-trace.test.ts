@@ -15,9 +15,9 @@ function tracer(begin = 1_000) {
 }
 
 describe('JOIN-5 the trace of a join', () => {
-  it('counts from the start of the script and is there with the first frame', () => {
+  it('counts from the start of the script and is complete with the first frame', () => {
     const { trace, at } = tracer();
-    at(20).asked('ahead');
+    at(20).requested('ahead');
     JOIN_STEPS.slice(1, -1).forEach((step, i) => at(30 + 10 * i).reached(step));
     expect(trace.trace.value).toBeUndefined();
     at(140.04).reached('frame');
@@ -27,9 +27,9 @@ describe('JOIN-5 the trace of a join', () => {
     });
   });
 
-  it('takes the first time of each step and nothing after the first frame', () => {
+  it('records the first time of each step, and nothing after the first frame', () => {
     const { trace, at } = tracer();
-    at(1).asked('ahead');
+    at(1).requested('ahead');
     at(2).reached('answered');
     at(3).reached('set-up');
     at(9).reached('answered');
@@ -39,11 +39,11 @@ describe('JOIN-5 the trace of a join', () => {
     expect(trace.trace.value?.steps).toEqual({ asked: 1, answered: 2, 'set-up': 3, frame: 10 });
   });
 
-  it('keeps the time of an attempt that came to nothing, and not its steps', () => {
+  it('counts the time of a failed attempt, and not its steps', () => {
     const { trace, at } = tracer();
-    at(5).asked('ahead');
+    at(5).requested('ahead');
     at(50).reached('answered');
-    at(400).asked('socket');
+    at(400).requested('socket');
     at(450).reached('answered');
     at(460).reached('set-up');
     at(700).reached('frame');
@@ -54,12 +54,12 @@ describe('JOIN-5 the trace of a join', () => {
   });
 
   it.each<[string, (at: ReturnType<typeof tracer>['at']) => void]>([
-    ['nothing was on air', (at) => at(6).abandon()],
-    ['the picture took too long', (at) => at(JOIN_TRACE_MAX_MS + 1)],
-    ['a step is missing that every join has', (at) => at(6).asked('socket')],
-  ])('there is none where %s', (_why, happens) => {
+    ['there was no broadcast', (at) => at(6).abandon()],
+    ['the first frame took too long', (at) => at(JOIN_TRACE_MAX_MS + 1)],
+    ['a step is missing that every join has', (at) => at(6).requested('socket')],
+  ])('there is no trace where %s', (_why, happens) => {
     const { trace, at } = tracer();
-    at(1).asked('ahead');
+    at(1).requested('ahead');
     at(2).reached('answered');
     at(3).reached('set-up');
     happens(at);
@@ -67,7 +67,7 @@ describe('JOIN-5 the trace of a join', () => {
     expect(trace.trace.value).toBeUndefined();
   });
 
-  it('is laid out end to end, in the order in which steps were reached', () => {
+  it('is shown end to end, in the order in which steps were reached', () => {
     const steps = { asked: 20, answered: 70, 'set-up': 90, dtls: 200, packet: 190, frame: 240 };
     expect(spansOf({ way: 'ahead', steps })).toEqual([
       { step: 'asked', fromMs: 0, toMs: 20 },

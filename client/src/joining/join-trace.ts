@@ -1,4 +1,4 @@
-import { type ReadonlySignal, signal } from '@preact/signals-core';
+import { effect, type ReadonlySignal, signal } from '@preact/signals-core';
 import {
   JOIN_STEPS,
   type JoinStep,
@@ -7,7 +7,7 @@ import {
 } from '#protocol/join-trace.ts';
 import * as v from 'valibot';
 
-/** Notes when the first join of a page took its steps; the first time of each counts. */
+/** Records when the first join of a page reached its steps; the first time of each step counts. */
 export class JoinTracer {
   readonly #now: () => number;
   readonly #started: number;
@@ -16,19 +16,19 @@ export class JoinTracer {
   #steps: Partial<Record<JoinStep, number>> = {};
   #over = false;
 
-  /** `now` counts in ms. To be made when the page's script starts. */
+  /** Create it when the page's script starts. @param now ms, monotonic */
   constructor(now: () => number) {
     this.#now = now;
     this.#started = now();
   }
 
-  /** There once the first frame has been shown; never where it says nothing about a join. */
+  /** Set once the first frame has been shown; stays undefined where the times would mislead. */
   get trace(): ReadonlySignal<JoinTrace | undefined> {
     return this.#trace;
   }
 
-  /** A request to join leaves. Where one before it came to nothing, the time that took stays in. */
-  asked(way: JoinTrace['way']): void {
+  /** A request to join leaves. If an earlier request failed, its time still counts, its steps do not. */
+  requested(way: JoinTrace['way']): void {
     if (this.#over) return;
     this.#way = way;
     this.#steps = {};
@@ -44,20 +44,45 @@ export class JoinTracer {
     if (trace.success) this.#trace.value = trace.output;
   }
 
-  /** Nothing is on air, or nobody looks: what comes later is no matter of the join. */
+  /** Nothing is on air, or the page is not visible: later steps would not measure the join. */
   abandon(): void {
     this.#over = true;
   }
 }
 
-/** A step of a trace and the time that it took: from when the one before was reached. */
+/**
+ * Abandons the trace when the page is not visible, and reports it once the connection is live.
+ * @param live whether the connection is live now
+ * @param report called once; its failure does not matter
+ */
+export function reportJoin(
+  tracer: JoinTracer,
+  live: ReadonlySignal<boolean>,
+  report: (trace: JoinTrace) => Promise<unknown>,
+  closed: AbortSignal,
+): void {
+  // Browsers present no frames to a page that is not visible.
+  if (document.visibilityState !== 'visible') tracer.abandon();
+  const options = { once: true, signal: closed };
+  document.addEventListener('visibilitychange', () => tracer.abandon(), options);
+  let reported = false;
+  const stop = effect(() => {
+    const trace = tracer.trace.value;
+    if (reported || !trace || !live.value) return;
+    reported = true;
+    report(trace).catch(() => undefined);
+  });
+  closed.addEventListener('abort', stop, { once: true });
+}
+
+/** A step of a trace and the time it took: from when the step before it was reached. */
 export interface JoinSpan {
   readonly step: JoinStep;
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** The steps in the order in which they were reached, end to end. What the browser did not tell is left out. */
+/** The steps in the order in which they were reached, end to end, without those that the browser did not report. */
 export function spansOf({ steps }: JoinTrace): JoinSpan[] {
   const reached = JOIN_STEPS.flatMap((step) => {
     const at = steps[step];

@@ -211,10 +211,10 @@ describe('flowSampleOf', () => {
       ),
       1_234,
     );
-    expect(sample).toEqual({ now: 1_234, frames: 7, packets: 40, line: 5_012 });
+    expect(sample).toEqual({ now: 1_234, frames: 7, packets: 40, arrivals: 5_012 });
   });
 
   it('CONN-11 without a transport nothing has arrived', () => {
-    expect(flowSampleOf(undefined, 5)).toEqual({ now: 5, frames: 0, packets: 0, line: 0 });
+    expect(flowSampleOf(undefined, 5)).toEqual({ now: 5, frames: 0, packets: 0, arrivals: 0 });
   });
 });

@@ -1,5 +1,4 @@
 /** What the pages do with a parsed stats report: numbers for people, and counters for the stall detector. */
-import type { FlowSample } from '../connection/stall.ts';
 import {
   parseStatsReport,
   type ParsedStats,
@@ -86,6 +85,18 @@ export class StatsReader {
   }
 }
 
+/** Counters that only rise while a transport lives. */
+export interface FlowSample {
+  /** ms, monotonic */
+  readonly now: number;
+  /** Video frames decoded. */
+  readonly frames: number;
+  /** Video packets received. */
+  readonly packets: number;
+  /** Bytes received on the transport, plus answers to ICE checks: rises when anything arrives. */
+  readonly arrivals: number;
+}
+
 /** The counters that show whether a viewer's video advances; zeros where there is no report. */
 export function flowSampleOf(report: RTCStatsReport | undefined, now: number): FlowSample {
   const { inbound, candidatePairs } = parseStatsReport(report);
@@ -94,7 +105,7 @@ export function flowSampleOf(report: RTCStatsReport | undefined, now: number): F
     now,
     frames: sum(videos.map(({ frames }) => frames)),
     packets: sum(videos.map(({ packets }) => packets)),
-    line: sum(candidatePairs.map((pair) => pair.bytesReceived + pair.responsesReceived)),
+    arrivals: sum(candidatePairs.map((pair) => pair.bytesReceived + pair.responsesReceived)),
   };
 }
 
