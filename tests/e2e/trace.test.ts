@@ -1,28 +1,18 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '#testkit/browser.ts';
-import { framesAdvance, statusIs } from '#testkit/shown-video.ts';
-import { ServerProcess } from '#testkit/server-process.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { sharedSite } from '#testkit/browser/shared-site.ts';
+import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
 
 const ROOM = 'traced';
 
 describe('the trace of a connection', () => {
-  let server: ServerProcess;
-  let browser: Browser;
+  const site = sharedSite();
   let publisher: Page;
 
   beforeAll(async () => {
-    server = await ServerProcess.start();
-    browser = await launchBrowser();
-    const context = await browser.newContext();
-    ({ page: publisher } = await openPage(context, `${server.url}/publish/${ROOM}`));
+    ({ page: publisher } = await site.open(`/publish/${ROOM}`));
     await publisher.click('#start');
-    await statusIs(publisher, 'live');
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
+    await waitForStatus(publisher, 'live');
   });
 
   /** The phases that a page's connection went through, each change once. */
@@ -32,9 +22,8 @@ describe('the trace of a connection', () => {
     );
 
   test('CONN-17 shows the phases of a join, and those of a reconnection', async () => {
-    const context = await browser.newContext();
-    const { page } = await openPage(context, `${server.url}/join/${ROOM}?debug`);
-    await statusIs(page, 'live');
+    const { page } = await site.open(`/join/${ROOM}?debug`);
+    await waitForStatus(page, 'live');
     await expect.poll(() => phases(page)).toContain('live');
     const joined = await phases(page);
     expect(joined.slice(0, 2)).toEqual(['connecting', 'joining']);
@@ -44,14 +33,13 @@ describe('the trace of a connection', () => {
     await expect
       .poll(async () => (await phases(page)).slice(joined.length))
       .toEqual(['waiting', 'connecting', 'resuming', 'live']);
-    await framesAdvance(page, 10);
-    await context.close();
+    await waitForFrames(page, 10);
+    await page.context().close();
   });
 
   test('CONN-17 SEC-7 every page has diagnostics, without a secret', async () => {
-    const context = await browser.newContext();
-    const { page } = await openPage(context, `${server.url}/join/${ROOM}`);
-    await statusIs(page, 'live');
+    const { page } = await site.open(`/join/${ROOM}`);
+    await waitForStatus(page, 'live');
     const secret = await publisher.evaluate(
       (key) => localStorage.getItem(key) ?? '',
       `onecast.publisher.${ROOM}`,
@@ -72,6 +60,6 @@ describe('the trace of a connection', () => {
     }
     const refused = page.evaluate(() => onecast?.simulate('socket-drop'));
     await expect(refused).rejects.toThrow('open the page with ?debug');
-    await context.close();
+    await page.context().close();
   });
 });
