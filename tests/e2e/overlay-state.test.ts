@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StateEntry } from '#protocol/overlay-state.ts';
-import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import {
+  copiedDiagnostics,
+  launchBrowser,
+  openPage,
+  type OpenedPage,
+  pasted,
+} from '#testkit/browser/browser.ts';
 import { type Host, networkUnavailable, TestNetwork } from '#testkit/network/test-network.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
 import { ServerProcess } from '#testkit/server/server-process.ts';
@@ -215,6 +221,12 @@ describe('state that survives, and data from a program', () => {
     await expect.poll(shown).not.toContain(secret);
   });
 
+  test('CONN-17 the publisher’s diagnostics hold no secret of the room', async () => {
+    const text = await copiedDiagnostics(publisher.page);
+    expect(JSON.parse(text)).toMatchObject({ role: 'publisher', room: ROOM });
+    expect(text).not.toContain(await secretOf(publisher.page, ROOM));
+  });
+
   test.skipIf(!curl)('INGEST-5 the command draws on every viewer’s screen', async () => {
     const { stdout } = spawnSync('sh', ['-c', command]);
     expect(stdout.toString()).toBe('{"accepted":1,"refused":[]}');
@@ -294,17 +306,6 @@ describe.skipIf(unavailable !== undefined)('state over a line that loses', () =>
     expect([...publisher.faults, ...viewer.faults, ...late.faults]).toEqual([]);
   });
 });
-
-/** What is on the clipboard. A page of ours may not read it, so a person's way is taken. */
-async function pasted(page: Page): Promise<string> {
-  const other = await page.context().newPage();
-  await other.setContent('<textarea></textarea>');
-  await other.focus('textarea');
-  await other.keyboard.press('Control+V');
-  const text = await other.inputValue('textarea');
-  await other.close();
-  return text;
-}
 
 /** Runs in the page: how much of the overlay's canvas is drawn on. */
 function inkOnOverlay(): number {

@@ -4,7 +4,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as v from 'valibot';
 import { type Claims, signToken } from '#backend/admission/tokens.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
-import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import {
+  copiedDiagnostics,
+  launchBrowser,
+  openPage,
+  type OpenedPage,
+} from '#testkit/browser/browser.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
 import { ServerProcess } from '#testkit/server/server-process.ts';
 
@@ -86,6 +91,24 @@ describe('with AUTH_SECRET', () => {
     await waitForFrames(page, 5);
     expect(faults).toEqual([]);
     await page.context().close();
+  });
+
+  test('CONN-17 both pages copy their diagnostics as JSON, without a token', async () => {
+    const viewer = await open(`/join/${room}#token=${await token()}`);
+    await waitForStatus(viewer.page, 'live');
+    await viewer.page.click('#stats-toggle');
+    for (const [role, { page }] of Object.entries({ viewer, publisher })) {
+      const text = await copiedDiagnostics(page);
+      const diagnostics = JSON.parse(text);
+      expect(diagnostics).toMatchObject({ role, room, status: 'live' });
+      expect(diagnostics.transitions).not.toEqual([]);
+      expect(diagnostics.stats).not.toEqual([]);
+      for (const part of made.flatMap((signed) => signed.split('.'))) {
+        expect(text).not.toContain(part);
+      }
+    }
+    expect(viewer.faults).toEqual([]);
+    await viewer.page.context().close();
   });
 
   test('TOKEN-1 TOKEN-5 a link that is no good says why, and a new one is taken without more ado', async () => {

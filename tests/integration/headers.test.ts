@@ -132,7 +132,7 @@ describe('SEC-12 security headers', () => {
       'screen-wake-lock=(self)',
     ]);
     const watching = ['fullscreen=(self)', 'picture-in-picture=(self)', 'screen-wake-lock=(self)'];
-    expect(await allowed('/join/studio')).toEqual(watching);
+    expect(await allowed('/join/studio')).toEqual(['clipboard-write=(self)', ...watching]);
     expect(await allowed('/embed/studio')).toEqual(watching);
     expect(await allowed('/')).toEqual([]);
     expect(await allowed('/nowhere')).toEqual([]);

@@ -47,7 +47,7 @@ export function secureEveryAnswer(http: Server, { dev }: SecurityOptions): void 
 const FEATURES: Readonly<Record<Page, readonly string[]>> = {
   index: [],
   publish: ['camera', 'microphone', 'display-capture', 'screen-wake-lock', 'clipboard-write'],
-  join: ['fullscreen', 'picture-in-picture', 'screen-wake-lock'],
+  join: ['fullscreen', 'picture-in-picture', 'screen-wake-lock', 'clipboard-write'],
   embed: ['fullscreen', 'picture-in-picture', 'screen-wake-lock'],
 };
 

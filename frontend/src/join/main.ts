@@ -3,7 +3,7 @@ import { effect } from '@preact/signals-core';
 import { find, setText } from '../ui/elements.ts';
 import { formatViewers } from '../ui/format.ts';
 import { roomFromPath } from '../ui/room-link.ts';
-import { StatsPanel } from '../ui/stats-panel.ts';
+import { bindDiagnostics, StatsPanel } from '../ui/stats-panel.ts';
 import { StatusPill } from '../ui/status-pill.ts';
 import { DataPanel } from './data-panel.ts';
 import { bindFullScreen } from './full-screen.ts';
@@ -72,6 +72,7 @@ function watchRoom(room: RoomId): void {
     find('#data-empty', HTMLElement),
   );
   bindJoinSteps(connection.joinTrace);
+  bindDiagnostics(connection);
   const overlayStats = bindOverlayStats(playoutDelay, () => layer.matchStats);
   let stopPolling = () => {};
   bindPanel('stats', (open) => {

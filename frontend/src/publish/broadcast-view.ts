@@ -2,7 +2,7 @@ import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
 import type { PublisherConnection, PublisherStatus } from '#client/connection/types.ts';
 import { find, setText } from '../ui/elements.ts';
-import { StatsPanel } from '../ui/stats-panel.ts';
+import { bindDiagnostics, StatsPanel } from '../ui/stats-panel.ts';
 import { formatDuration, formatViewers } from '../ui/format.ts';
 import { run } from '../ui/page.ts';
 import { unguessableRoom } from '../ui/room-link.ts';
@@ -84,6 +84,7 @@ export function bindBroadcast({
 
   bindTime(broadcast);
   bindStats(connection);
+  bindDiagnostics(connection);
 
   const wakeLock = new WakeLock();
   effect(() => {

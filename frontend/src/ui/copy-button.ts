@@ -1,9 +1,11 @@
+import { run } from './page.ts';
+
 const FEEDBACK_MS = 2000;
 
 /** The text that a button copies. */
 export interface CopySource {
-  text(): string;
-  /** Selects the text, so that the person can copy it with the keyboard or the menu. */
+  text(): string | Promise<string>;
+  /** Selects the text on the page, so that the person can copy it with the keyboard or the menu. */
   select(): void;
 }
 
@@ -32,17 +34,30 @@ export function copyOnClick(button: HTMLButtonElement, source: CopySource): void
       button.textContent = label;
     }, FEEDBACK_MS);
   };
-  const selectInstead = () => {
-    source.select();
-    say('Selected');
-  };
-  button.addEventListener('click', () => {
-    // Insecure contexts have no clipboard, although the types say otherwise.
-    const clipboard = navigator.clipboard as Clipboard | undefined;
-    if (clipboard === undefined) {
-      selectInstead();
-      return;
+  const copyOrSelect = async () => {
+    const text = source.text();
+    try {
+      await copy(text);
+      say('Copied');
+    } catch {
+      await text;
+      source.select();
+      say('Selected');
     }
-    clipboard.writeText(source.text()).then(() => say('Copied'), selectInstead);
-  });
+  };
+  button.addEventListener('click', () => run(copyOrSelect(), 'copying'));
+}
+
+/** @throws if this page may not use the clipboard. */
+async function copy(text: string | Promise<string>): Promise<void> {
+  // Insecure contexts have no clipboard, although the types say otherwise.
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  if (clipboard === undefined) throw new Error('This page may not use the clipboard.');
+  if (typeof text === 'string') {
+    await clipboard.writeText(text);
+    return;
+  }
+  // Safari allows this only while it handles the click, so the promise itself goes to the clipboard.
+  const blob = text.then((value) => new Blob([value], { type: 'text/plain' }));
+  await clipboard.write([new ClipboardItem({ 'text/plain': blob })]);
 }

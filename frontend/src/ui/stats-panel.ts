@@ -1,5 +1,7 @@
+import type { Diagnostics } from '#client/connection/types.ts';
 import { type MediaStats, StatsReader } from '#client/media/stats.ts';
-import { make, setText } from './elements.ts';
+import { copyOnClick, textOf } from './copy-button.ts';
+import { find, make, setText } from './elements.ts';
 import {
   formatBitrate,
   formatCount,
@@ -89,4 +91,20 @@ export class StatsPanel {
   #show(stats: MediaStats = UNKNOWN): void {
     for (const [name, cell] of this.#cells) setText(cell, ROWS[name].read(stats));
   }
+}
+
+/** Makes the button #copy-diagnostics copy the connection's diagnostics as JSON, for a bug report. */
+export function bindDiagnostics(connection: { diagnostics(): Promise<Diagnostics> }): void {
+  const field = find('#diagnostics', HTMLTextAreaElement);
+  const { select } = textOf(field);
+  copyOnClick(find('#copy-diagnostics', HTMLButtonElement), {
+    text: async () => {
+      field.value = JSON.stringify(await connection.diagnostics(), undefined, 2);
+      return field.value;
+    },
+    select: () => {
+      field.hidden = false;
+      select();
+    },
+  });
 }

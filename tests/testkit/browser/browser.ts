@@ -78,3 +78,23 @@ export async function goLive(page: Page): Promise<void> {
   await page.click('#start');
   await waitForStatus(page, 'live');
 }
+
+/** The text on the clipboard. Our own pages may not read it, so another page pastes it. */
+export async function pasted(page: Page): Promise<string> {
+  const other = await page.context().newPage();
+  await other.setContent('<textarea></textarea>');
+  await other.focus('textarea');
+  await other.keyboard.press('Control+V');
+  const text = await other.inputValue('textarea');
+  await other.close();
+  return text;
+}
+
+/** Presses "Copy diagnostics" with the keyboard, and returns what is on the clipboard then. */
+export async function copiedDiagnostics(page: Page): Promise<string> {
+  await page.bringToFront();
+  await page.focus('#copy-diagnostics');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Copied' }).waitFor();
+  return pasted(page);
+}
