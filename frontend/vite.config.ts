@@ -32,7 +32,7 @@ function sharedHead(): Plugin {
 
 export default defineConfig({
   root: here('.'),
-  // The backend decides which page an address stands for; Vite must not guess.
+  // The backend chooses the page for an address; Vite must not guess it from the path.
   appType: 'custom',
   plugins: [sharedHead()],
   server: {
