@@ -176,13 +176,14 @@ async function takeFilm(browser) {
       const wait = start + (i * 1_000) / framesPerSecond - performance.now();
       if (wait > 0) await watch.waitForTimeout(wait);
       const at = performance.now();
-      shots.push({ at, png: await watch.screenshot() });
+      // A PNG takes too long to keep the pace.
+      shots.push({ at, jpeg: await watch.screenshot({ type: 'jpeg', quality: 95 }) });
     }
     const end = performance.now();
     const reader = await browser.newPage();
     const frames = [];
-    for (const [i, { at, png }] of shots.entries()) {
-      const still = await reader.evaluate(stillWebp, { png: png.toString('base64'), quality });
+    for (const [i, { at, jpeg }] of shots.entries()) {
+      const still = await reader.evaluate(stillWebp, { jpeg: jpeg.toString('base64'), quality });
       const ms = Math.round((shots[i + 1]?.at ?? end) - at);
       frames.push({ webp: Buffer.from(still, 'base64'), ms });
     }
@@ -195,8 +196,8 @@ async function takeFilm(browser) {
   }
 }
 
-async function stillWebp({ png, quality }) {
-  const picture = await createImageBitmap(new Blob([Uint8Array.fromBase64(png)]));
+async function stillWebp({ jpeg, quality }) {
+  const picture = await createImageBitmap(new Blob([Uint8Array.fromBase64(jpeg)]));
   const canvas = new OffscreenCanvas(picture.width, picture.height);
   canvas.getContext('2d', { alpha: false }).drawImage(picture, 0, 0);
   const blob = await canvas.convertToBlob({ type: 'image/webp', quality });
