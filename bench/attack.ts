@@ -1,50 +1,40 @@
 /**
- * npm run bench:attack -- [--rounds 3] [--seconds 10] [--no-save]
- * What a room notices while another page attacks the server: without an attack, under 1,000 messages
- * a second from one socket, and under 1,000 large messages a second on a publisher's data channel.
+ * npm run bench -- attack [--rounds 3] [--seconds 10] [--no-save | --report]
+ * What other rooms notice while a page attacks the server: without an attack, with 1,000 messages a
+ * second from one socket, and with 1,000 large messages a second on a publisher's data channel.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
 import { launchBrowser } from '#testkit/browser/browser.ts';
 import { floodResult, openFlooder, startFlood } from './attack/data-flood.ts';
-import { type InnocentFigures, InnocentRoom } from './attack/innocent-room.ts';
-import { type Row, save } from './attack/report.ts';
-import { medianOf, spreadOf, tableOf, tenth } from './report/stats.ts';
+import { InnocentRoom, type InnocentStats } from './attack/innocent-room.ts';
+import { type AttackRow, type AttackSummary, outputs } from './attack/report.ts';
+import { count } from './options.ts';
+import { runPart } from './part.ts';
+import { hundredth, medianOf, tableOf, tenth } from './report/stats.ts';
 import { ObservedServer } from '#testkit/server/observed-server.ts';
-import { whole } from './report/options.ts';
 import { cpuSeconds } from '#testkit/processes.ts';
 
 const PER_SECOND = 1_000;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '10' },
-    'no-save': { type: 'boolean', default: false },
-  },
-});
-const rounds = whole('--rounds', values.rounds, 50);
-const windowMs = whole('--seconds', values.seconds, 600) * 1_000;
-
-/** What an attacker got done. */
-interface Done {
+/** What an attacker achieved. */
+interface AttackerStats {
   readonly [what: string]: unknown;
-  /** Of the one connection that it had; null where it still had it. */
+  /** When its only connection was closed; null if it was still open at the end. */
   readonly closedAfterMs?: number | null;
 }
 
-/** One way to attack; resolves with what the attacker got done. */
+/** One kind of attack. */
 interface Attack {
   readonly name: string;
-  /** Makes ready, before anything is measured. */
+  /** Prepares the attack; nothing is measured yet. `end` returns what the attacker achieved. */
   prepare(
     server: ObservedServer,
     round: number,
-  ): Promise<{ begin(): Promise<void>; end(): Promise<Done> }>;
+  ): Promise<{ begin(): Promise<void>; end(): Promise<AttackerStats> }>;
 }
 
 const NONE: Attack = {
@@ -57,16 +47,16 @@ const MESSAGES: Attack = {
   prepare: async (server) => {
     const program = join(import.meta.dirname, 'attack/message-flood.ts');
     const args = [program, '127.0.0.1', String(server.port), String(PER_SECOND)];
-    let stop: (() => Promise<Done>) | undefined;
+    let stop: (() => Promise<AttackerStats>) | undefined;
     return {
       begin: async () => {
         const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-        const told = text(child.stdout);
+        const printed = text(child.stdout);
         const exited = once(child, 'exit');
         stop = async () => {
           child.stdin.end();
           await exited;
-          return JSON.parse(await told) as Done;
+          return JSON.parse(await printed) as AttackerStats;
         };
       },
       end: async () => (await stop?.()) ?? {},
@@ -90,86 +80,59 @@ const data = (bytes: number): Attack => ({
   },
 });
 
-interface Window {
+interface AttackWindow {
   readonly attack: string;
-  readonly round: number;
-  readonly innocent: InnocentFigures;
-  /** Cores that the server and its workers took. */
+  readonly innocent: InnocentStats;
   readonly serverCores: number;
-  readonly attacker: Done;
-  /** Of the last minute, at the end: above the number of cores the times say little. */
+  readonly attacker: AttackerStats;
+  /** Load average of the last minute, at the end. */
   readonly load: number;
 }
 
-const windows: Window[] = [];
-for (let round = 1; round <= rounds; round += 1) {
-  // The limits of the product, those of addresses too: the attacker has an address of its own.
-  const server = await ObservedServer.start({ realAddressLimits: true });
-  const room = await InnocentRoom.open(server.url);
-  try {
-    for (const attack of [NONE, MESSAGES, data(64 * 1024), data(16 * 1024)]) {
-      windows.push(await measure(attack, round, server, room));
+await runPart({
+  name: 'attack',
+  options: { rounds: count(3, 50), seconds: count(10, 600) },
+  async measure({ rounds, seconds }): Promise<AttackSummary> {
+    const windowMs = seconds * 1_000;
+    const windows: AttackWindow[] = [];
+    for (let round = 1; round <= rounds; round += 1) {
+      // With the real limits, also those by address: the attacker has another address.
+      const server = await ObservedServer.start({ realAddressLimits: true });
+      const room = await InnocentRoom.open(server.url);
+      try {
+        for (const attack of [NONE, MESSAGES, data(64 * 1024), data(16 * 1024)]) {
+          windows.push(await measure(attack, { round, server, room, windowMs }));
+        }
+      } finally {
+        await room.close();
+        await server.stop();
+      }
     }
-  } finally {
-    await room.close();
-    await server.stop();
-  }
-}
+    const names = [...new Set(windows.map(({ attack }) => attack))];
+    const rows = names.map((name) =>
+      rowOf(
+        windows.filter(({ attack }) => attack === name),
+        name,
+        windowMs,
+      ),
+    );
+    print(rows);
+    return { at: new Date().toISOString(), cores: availableParallelism(), windowMs, rows };
+  },
+  outputs,
+});
 
-const rows = [...new Set(windows.map(({ attack }) => attack))].map(rowOf);
-if (!values['no-save']) {
-  save({
-    at: new Date().toISOString(),
-    cores: availableParallelism(),
-    windowMs,
-    rows,
-    windows: windows.map(({ innocent, ...rest }) => ({
-      ...rest,
-      ...innocent,
-      ackMs: spreadOf(innocent.ackMs),
-    })),
-  });
+interface Surroundings {
+  readonly round: number;
+  readonly server: ObservedServer;
+  readonly room: InnocentRoom;
+  readonly windowMs: number;
 }
-const head = [
-  'attack',
-  'acks',
-  'p50',
-  'p99',
-  'max ms',
-  'unanswered',
-  'frames/s',
-  'lost',
-  'gap ms',
-  'server cores',
-  'load',
-];
-process.stdout.write(
-  `\n${tableOf([
-    head,
-    ...rows.map((row) =>
-      [
-        row.attack,
-        row.acks,
-        row.p50,
-        row.p99,
-        row.max,
-        row.unanswered,
-        row.framesPerS,
-        row.packetsLost,
-        row.longestGapMs,
-        row.serverCores,
-        row.load,
-      ].map(String),
-    ),
-  ])}\n`,
-);
 
 async function measure(
   attack: Attack,
-  round: number,
-  server: ObservedServer,
-  room: InnocentRoom,
-): Promise<Window> {
+  { round, server, room, windowMs }: Surroundings,
+): Promise<AttackWindow> {
   const attacker = await attack.prepare(server, round);
   const cpuBefore = cpuSeconds([server.pid]);
   const begun = performance.now();
@@ -177,24 +140,22 @@ async function measure(
   const innocent = await room.measure(windowMs);
   const serverCores =
     (cpuSeconds([server.pid]) - cpuBefore) / ((performance.now() - begun) / 1_000);
-  const done = await attacker.end();
-  say(`round ${round}, ${attack.name}: ${JSON.stringify(done)}`);
+  const stats = await attacker.end();
+  process.stderr.write(`round ${round}, ${attack.name}: ${JSON.stringify(stats)}\n`);
   return {
     attack: attack.name,
-    round,
     innocent,
     serverCores,
-    attacker: done,
+    attacker: stats,
     load: tenth(loadavg()[0] ?? 0),
   };
 }
 
-/** Acks over all rounds; the rest is the median of the rounds, but for what should never be. */
-function rowOf(attack: string): Row {
-  const own = windows.filter((window) => window.attack === attack);
+/** Acks are those of all rounds. Counts of what should never happen are sums; other values are medians. */
+function rowOf(own: readonly AttackWindow[], attack: string, windowMs: number): AttackRow {
   const acks = own.flatMap(({ innocent }) => innocent.ackMs).toSorted((a, b) => a - b);
   const at = (share: number) => tenth(acks[Math.ceil(share * acks.length) - 1] ?? Number.NaN);
-  const sum = (pick: (figures: InnocentFigures) => number) =>
+  const sum = (pick: (stats: InnocentStats) => number) =>
     own.reduce((total, { innocent }) => total + pick(innocent), 0);
   return {
     attack,
@@ -208,7 +169,7 @@ function rowOf(attack: string): Row {
     packetsLost: sum(({ packetsLost }) => packetsLost),
     framesDropped: sum(({ framesDropped }) => framesDropped),
     longestGapMs: tenth(Math.max(...own.map(({ innocent }) => innocent.longestGapMs))),
-    serverCores: Math.round(medianOf(own.map((window) => window.serverCores)) * 100) / 100,
+    serverCores: hundredth(medianOf(own.map((window) => window.serverCores))),
     load: tenth(medianOf(own.map(({ load }) => load))),
     closedAfterS: own.flatMap(({ attacker: { closedAfterMs } }) =>
       closedAfterMs === undefined
@@ -220,6 +181,21 @@ function rowOf(attack: string): Row {
   };
 }
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
+function print(rows: readonly AttackRow[]): void {
+  const columns = {
+    attack: 'attack',
+    acks: 'acks',
+    p50: 'p50',
+    p99: 'p99',
+    max: 'max ms',
+    unanswered: 'unanswered',
+    framesPerS: 'frames/s',
+    packetsLost: 'lost',
+    longestGapMs: 'gap ms',
+    serverCores: 'server cores',
+    load: 'load',
+  } as const;
+  const names = Object.keys(columns) as (keyof typeof columns)[];
+  const cells = rows.map((row) => names.map((name) => String(row[name])));
+  process.stdout.write(`\n${tableOf([Object.values(columns), ...cells])}\n`);
 }

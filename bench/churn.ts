@@ -1,6 +1,6 @@
 /**
- * Joins and leaves by the thousand, at signalling level, against the real server in a process of
- * its own: what stays behind, and whether memory stands on a plateau.
+ * Thousands of joins and leaves at signalling level, against the real server in its own process:
+ * measures what is left behind and whether memory stops growing.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { io, type Socket } from 'socket.io-client';
@@ -10,20 +10,20 @@ import { slopeOf, tenth } from './report/stats.ts';
 import { type Counts, ObservedServer } from '#testkit/server/observed-server.ts';
 import { openFiles, residentBytes } from '#testkit/processes.ts';
 
-/** One look at the processes, after so many cycles. */
+/** Memory of the processes after `cycles` cycles. */
 export interface MemorySample {
   readonly cycles: number;
   readonly serverMb: number;
   readonly heapMb: number;
   readonly workersMb: number;
-  /** Sessions, rooms, routers and transports that are still there: 0 is expected. */
+  /** Sessions, rooms, routers and transports that still exist; 0 is expected. */
   readonly objects: number;
 }
 
 export interface ChurnResult {
   readonly cycles: number;
   readonly seconds: number;
-  /** Answers that were not ok, and faults of sockets: none is expected. */
+  /** Refused requests and socket errors; none is expected. */
   readonly errors: readonly string[];
   readonly samples: readonly MemorySample[];
   /** Growth per 1,000 cycles after the warm-up, % of the mean. */
@@ -40,12 +40,12 @@ export interface ChurnResult {
 
 export interface ChurnOptions {
   readonly cycles: number;
-  /** A sample after each so many, when every grace is over. */
+  /** Cycles between two samples; a sample waits until every grace is over. */
   readonly sampleEvery?: number;
   readonly say?: (line: string) => void;
 }
 
-/** Short, so that the run need not wait for minutes until what was left behind expires. */
+/** Short, so that the run does not wait minutes until sessions and rooms expire. */
 const LIMITS = {
   sessionGraceMs: 3_000,
   idleRoomMs: 400,
@@ -55,7 +55,7 @@ const LIMITS = {
 const CONCURRENCY = 16;
 const ROOMS = 24;
 const ANSWER_DEADLINE_MS = 20_000;
-/** The share of the run in which caches fill and the heap finds its size. */
+/** The share of the run in which caches fill and the heap reaches its size. */
 const WARM_UP = 0.4;
 
 export async function churn({
@@ -68,7 +68,7 @@ export async function churn({
   const samples: MemorySample[] = [];
   const started = performance.now();
   try {
-    // What is made once and stays: code paths, the first router's tables.
+    // First create what stays for ever: compiled code, the first router's tables.
     for (let i = 0; i < 4; i += 1) await cycle(server.url, i, errors);
     const before = await settled(server);
     const filesBefore = openFiles(server.pid);
@@ -99,26 +99,26 @@ export async function churn({
   }
 }
 
-/** The ways a page comes and goes, one after the other. */
-const WAYS: readonly ((page: Page, room: string) => Promise<void>)[] = [
-  // Comes, watches, says goodbye.
+/** The ways in which a page comes and goes; the cycles use them in turn. */
+const CYCLES: readonly ((page: Page, room: string) => Promise<void>)[] = [
+  // Joins, watches, and sends `leave`.
   async (page, room) => {
     const { transport, media } = await page.join(room);
     await page.connect(transport.id);
     await page.ask('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) });
     await page.ask('leave');
   },
-  // Closes the tab without a word.
+  // Closes the tab without `leave`.
   async (page, room) => {
     await page.join(room);
   },
-  // Is gone before its answer comes.
+  // Is gone before the answer arrives.
   async (page, room) => {
     page.join(room).catch(() => undefined);
     await delay(2);
     page.socket.io.engine.close();
   },
-  // Loses its socket, resumes on a new one, takes a new transport, leaves.
+  // Loses its socket, resumes on a new one, renews its transport, leaves.
   async (page, room) => {
     const { session } = await page.join(room);
     page.socket.io.engine.close();
@@ -127,7 +127,7 @@ const WAYS: readonly ((page: Page, room: string) => Promise<void>)[] = [
     await page.ask('renewTransport');
     await page.ask('leave');
   },
-  // Publishes picture, sound and data for one who watches, and stops.
+  // Publishes video, audio and data for a viewer, and ends the broadcast.
   async (page, room) => {
     const own = `${room}-${page.index}`;
     const { transport, epoch } = await page.publish(own);
@@ -138,7 +138,7 @@ const WAYS: readonly ((page: Page, room: string) => Promise<void>)[] = [
     viewer.close();
     if (!transport.id) throw new Error('no transport');
   },
-  // Publishes and vanishes, while one watches who vanishes as well.
+  // Publishes and disappears; its viewer disappears too.
   async (page, room) => {
     const own = `${room}-${page.index}`;
     await page.publish(own);
@@ -153,7 +153,10 @@ async function cycle(url: string, index: number, errors: string[]): Promise<void
   try {
     const page = await Page.open(url, index, errors);
     try {
-      await WAYS[index % WAYS.length]?.(page, `churn-${Math.floor(index / WAYS.length) % ROOMS}`);
+      await CYCLES[index % CYCLES.length]?.(
+        page,
+        `churn-${Math.floor(index / CYCLES.length) % ROOMS}`,
+      );
     } finally {
       page.close();
     }
@@ -171,7 +174,7 @@ interface Published extends Joined {
   readonly epoch: number;
 }
 
-/** A page as the server sees it; no browser behind it. */
+/** A page as the server sees it, without a browser. */
 class Page {
   readonly url: string;
   readonly index: number;
@@ -219,7 +222,7 @@ class Page {
     return answer;
   }
 
-  /** The answer's value; a refusal is noted unless it is one of `allowed`. */
+  /** @returns the answer's value @throws for a refusal that is not in `allowed` */
   async ask(name: string, payload: object = {}, allowed: readonly string[] = []): Promise<unknown> {
     this.#requests += 1;
     const requestId = `${this.#requests}`;
@@ -264,7 +267,7 @@ async function inParallel(
 }
 
 async function sample(server: ObservedServer, cycles: number): Promise<MemorySample> {
-  // Who left without a word is still within its grace: only what outlives that can be a leak.
+  // Pages that left without `leave` are within their grace; only what exists after it can be a leak.
   const counts = await settled(server);
   const workers = server.workerPids.reduce((sum, pid) => sum + residentBytes(pid), 0);
   return {
@@ -276,7 +279,7 @@ async function sample(server: ObservedServer, cycles: number): Promise<MemorySam
   };
 }
 
-/** The counts once every grace is over and nothing changes any more; at most 20 s. */
+/** The counts when every grace is over; waits at most 20 s. */
 async function settled(server: ObservedServer): Promise<Counts> {
   const deadline = performance.now() + 20_000;
   for (;;) {

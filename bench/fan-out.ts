@@ -1,102 +1,88 @@
 /**
  * npm run bench -- fan-out [--rounds 5] [--levels 10,50,100,200,500] [--paces bursty,paced]
  *   [--contenders onecast,janus,pion] [--window-ms 1500] [--no-cells] [--no-ramp]
- *   [--step 50] [--most 1000] [--no-save]
- * What forwarding costs, ours and others', and how many viewers a core and a machine carry.
+ *   [--step 50] [--most 1000] [--no-save | --report]
+ * What forwarding costs, for our server and others, and how many viewers a core and a machine carry.
  */
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { LIMITS } from '#config/limits.ts';
-import { measureRounds, type Rounds } from './fan-out/rounds.ts';
 import { type Ramp, ramp } from './fan-out/ramp.ts';
-import { fanOutMarkdown, saveFanOut } from './fan-out/report.ts';
-import { PACES, type PaceName } from './fan-out/stage.ts';
-import { Loadgen } from './loadgen/generator.ts';
-import { contenderIds, Field, titlesOf } from './peers/contenders.ts';
-import { machine, whole } from './report/options.ts';
+import { costOf, type FanOutSummary, outputs } from './fan-out/report.ts';
+import { measureRounds } from './fan-out/rounds.ts';
+import { count, counts, flag, names } from './options.ts';
+import { provenance, runPart } from './part.ts';
+import { CONTENDER_IDS, type Field, titlesOf, withContenders } from './peers/contenders.ts';
+import type { PaceName } from './stages/load-stage.ts';
 
-const ALL = 'onecast,onecast-unbatched,onecast-usual,janus,janus-installed,pion';
+const FIRST_RAMP_LEVEL = 100;
 
-const { values } = parseArgs({
-  allowNegative: true,
+await runPart({
+  name: 'fan-out',
   options: {
-    rounds: { type: 'string', default: '5' },
-    levels: { type: 'string', default: '10,50,100,200,500' },
-    paces: { type: 'string', default: 'bursty,paced' },
-    contenders: { type: 'string', default: ALL },
-    'window-ms': { type: 'string', default: '1500' },
-    ramp: { type: 'boolean', default: true },
-    cells: { type: 'boolean', default: true },
-    most: { type: 'string', default: '1000' },
-    step: { type: 'string', default: '50' },
-    save: { type: 'boolean', default: true },
+    rounds: count(5, 100),
+    levels: counts('10,50,100,200,500', 3_000),
+    paces: names(['bursty', 'paced']),
+    contenders: names(
+      CONTENDER_IDS,
+      'onecast,onecast-unbatched,onecast-usual,janus,janus-installed,pion',
+    ),
+    windowMs: count(1_500, 60_000),
+    ramp: flag(true),
+    cells: flag(true),
+    most: count(1_000, 3_000),
+    step: count(50, 1_000),
   },
+  async measure(options, stored: FanOutSummary | undefined) {
+    warnOfSmallBuffers();
+    return withContenders(options.contenders, async (field): Promise<FanOutSummary> => {
+      const made = provenance('fan-out');
+      const log = (line: string) => console.log(line);
+      const rounds = options.cells ? await measureRounds({ ...options, ...field, log }) : undefined;
+      if (rounds && rounds.failures.length > 0) process.exitCode = 1;
+      const ramps = options.ramp ? await measureRamps(field, options) : [];
+      return {
+        ...stored,
+        titles: { ...stored?.titles, ...titlesOf(field.contenders) },
+        ...(rounds && { cost: { ...made, ...costOf(rounds) } }),
+        ...(ramps.length > 0 && { carried: { ...made, ramps } }),
+      };
+    });
+  },
+  outputs,
 });
 
-const contenders = contenderIds(values.contenders);
-const paces = values.paces.split(',').map(paceName);
-const levels = values.levels.split(',').map((level) => whole('--levels', level, 3_000));
-const rounds = whole('--rounds', values.rounds, 100);
-const windowMs = whole('--window-ms', values['window-ms'], 60_000);
-const most = whole('--most', values.most, 3_000);
-const step = whole('--step', values.step, 1_000);
+interface RampsOptions {
+  readonly paces: readonly PaceName[];
+  readonly most: number;
+  readonly step: number;
+  readonly windowMs: number;
+}
 
-warnOfSmallBuffers();
-const loadgen = await Loadgen.compile();
-const field = await Field.prepare(contenders);
-try {
-  const measured: Rounds | undefined = values.cells
-    ? await measureRounds({
-        loadgen,
-        contenders: field.contenders,
-        levels: levels.toSorted((a, b) => a - b),
-        paces,
-        rounds,
-        windowMs,
-        say: (line) => console.log(line),
-      })
-    : undefined;
+async function measureRamps(
+  { loadgen, contenders }: Field,
+  { paces, most, step, windowMs }: RampsOptions,
+): Promise<Ramp[]> {
   const ramps: Ramp[] = [];
-  if (values.ramp) {
-    for (const spreadOut of [false, true]) {
-      for (const contender of field.contenders) {
-        for (const pace of paces) {
-          const options = { loadgen, contender, pace, spreadOut, most, windowMs };
-          const one = await ramp({ ...options, from: 100, step });
-          ramps.push(one);
-          const where = spreadOut ? 'every core' : 'one core';
-          console.log(`${contender.title}, ${pace}, ${where}: ${one.carried} viewers (${one.end})`);
-        }
+  for (const allCores of [false, true]) {
+    for (const contender of contenders) {
+      for (const pace of paces) {
+        const from = FIRST_RAMP_LEVEL;
+        const one = await ramp({ loadgen, contender, pace, allCores, most, windowMs, from, step });
+        ramps.push(one);
+        const where = allCores ? 'every core' : 'one core';
+        console.log(`${contender.title}, ${pace}, ${where}: ${one.carried} viewers (${one.end})`);
       }
     }
   }
-  const made = machine(['fan-out', ...process.argv.slice(2)]);
-  const report = {
-    titles: titlesOf(field),
-    ...(measured && { cost: { ...made, rounds: measured } }),
-    ...(ramps.length > 0 && { carried: { ...made, ramps } }),
-  };
-  console.log(`\n${fanOutMarkdown(report)}`);
-  if (values.save) saveFanOut(report);
-  process.exitCode = (measured?.faults.length ?? 0) > 0 ? 1 : 0;
-} finally {
-  field.close();
-  loadgen.close();
+  return ramps;
 }
 
-/** The system cuts what a server asks for without a word, and then it is the buffer that is measured. */
+/** Linux silently limits the buffers that a server requests; then the bench measures the buffer. */
 function warnOfSmallBuffers(): void {
   const most = Number(readFileSync('/proc/sys/net/core/rmem_max', 'utf8'));
   if (most >= LIMITS.socketBufferBytes) return;
   console.warn(
-    `net.core.rmem_max is ${most}: from a few hundred viewers on packets are lost for that. ` +
+    `net.core.rmem_max is ${most}: with a few hundred viewers or more, packets are lost because of it. ` +
       `sysctl -w net.core.rmem_max=${LIMITS.socketBufferBytes} net.core.wmem_max=${LIMITS.socketBufferBytes}`,
   );
-}
-
-function paceName(name: string): PaceName {
-  if (name !== 'bursty' && name !== 'paced') {
-    throw new Error(`no such pace: ${name}; there are ${Object.keys(PACES).join(', ')}`);
-  }
-  return name;
 }

@@ -1,7 +1,7 @@
 /**
- * Many viewers who come within a second, without a browser: each has its own socket and speaks the
- * protocol, each does ICE, DTLS and SRTP (loadgen/) and counts what it receives. They cost so little
- * that what is measured is the server.
+ * Many viewers that join within a second, without a browser: each has its own socket and uses our
+ * protocol; the load generator does ICE, DTLS and SRTP and counts what it receives. The viewers cost so
+ * little that the bench measures the server.
  */
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,12 +13,12 @@ import { loopbackAddress, LoadClient, postRequest } from '#testkit/signalling/lo
 import { type Spread, spreadOf, tenth } from './report/stats.ts';
 import { type Camera, type Measured, ROOM, MeasuredBroadcast } from './swarm/measured-broadcast.ts';
 
-export type Way = 'ahead' | 'socket';
+export type SwarmWay = 'ahead' | 'socket';
 
 export interface LightSwarmOptions {
   readonly viewers: number;
-  /** How they join: as pages do, ahead of their sockets, or over these. */
-  readonly way?: Way;
+  /** How they join: by HTTP ahead of their sockets, as pages do, or over their sockets. */
+  readonly way?: SwarmWay;
   readonly camera?: Camera;
   readonly spreadMs?: number;
   readonly deadlineMs?: number;
@@ -29,25 +29,25 @@ export interface LightSwarmResult extends Measured {
   readonly camera: Camera;
   readonly errors: readonly string[];
   readonly withPackets: number;
-  /** First packets that began a key frame, so that a browser could have shown it. */
+  /** Viewers whose first packet began a key frame, which a browser can show. */
   readonly withKeyFrame: number;
-  /** From the end of the rush on, packets that all viewers got in a second, and could not decrypt. */
+  /** After all have joined: packets per second of all viewers, and packets that could not be decrypted. */
   readonly packetsPerSecond: number;
   readonly brokenPackets: number;
   /** ms after each viewer's own start. */
-  readonly seen: Readonly<Record<Step, Spread>>;
+  readonly seen: Readonly<Record<LightStep, Spread>>;
   /** Each viewer's time to its first packet, ms. */
   readonly packetMs: readonly number[];
-  /** `join` sent to answer there, ms. */
+  /** Time from sending `join` to its answer, ms. */
   readonly joinAnswer: Spread;
-  /** For each viewer: how many that asked later had their answer earlier. */
+  /** For each viewer: how many viewers sent their request later and got their answer earlier. */
   readonly overtaken: Spread;
-  /** How resident memory rose with each viewer, kB. */
+  /** Growth of resident memory per viewer, kB. */
   readonly memoryKb: { readonly node: number; readonly workers: number };
 }
 
 const STEPS = ['socket', 'asked', 'joined', 'ice', 'dtls', 'packet'] as const;
-type Step = (typeof STEPS)[number];
+type LightStep = (typeof STEPS)[number];
 
 export async function lightSwarm({
   viewers,
@@ -87,7 +87,7 @@ export async function lightSwarm({
     const memory = await scene.memory();
     const perViewer = (who: keyof typeof memory) =>
       Math.round((memory[who] - memoryBefore[who]) / viewers / 1000);
-    const times = (step: Step) => all.flatMap(({ at }) => at[step] ?? []);
+    const times = (step: LightStep) => all.flatMap(({ at }) => at[step] ?? []);
     const { value: _, cpu, ...rest } = measured;
     return {
       viewers,
@@ -111,7 +111,7 @@ export async function lightSwarm({
           asked === undefined || joined === undefined ? [] : [joined - asked],
         ),
       ),
-      overtaken: spreadOf(overtakings(all)),
+      overtaken: spreadOf(overtakenCounts(all)),
       memoryKb: { node: perViewer('node'), workers: perViewer('workers') },
       ...rest,
       cpu: {
@@ -125,7 +125,7 @@ export async function lightSwarm({
   }
 }
 
-function overtakings(all: readonly LightViewer[]): number[] {
+function overtakenCounts(all: readonly LightViewer[]): number[] {
   const answered = all.flatMap(({ started, at: { asked, joined } }) =>
     asked === undefined || joined === undefined
       ? []
@@ -142,9 +142,9 @@ const JOIN = {
   rtpCapabilities: fixture.rtpCapabilities,
 } as const;
 
-/** Signalling of one viewer; its media is the generator's. */
+/** The signalling of one viewer; the generator does its media. */
 class LightViewer {
-  readonly at: Partial<Record<Step, number>> = {};
+  readonly at: Partial<Record<LightStep, number>> = {};
   error: string | undefined;
   keyFrameFirst = false;
   readonly #id: number;
@@ -153,7 +153,7 @@ class LightViewer {
   readonly started = clockMs();
   readonly #up: Promise<void>;
 
-  constructor(id: number, url: string, media: Generator, way: Way) {
+  constructor(id: number, url: string, media: Generator, way: SwarmWay) {
     this.#id = id;
     this.#media = media;
     this.#caller = new LoadClient(url, id);
@@ -189,7 +189,7 @@ class LightViewer {
     this.#reached('asked');
     const { transport, media } = (await this.#caller.request('join', JOIN)) as AnswerOf<'join'>;
     this.#begin(transport, media);
-    // As a page does: none of the three waits for the other.
+    // As a page does: the requests do not wait for each other.
     await Promise.all([
       this.#caller.request('connectTransport', {
         transportId: transport.id,
@@ -236,7 +236,7 @@ class LightViewer {
     });
   }
 
-  #reached(step: Step, at = clockMs()): void {
+  #reached(step: LightStep, at = clockMs()): void {
     this.at[step] ??= at - this.started;
   }
 
@@ -245,7 +245,7 @@ class LightViewer {
   }
 }
 
-/** The clock that the generator writes. */
+/** The same clock as the generator's. */
 function clockMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000;
 }

@@ -1,117 +1,98 @@
 /**
  * npm run bench -- memory [--levels 100,200,300,400,500] [--contenders onecast,janus,pion] [--rounds 3]
- *   [--no-save]
- * What a viewer costs in memory: how the resident memory of the whole server rises with viewers.
+ *   [--no-save | --report]
+ * What a viewer costs in memory: how the resident memory of the whole server rises with the viewers.
  */
-import { readFileSync, existsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { Stage } from './fan-out/stage.ts';
-import { Loadgen } from './loadgen/generator.ts';
+import { count, counts, names } from './options.ts';
+import { measuredBy, type Provenance, provenance, runPart } from './part.ts';
 import type { Contender } from './peers/broadcaster.ts';
-import { contenderIds, Field, titlesOf } from './peers/contenders.ts';
-import { medianOf, slopeOf } from './report/stats.ts';
-import { fillIn } from './report/markers.ts';
-import { levelsOf, machine, whole } from './report/options.ts';
+import { CONTENDER_IDS, titlesOf, withContenders } from './peers/contenders.ts';
+import { hundredth, medianOf, slopeOf } from './report/stats.ts';
+import type { Loadgen } from './loadgen/generator.ts';
+import { LoadStage } from './stages/load-stage.ts';
 
-/** Buffers for retransmission fill within a second or two. */
+/** Retransmission buffers fill within a second or two. */
 const SETTLE_MS = 2_500;
-const ROOT = join(import.meta.dirname, '..');
-const RESULTS = join(import.meta.dirname, 'results/memory.json');
 
-interface Row {
+interface MemoryRow {
   readonly contender: string;
-  /** Median of the rounds' slopes, kB a viewer. */
+  /** Median of the slopes of the rounds, kB per viewer. */
   readonly perViewerKb: number;
-  readonly rounds: readonly (readonly (readonly [viewers: number, megabytes: number])[])[];
+  readonly rounds: number;
 }
 
-interface Report {
-  readonly at: string;
-  readonly cores: number;
-  readonly command: string;
+interface MemorySummary extends Provenance {
   readonly titles: Readonly<Record<string, string>>;
   readonly levels: readonly number[];
-  readonly rows: readonly Row[];
+  readonly rows: readonly MemoryRow[];
 }
 
-const { values } = parseArgs({
-  allowNegative: true,
+await runPart({
+  name: 'memory',
   options: {
-    levels: { type: 'string', default: '100,200,300,400,500' },
-    contenders: { type: 'string', default: 'onecast,janus,janus-installed,pion' },
-    rounds: { type: 'string', default: '3' },
-    save: { type: 'boolean', default: true },
+    levels: counts('100,200,300,400,500', 3_000),
+    contenders: names(CONTENDER_IDS, 'onecast,janus,janus-installed,pion'),
+    rounds: count(3, 100),
   },
-});
-const levels = levelsOf(values.levels);
-const rounds = whole('--rounds', values.rounds, 100);
-
-const loadgen = await Loadgen.compile();
-const field = await Field.prepare(contenderIds(values.contenders));
-try {
-  const rows: Row[] = [];
-  for (const contender of field.contenders) rows.push(await measure(contender));
-  const report: Report = {
-    ...machine(['memory', ...process.argv.slice(2)]),
-    titles: titlesOf(field),
-    levels,
-    rows,
-  };
-  console.log(`\n${markdown(report)}`);
-  if (values.save) save(report);
-} finally {
-  field.close();
-  loadgen.close();
-}
-
-async function measure(contender: Contender): Promise<Row> {
-  const all: (readonly [number, number])[][] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const points: (readonly [number, number])[] = [];
-    const stage = await Stage.open(loadgen, contender);
-    try {
-      for (const level of levels) {
-        await stage.grow(level);
-        await delay(SETTLE_MS);
-        points.push([level, Math.round((stage.residentBytes / 1e6) * 100) / 100]);
+  async measure({ levels, contenders: ids, rounds }, stored: MemorySummary | undefined) {
+    return withContenders(ids, async ({ loadgen, contenders }): Promise<MemorySummary> => {
+      const rows: MemoryRow[] = [];
+      for (const contender of contenders) {
+        const slopes: number[] = [];
+        for (let round = 0; round < rounds; round += 1) {
+          slopes.push(slopeOf(await residentByViewers(loadgen, contender, levels)) * 1000);
+        }
+        rows.push({
+          contender: contender.id,
+          perViewerKb: Math.round(medianOf(slopes)),
+          rounds,
+        });
       }
-    } finally {
-      await stage.close();
+      const others = (stored?.rows ?? []).filter(
+        ({ contender }) => !rows.some((row) => row.contender === contender),
+      );
+      return {
+        ...provenance('memory'),
+        titles: { ...stored?.titles, ...titlesOf(contenders) },
+        levels,
+        rows: [...rows, ...others],
+      };
+    });
+  },
+  outputs: (summary) => [
+    { file: 'docs/benchmarks.md', marker: 'memory', markdown: markdown(summary) },
+  ],
+});
+
+/** Resident memory of the server in MB (10^6 bytes) at each number of viewers. */
+async function residentByViewers(
+  loadgen: Loadgen,
+  contender: Contender,
+  levels: readonly number[],
+): Promise<(readonly [viewers: number, megabytes: number])[]> {
+  const points: (readonly [number, number])[] = [];
+  await LoadStage.run({ loadgen, contender }, async (stage) => {
+    for (const level of levels) {
+      await stage.grow(level);
+      await delay(SETTLE_MS);
+      points.push([level, hundredth(stage.residentBytes / 1e6)]);
     }
-    all.push(points);
-    console.log(`${contender.title}: ${points.map(([n, mb]) => `${n}: ${mb} MB`).join(', ')}`);
-  }
-  const slopes = all.map((points) => slopeOf(points) * 1000);
-  return { contender: contender.id, perViewerKb: Math.round(medianOf(slopes)), rounds: all };
+  });
+  console.log(`${contender.title}: ${points.map(([n, mb]) => `${n}: ${mb} MB`).join(', ')}`);
+  return points;
 }
 
-function save(measured: Report): void {
-  const before = existsSync(RESULTS)
-    ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as Report)
-    : undefined;
-  const kept = (before?.rows ?? []).filter(
-    ({ contender }) => !measured.rows.some((row) => row.contender === contender),
-  );
-  const report = {
-    ...measured,
-    titles: { ...before?.titles, ...measured.titles },
-    rows: [...measured.rows, ...kept],
-  };
-  writeFileSync(RESULTS, `${JSON.stringify(report, null, 2)}\n`);
-  fillIn(join(ROOT, 'docs/benchmarks.md'), 'memory', markdown(report));
-}
-
-function markdown({ at, cores, command, titles, levels: used, rows }: Report): string {
+function markdown({ titles, levels, rows, ...summary }: MemorySummary): string {
+  const where = measuredBy(summary).slice(0, -1);
   return [
-    `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores: how resident memory of the whole server rises from ${used[0]} to ${used.at(-1)} viewers.`,
+    `${where}: how resident memory of the whole server rises from ${levels[0]} to ${levels.at(-1)} viewers.`,
     '',
     '| server | kB a viewer | rounds |',
     '| --- | ---: | ---: |',
     ...rows.map(
-      ({ contender, perViewerKb, rounds: { length } }) =>
-        `| ${titles[contender] ?? contender} | ${perViewerKb} | ${length} |`,
+      ({ contender, perViewerKb, rounds }) =>
+        `| ${titles[contender] ?? contender} | ${perViewerKb} | ${rounds} |`,
     ),
   ].join('\n');
 }

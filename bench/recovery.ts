@@ -1,98 +1,75 @@
 /**
- * npm run bench:recovery -- [--runs 20] [--only worker-kill,server-kill]
- * Causes each fault for real, over and over, and measures how long the picture is away. Writes
- * bench/results/recovery.json and .svg and the tables of docs/benchmarks.md and the README. With --only the rows that are
- * not measured keep the figures of the last time.
+ * npm run bench -- recovery [--runs 20] [--only worker-kill,server-kill] [--no-save | --report]
+ * Causes each fault for real, many times, and measures how long the video stands still. Rows that are
+ * not measured keep their last values.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { networkUnavailable } from '#testkit/network/test-network.ts';
-import { markdown, type Report, type Row, writeReport } from './recovery/report.ts';
+import { count, names } from './options.ts';
+import { runPart } from './part.ts';
+import { outputs, type RecoveryRow, type RecoverySummary } from './recovery/report.ts';
 import { SCENARIOS, type Scenario } from './recovery/scenarios.ts';
-import { localStage, networkStage, settled, type Stage } from './recovery/stages.ts';
+import { localStage, networkStage, type RecoveryStage, settled } from './recovery/stages.ts';
 import { spreadOf, tenth } from './report/stats.ts';
 
-const { values: options } = parseArgs({
-  options: { runs: { type: 'string', default: '20' }, only: { type: 'string' } },
+await runPart({
+  name: 'recovery',
+  options: { runs: count(20, 1_000), only: names(SCENARIOS.map(({ id }) => id)) },
+  async measure({ runs, only }, stored: RecoverySummary | undefined, save) {
+    const rows = new Map((stored?.rows ?? []).map((row) => [row.id, row]));
+    const summary = (): RecoverySummary => ({
+      at: new Date().toISOString(),
+      cores: availableParallelism(),
+      rows: SCENARIOS.flatMap(({ id }) => rows.get(id) ?? []),
+    });
+    const unavailable = networkUnavailable();
+    if (unavailable) console.warn(`SKIPPED: the network faults. ${unavailable}`);
+    for (const kind of ['local', 'network'] as const) {
+      if (kind === 'network' && unavailable) continue;
+      for (const scenario of SCENARIOS) {
+        if (scenario.stage !== kind || !only.includes(scenario.id)) continue;
+        rows.set(scenario.id, await measure(scenario, runs));
+        save(summary());
+      }
+    }
+    const done = summary();
+    if (done.rows.some(({ failed }) => failed > 0)) process.exitCode = 1;
+    return done;
+  },
+  outputs,
 });
-const runs = Number(options.runs);
-if (!Number.isInteger(runs) || runs < 1 || runs > 1_000) {
-  throw new Error('--runs takes a whole number from 1 to 1000');
-}
-const ids = options.only?.split(',') ?? SCENARIOS.map(({ id }) => id);
-const unknown = ids.filter((id) => !SCENARIOS.some((scenario) => scenario.id === id));
-if (unknown.length > 0) {
-  const known = SCENARIOS.map(({ id }) => id).join(', ');
-  throw new Error(`no such scenario: ${unknown.join(', ')}; there are ${known}`);
-}
 
-const folder = join(import.meta.dirname, 'results');
-mkdirSync(folder, { recursive: true });
-const file = join(folder, 'recovery.json');
-const rows = new Map<string, Row>();
-if (existsSync(file)) {
-  const before = JSON.parse(readFileSync(file, 'utf8')) as Report;
-  for (const row of before.rows) rows.set(row.id, row);
-}
-
-const unavailable = networkUnavailable();
-if (unavailable) console.warn(`SKIPPED: the network faults. ${unavailable}`);
-
-for (const kind of ['local', 'network'] as const) {
-  const wanted = SCENARIOS.filter(({ id, stage }) => stage === kind && ids.includes(id));
-  if (wanted.length === 0 || (kind === 'network' && unavailable)) continue;
-  for (const scenario of wanted) {
-    rows.set(scenario.id, await measure(scenario));
-    save();
-  }
-}
-const report = save();
-console.log(`\n${markdown(report)}`);
-process.exitCode = report.rows.some(({ errors }) => errors.length > 0) ? 1 : 0;
-
-async function measure(scenario: Scenario): Promise<Row> {
-  const count = Math.max(3, Math.round(runs * (scenario.share ?? 1)));
+async function measure(scenario: Scenario, runs: number): Promise<RecoveryRow> {
+  const planned = Math.max(3, Math.round(runs * (scenario.share ?? 1)));
   const values: number[] = [];
   const errors: string[] = [];
-  let stage: Stage | undefined;
-  for (let i = 0; i < Math.min(count, Math.max(runs, 3)); i += 1) {
+  let stage: RecoveryStage | undefined;
+  for (let i = 0; i < Math.min(planned, Math.max(runs, 3)); i += 1) {
     try {
       stage ??= await (scenario.stage === 'local' ? localStage() : networkStage());
       await settled(stage);
       values.push(tenth(await scenario.run(stage)));
     } catch (error) {
       errors.push(String(error).slice(0, 500));
-      // What a failed run left behind must not be measured by the next one.
+      // The next run must not measure what a failed run left behind.
       await stage?.close();
       stage = undefined;
     }
-    process.stdout.write(`\r${scenario.id}: ${i + 1}/${count} `);
+    process.stdout.write(`\r${scenario.id}: ${i + 1}/${planned} `);
   }
   await stage?.close();
   const spread = spreadOf(values);
   process.stdout.write(`p50 ${spread.p50} ms, p95 ${spread.p95} ms, max ${spread.max} ms\n`);
   for (const error of errors) console.error(`  failed: ${error}`);
+  const { id, fault, measured, targetMs } = scenario;
   return {
-    id: scenario.id,
-    fault: scenario.fault,
-    measured: scenario.measured,
-    targetMs: scenario.targetMs,
-    met: errors.length === 0 && spread.p95 <= scenario.targetMs,
+    id,
+    fault,
+    measured,
+    targetMs,
+    met: errors.length === 0 && spread.p95 <= targetMs,
     ...spread,
+    failed: errors.length,
     values,
-    errors,
   };
-}
-
-function save(): Report {
-  const ordered = SCENARIOS.flatMap(({ id }) => rows.get(id) ?? []);
-  const done: Report = {
-    at: new Date().toISOString(),
-    cores: availableParallelism(),
-    rows: ordered,
-  };
-  writeReport(done);
-  return done;
 }

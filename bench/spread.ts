@@ -1,60 +1,94 @@
 /**
- * npm run bench -- spread [--levels 100,200,400,600,800,1000] [--rounds 5] [--window-ms 1500] [--no-save]
- * One room over the machine's cores against the same room on one worker: what it costs in all, how
- * late packets come, and from how many viewers on the room spreads.
+ * npm run bench -- spread [--levels 100,200,400,600,800,1000] [--rounds 5] [--window-ms 1500]
+ *   [--no-save | --report]
+ * One room on all cores of the machine against the same room on one media worker: its total cost, the
+ * delay of packets, and the number of viewers from which the room spreads.
  */
-import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { PACES, type PaceName, Stage, type Window } from './fan-out/stage.ts';
 import { Loadgen } from './loadgen/generator.ts';
+import { count, counts } from './options.ts';
+import { measuredBy, type Provenance, provenance, runPart } from './part.ts';
 import { OnecastServer } from './peers/onecast.ts';
-import { medianOf } from './report/stats.ts';
-import { fillIn } from './report/markers.ts';
-import { levelsOf, machine, whole } from './report/options.ts';
+import { forStorage, medianOf } from './report/stats.ts';
+import { type LoadMeasurement, LoadStage } from './stages/load-stage.ts';
 
-interface Look extends Window {
+interface SpreadMeasurement extends LoadMeasurement {
   readonly workers: number;
-  /** Viewers on each worker that has any, the fullest first. */
+  /** Viewers on each worker that has any, the largest number first. */
   readonly shares: readonly number[];
 }
 
-const { values } = parseArgs({
-  allowNegative: true,
+/** Medians over the rounds. */
+interface SpreadCell {
+  readonly cpuPerPacketUs: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly lost: number;
+}
+
+interface SpreadRow {
+  readonly viewers: number;
+  readonly oneWorker: SpreadCell;
+  readonly allWorkers: SpreadCell;
+  /** Median of the viewers that were not on the worker with the most viewers. */
+  readonly onOtherWorkers: number;
+  /** Rounds in which the room had spread, of all rounds. */
+  readonly spreadRounds: number;
+  readonly rounds: number;
+}
+
+interface SpreadSummary extends Provenance {
+  /** The larger number of workers: one for each core. */
+  readonly workers: number;
+  readonly rows: readonly SpreadRow[];
+}
+
+await runPart({
+  name: 'spread',
   options: {
-    levels: { type: 'string', default: '100,200,400,600,800,1000' },
-    rounds: { type: 'string', default: '5' },
-    'window-ms': { type: 'string', default: '1500' },
-    save: { type: 'boolean', default: true },
+    levels: counts('100,200,400,600,800,1000', 3_000),
+    rounds: count(5, 100),
+    windowMs: count(1_500, 60_000),
   },
+  async measure({ levels, rounds, windowMs }): Promise<SpreadSummary> {
+    const all: SpreadMeasurement[] = [];
+    const most = Math.max(2, availableParallelism());
+    const loadgen = await Loadgen.compile();
+    try {
+      for (let round = 0; round < rounds; round += 1) {
+        // Neither is first in every round.
+        for (const workers of round % 2 === 0 ? [1, most] : [most, 1]) {
+          all.push(...(await measureWorkers(loadgen, workers, levels, windowMs)));
+        }
+      }
+    } finally {
+      loadgen.close();
+    }
+    const rows = levels.map((viewers): SpreadRow => {
+      const own = all.filter((one) => one.viewers === viewers);
+      const spread = own.filter(({ workers }) => workers === most);
+      return {
+        viewers,
+        oneWorker: cellOf(own.filter(({ workers }) => workers === 1)),
+        allWorkers: cellOf(spread),
+        onOtherWorkers: medianOf(spread.map(({ shares }) => viewers - (shares[0] ?? 0))),
+        spreadRounds: spread.filter(({ shares }) => shares.length > 1).length,
+        rounds: spread.length,
+      };
+    });
+    return { ...provenance('spread'), workers: most, rows };
+  },
+  outputs: (summary) => [
+    { file: 'docs/benchmarks.md', marker: 'spread', markdown: markdown(summary) },
+  ],
 });
-const levels = levelsOf(values.levels);
-const rounds = whole('--rounds', values.rounds, 100);
-const windowMs = whole('--window-ms', values['window-ms'], 60_000);
-const PACE: PaceName = 'bursty';
-/** The second is one for each core. */
-const WORKERS = [1, Math.max(2, availableParallelism())] as const;
 
-const looks: Look[] = [];
-const loadgen = await Loadgen.compile();
-try {
-  for (let round = 0; round < rounds; round += 1) {
-    // Neither is always first.
-    for (const workers of round % 2 === 0 ? WORKERS : WORKERS.toReversed()) await measure(workers);
-  }
-} finally {
-  loadgen.close();
-}
-const report = { ...machine(['spread', ...process.argv.slice(2)]), pace: PACES[PACE], looks };
-console.log(`\n${markdown()}`);
-if (values.save) {
-  const results = join(import.meta.dirname, 'results/spread.json');
-  writeFileSync(results, `${JSON.stringify(report, null, 2)}\n`);
-  fillIn(join(import.meta.dirname, '../docs/benchmarks.md'), 'spread', markdown());
-}
-
-async function measure(workers: number): Promise<void> {
+async function measureWorkers(
+  loadgen: Loadgen,
+  workers: number,
+  levels: readonly number[],
+  windowMs: number,
+): Promise<SpreadMeasurement[]> {
   let server: OnecastServer | undefined;
   const title = workers === 1 ? 'one worker' : `${workers} workers`;
   const contender = {
@@ -65,50 +99,48 @@ async function measure(workers: number): Promise<void> {
       return server;
     },
   };
-  const stage = await Stage.open(loadgen, contender, true);
-  try {
-    stage.setPace(PACE);
+  const all: SpreadMeasurement[] = [];
+  await LoadStage.run({ loadgen, contender, allCores: true }, async (stage) => {
     for (const level of levels) {
       await stage.grow(level);
-      const window = await stage.measure(windowMs);
+      const measured = await stage.measure(windowMs);
       const shares = [...(server?.viewersByPort.values() ?? [])].toSorted((a, b) => b - a);
-      looks.push({ ...window, workers, shares });
+      all.push({ ...measured, workers, shares });
+      const { cpuPerPacketUs, p99, lost } = measured;
       console.log(
-        `${title}, ${level}: ${window.cpuPerPacketUs.toFixed(1)} µs, p99 ${window.p99.toFixed(1)} ms, ` +
-          `${shares.join(' + ')}${window.lost > 0 ? `, ${window.lost} lost` : ''}`,
+        `${title}, ${level}: ${cpuPerPacketUs.toFixed(1)} µs, p99 ${p99.toFixed(1)} ms, ` +
+          `${shares.join(' + ')}${lost > 0 ? `, ${lost} lost` : ''}`,
       );
     }
-  } finally {
-    await stage.close();
-  }
+  });
+  return all;
 }
 
-function markdown(): string {
-  const { at, cores, command } = report;
-  const own = (workers: number, viewers: number) =>
-    looks.filter((look) => look.workers === workers && look.viewers === viewers);
-  const cells = (workers: number, viewers: number) => {
-    const all = own(workers, viewers);
-    const median = (pick: (look: Look) => number) => medianOf(all.map(pick)).toFixed(1);
-    const lost = medianOf(all.map((look) => look.lost));
-    return [
-      `${median((look) => look.cpuPerPacketUs)}${lost > 0 ? '\\*' : ''}`,
-      median(({ p50 }) => p50),
-      median(({ p99 }) => p99),
-    ];
+function cellOf(all: readonly LoadMeasurement[]): SpreadCell {
+  const median = (pick: (measured: LoadMeasurement) => number) =>
+    forStorage(medianOf(all.map(pick)));
+  return {
+    cpuPerPacketUs: median((one) => one.cpuPerPacketUs),
+    p50: median(({ p50 }) => p50),
+    p99: median(({ p99 }) => p99),
+    lost: median(({ lost }) => lost),
   };
-  const [one, many] = WORKERS;
-  const rows = levels.map((viewers) => {
-    const spread = own(many, viewers).map(({ shares }) => shares.length > 1);
-    const others = medianOf(own(many, viewers).map(({ shares }) => viewers - (shares[0] ?? 0)));
-    const share = `${others} (${spread.filter(Boolean).length} of ${spread.length} runs)`;
-    return `| ${[viewers, ...cells(one, viewers), ...cells(many, viewers), share].join(' | ')} |`;
-  });
+}
+
+function markdown({ workers, rows, ...summary }: SpreadSummary): string {
+  const cells = ({ cpuPerPacketUs, p50, p99, lost }: SpreadCell) => [
+    `${cpuPerPacketUs.toFixed(1)}${lost > 0 ? '\\*' : ''}`,
+    p50.toFixed(1),
+    p99.toFixed(1),
+  ];
   return [
-    `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores that also ran the load generator. Medians; a star where packets were lost.`,
+    `${measuredBy(summary, ' that also ran the load generator')} Medians; a star where packets were lost.`,
     '',
-    `| viewers | one worker: µs a packet | p50, ms | p99, ms | up to ${many} workers: µs a packet | p50, ms | p99, ms | viewers on further workers (runs that had spread) |`,
+    `| viewers | one worker: µs a packet | p50, ms | p99, ms | up to ${workers} workers: µs a packet | p50, ms | p99, ms | viewers on further workers (runs that had spread) |`,
     '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
-    ...rows,
+    ...rows.map(({ viewers, oneWorker, allWorkers, onOtherWorkers, spreadRounds, rounds }) => {
+      const share = `${onOtherWorkers} (${spreadRounds} of ${rounds} runs)`;
+      return `| ${[viewers, ...cells(oneWorker), ...cells(allWorkers), share].join(' | ')} |`;
+    }),
   ].join('\n');
 }

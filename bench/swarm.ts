@@ -1,6 +1,6 @@
 /**
- * Many viewers who come within a second, in Chromium: made of the product's own parts, they decode
- * what they receive. Their processor time sets the limit; light-swarm.ts goes beyond it.
+ * Many viewers that join within a second, in Chromium: built from the product's own modules, they
+ * decode what they receive. Their processor time limits their number; light-swarm.ts has no such limit.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
@@ -16,11 +16,11 @@ import type { Swarm } from './swarm/viewers.ts';
 
 export interface SwarmOptions {
   readonly viewers: number;
-  /** Their starts are spread evenly over so long. */
+  /** Their starts are spread evenly over this time. */
   readonly spreadMs?: number;
   /** Chromium processes that they share. */
   readonly browsers?: number;
-  /** Who has no picture by then has none. */
+  /** A viewer without a frame by then has failed. */
   readonly deadlineMs?: number;
 }
 
@@ -31,7 +31,7 @@ export interface SwarmOrder {
   readonly deadlineMs: number;
 }
 
-/** When a viewer took its steps, ms after its start. */
+/** When a viewer reached each step, ms after its start. */
 export interface ViewerSteps {
   error: string | null;
   socketsLost: number;
@@ -48,16 +48,16 @@ export interface SwarmResult extends Measured {
   readonly errors: readonly string[];
   /** Sockets that a browser opened too late and opened again. */
   readonly socketsLost: number;
-  /** Viewers who decoded frames, and who decoded still more of them afterwards. */
+  /** Viewers that decoded frames, and viewers that decoded more frames afterwards. */
   readonly withFrames: number;
   readonly advancing: number;
   /** Each viewer's time to its first packet, ms. */
   readonly packetMs: readonly number[];
-  /** ms after each viewer's own start, as the viewers saw it. */
-  readonly seen: Readonly<Record<Step, Spread>>;
+  /** ms after each viewer's own start, as the viewers measured it. */
+  readonly seen: Readonly<Record<SwarmStep, Spread>>;
 }
 
-type Step = Exclude<keyof ViewerSteps, 'error' | 'socketsLost'>;
+type SwarmStep = Exclude<keyof ViewerSteps, 'error' | 'socketsLost'>;
 
 export async function swarm({
   viewers,
@@ -93,7 +93,7 @@ export async function swarm({
       const now = await frameCounts(pages);
       advancing = now.filter((count, i) => count > (first[i] ?? 0)).length;
     }
-    const times = (step: Step) =>
+    const times = (step: SwarmStep) =>
       all.flatMap(({ [step]: time }) => (time === undefined ? [] : [time]));
     return {
       viewers: all.length,
@@ -116,7 +116,7 @@ export async function swarm({
   }
 }
 
-/** A bare page of the server's own origin, its policy set aside, with the viewers' script in it. */
+/** An empty page of the server's origin, without its security policy, that runs the viewers' script. */
 async function swarmPage({ browser }: Launched, url: string, script: string): Promise<Page> {
   const page = await (await browser.newContext({ bypassCSP: true })).newPage();
   await page.goto(`${url}/healthz`);

@@ -1,125 +1,121 @@
 /**
- * npm run bench:sync -- [--quick] [--frames 1000] [--rows tag-poor,cc-newest] [--only match,late,cost,codecs]
- * How many frames the overlay is off: the number on the picture that a viewer sees against the
- * number on the overlay drawn on it, by every way of matching, on two lines, in one layer and with
- * layers that switch, between Chromium and Firefox. Writes bench/results/sync.json, the tables in
- * docs/benchmarks.md and docs/overlay.md and docs/images/sync.svg; what is not measured keeps
- * the figures of the last time.
+ * npm run bench -- sync [--quick] [--frames 1000] [--rows tag-poor,cc-newest]
+ *   [--only match,late,cost,codecs] [--trace FOLDER] [--no-save | --report]
+ * By how many frames the overlay misses its frame: the number in the video that a viewer sees against
+ * the number in the overlay drawn on it. With every matching method, on two network links, with one
+ * layer and with layers that switch, between Chromium and Firefox. What is not measured keeps its last
+ * values. `--trace` writes every seen frame and every sent message into a folder, a file per row.
  */
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { networkUnavailable } from '#testkit/network/test-network.ts';
+import { flag, names, type OptionValues, text } from './options.ts';
+import { runPart } from './part.ts';
 import { tableOf } from './report/stats.ts';
 import { measureCodecs } from './sync/codecs.ts';
 import { measureCost } from './sync/cost.ts';
-import { figuresOf } from './sync/figures.ts';
+import { frameStatsOf } from './sync/frame-stats.ts';
 import { measureLate } from './sync/late.ts';
-import { measureMatch, overlayOn } from './sync/measure.ts';
-import { earlier, isMet, type Report, type SyncRow, writeReport } from './sync/report.ts';
-import { isWanted, LINES, METHODS, PAIRS, rowId, SETTINGS, type Setting } from './sync/rows.ts';
-import { openStage } from './sync/stage.ts';
+import { measureMatch, startOverlay } from './sync/measure.ts';
+import { isMet, outputs, type SyncRow, type SyncSummary, syncRow } from './sync/report.ts';
+import {
+  isWanted,
+  LINKS,
+  METHODS,
+  type Method,
+  PAIRS,
+  rowId,
+  SETTINGS,
+  type Setting,
+} from './sync/rows.ts';
+import { openSyncStage } from './sync/stage.ts';
 
-const PARTS = ['match', 'late', 'cost', 'codecs'] as const;
 const COST_RUNS = 5;
+const FRAMES = { least: 30, most: 20_000, normal: 1_000, quick: 300 } as const;
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    frames: { type: 'string' },
-    rows: { type: 'string' },
-    only: { type: 'string', default: PARTS.join(',') },
-    // A folder for every frame seen and every message sent, a file per row.
-    trace: { type: 'string' },
+const OPTIONS = {
+  quick: flag(false),
+  frames: text,
+  rows: text,
+  only: names(['match', 'late', 'cost', 'codecs']),
+  trace: text,
+};
+
+await runPart({
+  name: 'sync',
+  options: OPTIONS,
+  async measure(options, stored: SyncSummary | undefined, save): Promise<SyncSummary> {
+    const { quick, only } = options;
+    const frames = framesOf(options);
+    const patterns = options.rows?.split(',');
+    const rows = new Map((stored?.rows ?? []).map((row) => [row.id, row]));
+    let { late = [], cost = [], codecs = [] } = stored ?? {};
+    const summary = (): SyncSummary => ({
+      cores: availableParallelism(),
+      rows: SETTINGS.flatMap((setting) =>
+        METHODS.flatMap((method) => rows.get(rowId(setting, method)) ?? []),
+      ),
+      late,
+      cost,
+      codecs,
+    });
+    for (const setting of only.includes('match') ? SETTINGS : []) {
+      const methods = METHODS.filter((method) => isWanted(rowId(setting, method), patterns));
+      if (methods.length === 0) continue;
+      await measureSetting(setting, methods, frames, options.trace, (row) => {
+        rows.set(row.id, row);
+        save(summary());
+      });
+    }
+    if (only.includes('late')) late = await measureLate(frames, log);
+    if (only.includes('cost')) cost = await measureCost(quick ? 1 : COST_RUNS, log);
+    if (only.includes('codecs')) codecs = await measureCodecs(log);
+    const done = summary();
+    print(done.rows);
+    if (!done.rows.every((row) => row.method !== 'tag' || isMet(row))) process.exitCode = 1;
+    return done;
   },
+  outputs,
 });
-const frames = Number(values.frames ?? (values.quick ? 300 : 1_000));
-if (!Number.isInteger(frames) || frames < 30 || frames > 20_000) {
-  throw new Error('--frames takes a whole number from 30 to 20000');
+
+function framesOf({ frames, quick }: OptionValues<typeof OPTIONS>): number {
+  const { least, most, normal } = FRAMES;
+  const wanted = Number(frames ?? (quick ? FRAMES.quick : normal));
+  if (Number.isInteger(wanted) && wanted >= least && wanted <= most) return wanted;
+  throw new Error(`--frames takes a whole number from ${least} to ${most}`);
 }
-const patterns = values.rows?.split(',');
-const only = values.only.split(',');
-const unknown = only.find((part) => !PARTS.some((known) => known === part));
-if (unknown !== undefined) throw new Error(`--only takes ${PARTS.join(', ')}, not "${unknown}"`);
 
-const unavailable = networkUnavailable();
-if (unavailable) throw new Error(`this bench needs a network of its own: ${unavailable}`);
-
-const rows = new Map<string, SyncRow>();
-const before = earlier();
-for (const row of before?.rows ?? []) rows.set(row.id, row);
-
-let late = before?.late ?? [];
-let cost = before?.cost ?? [];
-let codecs = before?.codecs ?? [];
-
-for (const setting of only.includes('match') ? SETTINGS : []) {
-  const methods = METHODS.filter((method) => isWanted(rowId(setting, method), patterns));
-  if (methods.length > 0) await measure(setting, methods);
-}
-if (only.includes('late')) late = await measureLate(frames, say);
-if (only.includes('cost')) {
-  cost = await measureCost(values.quick ? 1 : COST_RUNS, say);
-}
-if (only.includes('codecs')) codecs = await measureCodecs(say);
-const report = save();
-print(report.rows);
-process.exitCode = report.rows.every((row) => row.method !== 'tag' || isMet(row)) ? 0 : 1;
-
-async function measure(setting: Setting, methods: readonly (typeof METHODS)[number][]) {
+async function measureSetting(
+  setting: Setting,
+  methods: readonly Method[],
+  frames: number,
+  trace: string | undefined,
+  done: (row: SyncRow) => void,
+): Promise<void> {
   const [publisher, viewer] = PAIRS[setting.pair];
-  const stage = await openStage({
-    publisher,
-    viewer,
-    layers: setting.layers,
-    line: LINES[setting.line],
-  });
+  const { layers } = setting;
+  const stage = await openSyncStage({ publisher, viewer, layers, link: LINKS[setting.link] });
   try {
-    await overlayOn(stage);
+    await startOverlay(stage);
     for (const method of methods) {
-      const { seen, sent } = await measureMatch(stage, { method, frames, layers: setting.layers });
+      const { seen, sent } = await measureMatch(stage, { method, frames, layers });
       const id = rowId(setting, method);
-      if (values.trace) {
-        writeFileSync(join(values.trace, `${id}.json`), JSON.stringify({ id, seen, sent }));
-      }
-      const row = {
-        id,
-        ...setting,
-        method,
-        at: new Date().toISOString(),
-        browsers: Object.values(stage.browsers).map(({ version }) => version),
-        ...figuresOf(seen, sent),
-      };
-      rows.set(id, row);
-      say(
-        `${id}: ${row.exact} % exact of ${row.compared}, ${JSON.stringify(row.histogram)}; late ${JSON.stringify(row.lateHistogram)}`,
+      if (trace) writeFileSync(join(trace, `${id}.json`), JSON.stringify({ id, seen, sent }));
+      const browsers = Object.values(stage.browsers).map(({ version }) => version);
+      const stats = frameStatsOf(seen, sent);
+      log(
+        `${id}: ${stats.exact} % exact of ${stats.compared}, ${JSON.stringify(stats.histogram)}; late ${JSON.stringify(stats.lateHistogram)}`,
       );
-      save();
+      done(syncRow(setting, method, browsers, stats));
     }
   } finally {
     await stage.close();
   }
 }
 
-function save(): Report {
-  const ordered = SETTINGS.flatMap((setting) =>
-    METHODS.flatMap((method) => rows.get(rowId(setting, method)) ?? []),
-  );
-  const made: Report = {
-    cores: availableParallelism(),
-    rows: ordered,
-    late,
-    cost,
-    codecs,
-  };
-  writeReport(made);
-  return made;
-}
-
-function print(all: readonly SyncRow[]): void {
+function print(rows: readonly SyncRow[]): void {
   const head = 'row,frames,exact %,p50,p99,max,in time %,any %,own %,at last %,left out'.split(',');
-  const cells = all.map((row) =>
+  const cells = rows.map((row) =>
     [
       row.id,
       row.compared,
@@ -131,12 +127,12 @@ function print(all: readonly SyncRow[]): void {
       row.withOverlay,
       row.ownAtOnce,
       row.ownAtLast,
-      row.unsure + row.unreadable,
+      row.leftOut,
     ].map(String),
   );
   process.stdout.write(`\n${tableOf([head, ...cells])}\n`);
 }
 
-function say(line: string): void {
+function log(line: string): void {
   process.stderr.write(`${line}\n`);
 }

@@ -1,13 +1,13 @@
-/** A publisher whose page has been taught to send 1,000 large messages a second on its data channel. */
+/** A publisher's page that sends 1,000 large messages a second on its data channel. */
 import type { Browser, Page } from 'playwright-core';
 import { openPage } from '#testkit/browser/browser.ts';
 import { waitForStatus } from '#testkit/browser/shown-video.ts';
 
 export interface DataFloodResult {
   readonly messages: number;
-  /** Bytes handed to the browser's network stack. */
+  /** Bytes that the browser accepted and no longer buffers. */
   readonly bytes: number;
-  /** From the first message to the end of the channel, ms; undefined where it was still open. */
+  /** From the first message to the end of the channel, ms; undefined while it is open. */
   readonly closedAfterMs: number | undefined;
 }
 
@@ -21,7 +21,7 @@ declare global {
   var flood: Flood;
 }
 
-/** On air in a room of its own, and about to send `bytes` at a time. */
+/** Opens a page that is live in its own room, ready to flood. */
 export async function openFlooder(browser: Browser, url: string, room: string): Promise<Page> {
   const context = await browser.newContext();
   await context.addInitScript(() => {
@@ -33,7 +33,7 @@ export async function openFlooder(browser: Browser, url: string, room: string): 
         return flood.channel;
       }
       override async setRemoteDescription(description: RTCSessionDescriptionInit): Promise<void> {
-        // The browser would hold back what is larger than the server says it takes.
+        // Otherwise the browser refuses messages larger than the server's max-message-size.
         const sdp = description.sdp?.replace(
           /a=max-message-size:\d+/g,
           'a=max-message-size:262144',
@@ -49,7 +49,7 @@ export async function openFlooder(browser: Browser, url: string, room: string): 
   return page;
 }
 
-/** Runs until the page is closed. */
+/** Floods until the page is closed. */
 export async function startFlood(page: Page, bytes: number, perSecond: number): Promise<void> {
   await page.evaluate(
     ([size, rate]) => {
@@ -67,7 +67,7 @@ export async function startFlood(page: Page, bytes: number, perSecond: number): 
           try {
             channel.send(message);
           } catch {
-            // Its buffer of 16 MiB is full: the line takes no more.
+            // The browser's send buffer of 16 MiB is full.
             break;
           }
           flood.messages += 1;

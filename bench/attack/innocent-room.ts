@@ -1,4 +1,4 @@
-/** A room that has done nothing: a publisher, viewers in a browser, and pages that only ask and wait. */
+/** A room that attacks nothing: a publisher, viewers in a browser, and sockets that send requests. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
@@ -9,11 +9,12 @@ import { SignalClient } from '#testkit/signalling/signal-client.ts';
 
 const ROOM = 'innocent';
 const VIEWERS = 3;
-const ASKERS = 4;
-/** Of each asker; half of what a socket may send. */
-const ASKS_PER_S = 5;
+const REQUESTERS = 4;
+/** Of each requester; half of what a socket may send. */
+const REQUESTS_PER_S = 5;
 
-export interface InnocentFigures {
+/** What an innocent room experienced. */
+export interface InnocentStats {
   readonly ackMs: readonly number[];
   readonly unanswered: number;
   /** Over all viewers. */
@@ -26,7 +27,7 @@ export interface InnocentFigures {
 export class InnocentRoom {
   readonly #browsers: readonly Browser[];
   readonly #viewers: readonly Page[];
-  readonly #askers: readonly SignalClient[];
+  readonly #requesters: readonly SignalClient[];
 
   static async open(url: string): Promise<InnocentRoom> {
     const browsers = [await launchBrowser(), await launchBrowser()] as const;
@@ -36,7 +37,7 @@ export class InnocentRoom {
     await waitForStatus(publisher.page, 'live');
     const viewers: Page[] = [];
     for (let i = 0; i < VIEWERS; i += 1) {
-      // A window of its own: a tab in the back is shown one frame a second.
+      // Its own window, because a tab in the background shows one frame a second.
       const context = await watching.newContext();
       await recordPages(context);
       const { page } = await openPage(context, `${url}/join/${ROOM}`);
@@ -44,27 +45,29 @@ export class InnocentRoom {
       viewers.push(page);
     }
     await Promise.all(viewers.map((page) => waitForFrames(page, 60)));
-    const askers = await Promise.all(
-      Array.from({ length: ASKERS }, () => SignalClient.connect(url)),
+    const requesters = await Promise.all(
+      Array.from({ length: REQUESTERS }, () => SignalClient.connect(url)),
     );
-    for (const asker of askers) await join(asker, ROOM);
-    return new InnocentRoom(browsers, viewers, askers);
+    for (const requester of requesters) await join(requester, ROOM);
+    return new InnocentRoom(browsers, viewers, requesters);
   }
 
   private constructor(
     browsers: readonly Browser[],
     viewers: readonly Page[],
-    askers: readonly SignalClient[],
+    requesters: readonly SignalClient[],
   ) {
     this.#browsers = browsers;
     this.#viewers = viewers;
-    this.#askers = askers;
+    this.#requesters = requesters;
   }
 
-  async measure(ms: number): Promise<InnocentFigures> {
+  async measure(ms: number): Promise<InnocentStats> {
     const from = Date.now();
     const before = await this.#counts();
-    const asked = await Promise.all(this.#askers.map(async (asker) => askFor(asker, ms)));
+    const answers = await Promise.all(
+      this.#requesters.map(async (requester) => sendRequests(requester, ms)),
+    );
     const after = await this.#counts();
     const shown = await Promise.all(
       this.#viewers.map(async (page) =>
@@ -77,8 +80,8 @@ export class InnocentRoom {
       ),
     );
     return {
-      ackMs: asked.flatMap(({ ackMs }) => ackMs),
-      unanswered: asked.reduce((sum, { unanswered }) => sum + unanswered, 0),
+      ackMs: answers.flatMap(({ ackMs }) => ackMs),
+      unanswered: answers.reduce((sum, { unanswered }) => sum + unanswered, 0),
       frames: shown.reduce((sum, { frames }) => sum + frames, 0),
       packetsLost: after.lost - before.lost,
       framesDropped: after.dropped - before.dropped,
@@ -106,23 +109,23 @@ export class InnocentRoom {
   }
 
   async close(): Promise<void> {
-    for (const asker of this.#askers) asker.close();
+    for (const requester of this.#requesters) requester.close();
     for (const browser of this.#browsers) await browser.close();
   }
 }
 
-/** Asks at its pace whether answers come or not. */
-async function askFor(asker: SignalClient, ms: number) {
+/** Sends requests at a fixed rate, without waiting for answers. */
+async function sendRequests(requester: SignalClient, ms: number) {
   const ackMs: number[] = [];
   let unanswered = 0;
   const running: Promise<void>[] = [];
   const until = performance.now() + ms;
   while (performance.now() < until) {
-    const asked = performance.now();
+    const sent = performance.now();
     running.push(
-      asker.errorCode('stateSnapshot').then(
+      requester.errorCode('stateSnapshot').then(
         (code) => {
-          if (code === undefined) ackMs.push(performance.now() - asked);
+          if (code === undefined) ackMs.push(performance.now() - sent);
           else unanswered += 1;
         },
         () => {
@@ -130,7 +133,7 @@ async function askFor(asker: SignalClient, ms: number) {
         },
       ),
     );
-    await delay(1_000 / ASKS_PER_S);
+    await delay(1_000 / REQUESTS_PER_S);
   }
   await Promise.all(running);
   return { ackMs, unanswered };

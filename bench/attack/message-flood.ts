@@ -1,7 +1,7 @@
 /**
- * A process of its own: one socket that sends 1,000 requests a second, and the next one as soon as
- * it is cut, from an address of its own. Told what it did when its input ends.
  * node message-flood.ts <host> <port> <messages a second>
+ * A separate process with its own source address: one socket that sends requests at this rate, and
+ * another one as soon as the server closes it. Prints what it did when its input ends.
  */
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
@@ -12,10 +12,10 @@ const TICK_MS = 5;
 const [host = '', port = '', rate = ''] = process.argv.slice(2);
 const perTick = (Number(rate) * TICK_MS) / 1_000;
 
-const done = { sent: 0, sockets: 0, cut: 0, refused: 0 };
+const stats = { sent: 0, sockets: 0, cut: 0, refused: 0 };
 const stop = new AbortController();
 
-/** A masked text frame of at most 65,535 bytes; a mask of zeros is a mask. */
+/** A masked WebSocket text frame of at most 65,535 bytes. A mask of zeros is valid. */
 function frame(text: string): Buffer {
   const body = Buffer.from(text);
   const head = Buffer.alloc(body.length < 126 ? 2 : 4);
@@ -28,7 +28,7 @@ function frame(text: string): Buffer {
 async function flood(): Promise<void> {
   const socket = connect({ host, port: Number(port), localAddress: FROM });
   socket.on('error', () => undefined);
-  // Not once(): an error would reject it.
+  // Not once() of node:events, which an error would reject.
   const closed = new Promise<unknown[]>((resolve) => {
     socket.once('close', () => resolve([]));
   });
@@ -42,11 +42,11 @@ async function flood(): Promise<void> {
   );
   const [answer] = await Promise.race([answered, closed]);
   if (!String(answer).startsWith('HTTP/1.1 101')) {
-    done.refused += 1;
+    stats.refused += 1;
     socket.destroy();
     return;
   }
-  done.sockets += 1;
+  stats.sockets += 1;
   socket.resume();
   socket.write(frame('40'));
   let due = 0;
@@ -55,21 +55,21 @@ async function flood(): Promise<void> {
     for (; id <= due; id += 1) {
       messages.push(frame(`42${id}["restartIce",{"requestId":"r${id}","transportId":"none"}]`));
     }
-    done.sent += messages.length;
+    stats.sent += messages.length;
     socket.write(Buffer.concat(messages));
     await delay(TICK_MS);
   }
-  if (!stop.signal.aborted) done.cut += 1;
+  if (!stop.signal.aborted) stats.cut += 1;
   socket.destroy();
   await closed;
 }
 
 async function attack(): Promise<void> {
   while (!stop.signal.aborted) {
-    const refusedBefore = done.refused;
+    const refusedBefore = stats.refused;
     await flood();
-    // Who is not let in has nothing to send on; it knocks as often as it would have sent.
-    if (done.refused > refusedBefore) await delay(1_000 / Number(rate));
+    // Without a socket it can't send; then it tries to connect at the rate of its messages.
+    if (stats.refused > refusedBefore) await delay(1_000 / Number(rate));
   }
 }
 
@@ -78,4 +78,4 @@ process.stdin.once('end', () => {
   stop.abort();
 });
 await attack();
-process.stdout.write(JSON.stringify(done));
+process.stdout.write(JSON.stringify(stats));

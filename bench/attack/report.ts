@@ -1,50 +1,39 @@
-/** What the bench writes: JSON, and the table of docs/security.md. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** The summary of the attack part, and its table in docs/security.md. */
+import type { Output, Provenance } from '../part.ts';
 
-export interface Row {
+/** One attack, over all rounds. */
+export interface AttackRow {
   readonly attack: string;
   readonly rounds: number;
   readonly acks: number;
+  /** Percentiles of the time to an ack, ms. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
   readonly unanswered: number;
-  /** Of all viewers together, the median of the rounds. */
+  /** Of all viewers together; median of the rounds. */
   readonly framesPerS: number;
   readonly packetsLost: number;
   readonly framesDropped: number;
   readonly longestGapMs: number;
-  /** Cores that the server and its workers took. */
+  /** Cores that the server and its workers used. */
   readonly serverCores: number;
-  /** Of the machine: above its number of cores the times say little. */
+  /** Load average of the machine: above its number of cores the times mean little. */
   readonly load: number;
-  /** Of each round, s; null where the attacker was still connected at the end. */
+  /** For each round, s; null where the attacker was still connected at the end. */
   readonly closedAfterS: readonly (number | null)[];
 }
 
-export interface Report {
-  readonly at: string;
-  readonly cores: number;
+export interface AttackSummary extends Omit<Provenance, 'command'> {
   readonly windowMs: number;
-  readonly rows: readonly Row[];
+  readonly rows: readonly AttackRow[];
 }
 
-const RESULTS = join(import.meta.dirname, '../results');
-const PAGE = join(import.meta.dirname, '../../docs/security.md');
-const PLACE = /<!-- bench:attack -->[^]*<!-- \/bench:attack -->/;
-
-export function save(report: Report & { readonly windows: readonly object[] }): void {
-  mkdirSync(RESULTS, { recursive: true });
-  writeFileSync(join(RESULTS, 'attack.json'), `${JSON.stringify(report, null, 2)}\n`);
-  const section = `<!-- bench:attack -->\n\n${markdown(report)}\n\n<!-- /bench:attack -->`;
-  writeFileSync(
-    PAGE,
-    readFileSync(PAGE, 'utf8').replace(PLACE, () => section),
-  );
+export function outputs(summary: AttackSummary): Output[] {
+  return [{ file: 'docs/security.md', marker: 'attack', markdown: markdown(summary) }];
 }
 
-function markdown({ at, cores, windowMs, rows }: Report): string {
+function markdown({ at, cores, windowMs, rows }: AttackSummary): string {
   const head = ['attack', 'ack p50', 'p99', 'max', 'frames/s', 'attacker closed after', 'load'];
   const cells = rows.map((row) => [
     row.attack,

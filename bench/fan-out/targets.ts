@@ -1,7 +1,7 @@
-/** What forwarding may cost at most, as ratios within each round, and whether it does. */
-import { medianOf } from '../report/stats.ts';
-import type { Cell, Rounds } from './rounds.ts';
-import type { PaceName } from './stage.ts';
+/** The most that forwarding may cost, as ratios within each round. */
+import { forStorage, medianOf } from '../report/stats.ts';
+import type { PaceName } from '../stages/load-stage.ts';
+import type { RoundsCell } from './rounds.ts';
 
 interface Target {
   readonly contender: string;
@@ -10,6 +10,12 @@ interface Target {
   readonly most: number;
 }
 
+export interface TargetRatio extends Target {
+  /** Median over the rounds. */
+  readonly ratio: number;
+}
+
+/** Viewers. */
 export const TARGET_LEVEL = 200;
 const FLOOR = 'floor';
 const unbatched = (pace: PaceName): readonly Target[] => [
@@ -25,27 +31,18 @@ const TARGETS: readonly Target[] = [
   ...unbatched('paced'),
 ];
 
-/** Rows of a table; empty where none of it was measured. */
-export function targetRows(
-  titles: Readonly<Record<string, string>>,
-  paces: Readonly<Record<PaceName, string>>,
-  { cells }: Rounds,
-): string[] {
-  return TARGETS.flatMap(({ contender, pace, against, most }) => {
-    const ratio = ratioOf(cells, contender, pace, against);
-    if (ratio === undefined) return [];
-    const words = [titles[contender] ?? contender, paces[pace], titles[against] ?? 'the floor'];
-    const met = ratio <= most ? 'yes' : '**no**';
-    return [`| ${[...words, ratio.toFixed(2), `≤ ${most}`, met].join(' | ')} |`];
+/** The targets for which both sides were measured. */
+export function targetRatios(cells: readonly RoundsCell[]): TargetRatio[] {
+  return TARGETS.flatMap((target) => {
+    const ratio = ratioOf(cells, target);
+    return ratio === undefined ? [] : [{ ...target, ratio: forStorage(ratio) }];
   });
 }
 
-/** Median over the rounds of the ratio within one, as rounds differ more than servers in one do. */
+/** The ratio within each round, because rounds differ more than the servers in one round do. */
 function ratioOf(
-  cells: readonly Cell[],
-  contender: string,
-  pace: PaceName,
-  against: string,
+  cells: readonly RoundsCell[],
+  { contender, pace, against }: Target,
 ): number | undefined {
   const find = (id: string) =>
     cells.find(
@@ -56,7 +53,7 @@ function ratioOf(
   if (against === FLOOR) return own.timesFloor;
   const other = find(against);
   if (!other) return undefined;
-  // Where a run has failed, rounds can't be told apart any more.
+  // After a failed run the values can't be assigned to rounds.
   if (own.values.length !== other.values.length) return own.cpuPerPacketUs / other.cpuPerPacketUs;
   return medianOf(own.values.map((value, i) => value / (other.values[i] ?? Number.NaN)));
 }

@@ -1,26 +1,23 @@
-/** Joins of the real page in Chromium over a line of some round trip time, each with an empty cache. */
+/** Joins of the real page in Chromium over links with different round-trip times, each with an empty cache. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, BrowserContext } from 'playwright-core';
 import * as v from 'valibot';
 import { LIMITS } from '#config/limits.ts';
 import { type JoinTrace, JoinTraceSchema } from '#protocol/join-trace.ts';
-import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
-import { networkUnavailable, TestNetwork } from '#testkit/network/test-network.ts';
-import { waitForStatus } from '#testkit/browser/shown-video.ts';
-import { ServerProcess } from '#testkit/server/server-process.ts';
-import { EmulatedLink } from '#testkit/network/emulated-link.ts';
+import type { LinkQuality } from '#testkit/network/emulated-link.ts';
+import { withBroadcast } from '../stages/hosts.ts';
 
 const ROOM = 'join';
 const TRACE_DEADLINE_MS = 30_000;
 
-export type Way = JoinTrace['way'];
+export type JoinWay = JoinTrace['way'];
 
 export interface PageJoin {
   readonly rttMs: number;
-  /** What was wanted. The trace tells what came of it. */
-  readonly way: Way;
+  /** The way that the bench chose; the trace has the way that the page used. */
+  readonly way: JoinWay;
   readonly trace: JoinTrace;
-  /** Seen from outside, ms from navigation: the last script is there, the first frame is shown. */
+  /** Measured from outside, ms from navigation: the last script has arrived, the first frame is shown. */
   readonly scriptsMs: number;
   readonly frameMs: number;
 }
@@ -28,73 +25,56 @@ export interface PageJoin {
 export interface PagesOptions {
   readonly runs: number;
   readonly rttsMs: readonly number[];
-  readonly say: (line: string) => void;
+  readonly log: (line: string) => void;
 }
 
-/** Run by run, each with every line and either way. */
-export async function measurePages({ runs, rttsMs, say }: PagesOptions): Promise<PageJoin[]> {
-  const unavailable = networkUnavailable();
-  if (unavailable) throw new Error(unavailable);
-  const closers: (() => unknown)[] = [];
-  try {
-    const network = new TestNetwork(2);
-    closers.push(() => network.close());
-    const server = await ServerProcess.start({
-      prefix: network.serverPrefix,
-      address: network.serverAddress,
-      // As an operator has it: what tests read from the log is not wanted here.
-      env: { LOG_LEVEL: 'info' },
-    });
-    closers.push(() => server.stop());
-    const [publisherHost, viewerHost] = network.hosts;
-    if (!publisherHost || !viewerHost) throw new Error('no hosts');
-    const line = await EmulatedLink.between(network, viewerHost);
-    closers.push(() => line.close());
-    const flags = [`--unsafely-treat-insecure-origin-as-secure=${server.url}`];
-    const publishing = await launchBrowser({ on: publisherHost, flags });
-    closers.push(() => publishing.close());
-    const watching = await launchBrowser({ on: viewerHost, flags });
-    closers.push(() => watching.close());
-    const { page } = await openPage(await publishing.newContext(), `${server.url}/publish/${ROOM}`);
-    await page.click('#start');
-    await waitForStatus(page, 'live');
-
-    const joins: PageJoin[] = [];
-    const measure = async (rttMs: number, way: Way) => {
-      // Two joins within this share a key frame, and the second one waits for it.
-      await delay(2 * LIMITS.keyFrameRequestDelayMs);
-      await line.set({ delayMs: rttMs / 2, jitterMs: 0, lossPercent: 0 });
-      return { rttMs, way, ...(await joinOnce(watching, `${server.url}/join/${ROOM}`, way)) };
-    };
-    // A browser's first page pays for what all later ones find there.
-    await measure(0, 'ahead');
-    for (let run = 1; run <= runs; run += 1) {
-      for (const rttMs of rttsMs) {
-        for (const way of ['ahead', 'socket'] as const) {
-          const join = await measure(rttMs, way);
-          joins.push(join);
-          say(`run ${run}, ${rttMs} ms, ${way}: ${JSON.stringify(join.trace.steps)}`);
+/** In every run: each round-trip time, and for each of them both ways to join. */
+export async function measurePages({ runs, rttsMs, log }: PagesOptions): Promise<PageJoin[]> {
+  // The tests' log level would cost time.
+  const env = { LOG_LEVEL: 'info' };
+  return withBroadcast(
+    { room: ROOM, env, link: linkOf(0) },
+    async ({ server, viewerBrowser, viewerLink }) => {
+      const url = `${server.url}/join/${ROOM}`;
+      const joins: PageJoin[] = [];
+      const measure = async (rttMs: number, way: JoinWay) => {
+        // Two joins within this time share a key frame, and the second one would wait for it.
+        await delay(2 * LIMITS.keyFrameRequestDelayMs);
+        await viewerLink.set(linkOf(rttMs));
+        return { rttMs, way, ...(await joinOnce(viewerBrowser, url, way)) };
+      };
+      // The first page of a browser fills caches that all later pages use.
+      await measure(0, 'ahead');
+      for (let run = 1; run <= runs; run += 1) {
+        for (const rttMs of rttsMs) {
+          for (const way of ['ahead', 'socket'] as const) {
+            const join = await measure(rttMs, way);
+            joins.push(join);
+            log(`run ${run}, ${rttMs} ms, ${way}: ${JSON.stringify(join.trace.steps)}`);
+          }
         }
       }
-    }
-    return joins;
-  } finally {
-    for (const close of closers.toReversed()) await close();
-  }
+      return joins;
+    },
+  );
+}
+
+function linkOf(rttMs: number): LinkQuality {
+  return { delayMs: rttMs / 2, jitterMs: 0, lossPercent: 0 };
 }
 
 async function joinOnce(
   browser: Browser,
   url: string,
-  way: Way,
+  way: JoinWay,
 ): Promise<Omit<PageJoin, 'rttMs' | 'way'>> {
   const context = await browser.newContext();
   try {
-    await watchFromOutside(context);
+    await recordFirstFrame(context);
     if (way === 'socket') await withoutJoinAhead(context);
     const page = await context.newPage();
     const reported = new Promise<JoinTrace>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error('no trace came')), TRACE_DEADLINE_MS);
+      const late = setTimeout(() => reject(new Error('the page sent no trace')), TRACE_DEADLINE_MS);
       page.on('websocket', (socket) => {
         socket.on('framesent', ({ payload }) => {
           const trace = traceIn(String(payload));
@@ -106,7 +86,7 @@ async function joinOnce(
     });
     await page.goto(url, { waitUntil: 'commit' });
     const trace = await reported;
-    if (trace.way !== way) throw new Error(`joined by ${trace.way}, not by ${way}`);
+    if (trace.way !== way) throw new Error(`joined by ${trace.way} instead of ${way}`);
     const seen = await page.evaluate(() => {
       const scripts = performance
         .getEntriesByType('resource')
@@ -131,8 +111,8 @@ function traceIn(packet: string): JoinTrace | undefined {
   return join === undefined ? undefined : v.parse(JoinTraceSchema, join);
 }
 
-/** The first frame by another clock than the page's own. */
-async function watchFromOutside(context: BrowserContext): Promise<void> {
+/** Notes the time of the first frame independently of the page's own trace. */
+async function recordFirstFrame(context: BrowserContext): Promise<void> {
   await context.addInitScript(() => {
     document.addEventListener('DOMContentLoaded', () => {
       document.querySelector('video')?.requestVideoFrameCallback((now) => {
@@ -142,12 +122,12 @@ async function watchFromOutside(context: BrowserContext): Promise<void> {
   });
 }
 
-/** As a page whose request ahead fails at once. */
+/** Makes the page's HTTP join fail at once, so that it joins over its socket. */
 async function withoutJoinAhead(context: BrowserContext): Promise<void> {
   await context.addInitScript(() => {
     const real = globalThis.fetch.bind(globalThis);
     globalThis.fetch = async (input, init) => {
-      if (input === '/api/join') throw new TypeError('switched off');
+      if (input === '/api/join') throw new TypeError('switched off by the bench');
       return real(input, init);
     };
   });

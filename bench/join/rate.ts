@@ -1,31 +1,33 @@
-/** How many joins one Node process gets through: some callers who join again and again. */
+/** How many joins one Node process handles: a few callers that join again and again. */
 import { Agent } from 'node:http';
 import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { JOIN_PATH } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
-import { loopbackAddress, LoadClient, postRequest } from '#testkit/signalling/load-client.ts';
-import { type Spread, spreadOf } from '../report/stats.ts';
+import { LoadClient, loopbackAddress, postRequest } from '#testkit/signalling/load-client.ts';
+import { spreadOf } from '../report/stats.ts';
 import { exactCpuSeconds } from '#testkit/processes.ts';
 import { ROOM, MeasuredBroadcast } from '../swarm/measured-broadcast.ts';
-import type { Way } from './pages.ts';
+import type { JoinWay } from './pages.ts';
 
-/** At once; as many as keep the server busy. */
+/** Enough parallel callers to keep the server busy. */
 const CALLERS = 16;
-/** Sessions that nobody takes up go after this, so that they do not pile up. */
+/** Short, so that sessions without a socket do not accumulate. */
 const GRACE_MS = 1_000;
 
-export interface Rate {
-  readonly way: Way;
-  readonly joins: number;
+export interface JoinRate {
+  readonly way: JoinWay;
   readonly perSecond: number;
   /** Processor time of the Node process and of the media workers for a join, ms. */
   readonly nodeMs: number;
   readonly workerMs: number;
-  readonly answerMs: Spread;
-  readonly errors: readonly string[];
+  /** Percentiles of the time from request to answer, ms. */
+  readonly p50: number;
+  readonly p95: number;
+  /** Joins that got no answer or a refusal. */
+  readonly failed: number;
 }
 
-export async function measureRate(way: Way, seconds: number): Promise<Rate> {
+export async function measureRate(way: JoinWay, seconds: number): Promise<JoinRate> {
   const scene = await MeasuredBroadcast.open('tiny', { limits: { sessionGraceMs: GRACE_MS } });
   try {
     const { url, pid, workerPids } = scene.server;
@@ -33,7 +35,7 @@ export async function measureRate(way: Way, seconds: number): Promise<Rate> {
       const workers = exactCpuSeconds(workerPids, undefined);
       return { node: exactCpuSeconds([pid], undefined) - workers, workers };
     };
-    const errors: string[] = [];
+    let failed = 0;
     const answers: number[] = [];
     const run = async (until: number, index: number) => {
       const agent = new Agent({ keepAlive: true, localAddress: loopbackAddress(index) });
@@ -41,7 +43,10 @@ export async function measureRate(way: Way, seconds: number): Promise<Rate> {
       while (performance.now() < until) {
         await joinOnce().then(
           (ms) => answers.push(ms),
-          (error: unknown) => errors.push(String(error)),
+          (error: unknown) => {
+            failed += 1;
+            console.log(String(error));
+          },
         );
       }
       agent.destroy();
@@ -50,25 +55,26 @@ export async function measureRate(way: Way, seconds: number): Promise<Rate> {
       const until = performance.now() + ms;
       return Promise.all(Array.from({ length: CALLERS }, (_, i) => run(until, i)));
     };
-    // Code is compiled, routers and pipes are made.
+    // A warm-up: V8 compiles the code, and the server creates routers and pipes.
     await all(1_000);
-    errors.length = 0;
+    failed = 0;
     answers.length = 0;
     const before = cpu();
     const started = performance.now();
     await all(seconds * 1_000);
     const took = (performance.now() - started) / 1_000;
     const after = cpu();
+    const { p50, p95 } = spreadOf(answers);
     const perJoin = (who: keyof typeof before) =>
       Math.round(((after[who] - before[who]) / answers.length) * 100_000) / 100;
     return {
       way,
-      joins: answers.length,
       perSecond: Math.round(answers.length / took),
       nodeMs: perJoin('node'),
       workerMs: perJoin('workers'),
-      answerMs: spreadOf(answers),
-      errors,
+      p50,
+      p95,
+      failed,
     };
   } finally {
     await scene.close();
@@ -83,20 +89,20 @@ const AHEAD = JSON.stringify({
   dtlsParameters: { ...dtlsParameters, role: 'client' },
 });
 
-/** Over a connection that is there already, as a page's is. The time to the answer, ms. */
+/** Over an open connection, as a page's is. @returns ms to the answer */
 async function ahead(url: string, agent: Agent): Promise<number> {
-  const asked = performance.now();
+  const sent = performance.now();
   await postRequest(new URL(JOIN_PATH, url), agent, AHEAD);
-  return performance.now() - asked;
+  return performance.now() - sent;
 }
 
 async function overSocket(url: string, index: number): Promise<number> {
   const caller = new LoadClient(url, index);
   try {
     await caller.connected();
-    const asked = performance.now();
+    const sent = performance.now();
     await caller.request('join', JOIN);
-    const took = performance.now() - asked;
+    const took = performance.now() - sent;
     await caller.request('leave');
     return took;
   } finally {

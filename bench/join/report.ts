@@ -1,30 +1,111 @@
-/** Tables and the picture of the bench's join part. */
+/** The summary of the bench's join part, its tables and its plot. */
 import { JOIN_STEPS, type JoinStep } from '#protocol/join-trace.ts';
-import { medianOf, spreadOf } from '../report/stats.ts';
-import type { Made } from '../report/options.ts';
+import type { Output, Provenance } from '../part.ts';
 import { plotOf } from '../report/plot.ts';
+import { hundredth, medianOf, spreadOf } from '../report/stats.ts';
 import type { Crowd } from './crowd.ts';
-import type { PageJoin, Way } from './pages.ts';
-import type { Rate } from './rate.ts';
+import type { JoinWay, PageJoin } from './pages.ts';
+import type { JoinRate } from './rate.ts';
 
-export interface Report {
-  pages?: Made & { readonly joins: readonly PageJoin[] };
-  rate?: Made & { readonly rates: readonly Rate[] };
-  joins?: Made & Crowd;
-  crowd?: Made & Crowd;
+/** The joins with one round-trip time and one way to join. All times in ms. */
+interface PagesRow {
+  readonly rttMs: number;
+  readonly way: JoinWay;
+  readonly runs: number;
+  /** From the start of the page's script to the first frame. */
+  readonly p50: number;
+  readonly p95: number;
+  readonly max: number;
+  /** Median from the arrival of the last script to the first frame, measured from outside. */
+  readonly fromLastScript: number;
+  /** Medians from the start of the page's script to each step. */
+  readonly steps: Readonly<Record<JoinStep, number>>;
 }
 
-const WAYS: Record<Way, string> = { ahead: 'ahead of the socket', socket: 'over the socket' };
-/** p50, ms, by round trip time. */
+interface PagesSummary {
+  readonly rows: readonly PagesRow[];
+  /** Growth of the median per ms of round-trip time: the number of round trips of a join. */
+  readonly roundTrips: Partial<Record<JoinWay, number>>;
+}
+
+export interface JoinSummary {
+  pages?: Provenance & PagesSummary;
+  rate?: Provenance & { readonly rates: readonly JoinRate[] };
+  joins?: Provenance & Crowd;
+  crowd?: Provenance & Crowd;
+}
+
+const WAYS = ['ahead', 'socket'] as const;
+const WAY_TITLES: Record<JoinWay, string> = {
+  ahead: 'ahead of the socket',
+  socket: 'over the socket',
+};
+/** p50, ms, by round-trip time. */
 const TARGETS: ReadonlyMap<number, number> = new Map([
   [0, 150],
   [50, 400],
   [150, 900],
 ]);
 
-export function markdown({ pages, rate, joins, crowd }: Report): string {
+export function pagesSummary(joins: readonly PageJoin[]): PagesSummary {
+  const rtts = [...new Set(joins.map(({ rttMs }) => rttMs))].toSorted((a, b) => a - b);
+  const rows = rtts.flatMap((rttMs) =>
+    WAYS.map((way) =>
+      rowOf(
+        joins.filter((one) => one.rttMs === rttMs && one.way === way),
+        rttMs,
+        way,
+      ),
+    ),
+  );
+  const roundTrips = WAYS.flatMap((way) => {
+    const found = roundTripsOf(joins.filter((one) => one.way === way));
+    return found === undefined ? [] : [[way, hundredth(found)] as const];
+  });
+  return { rows, roundTrips: Object.fromEntries(roundTrips) };
+}
+
+function rowOf(joins: readonly PageJoin[], rttMs: number, way: JoinWay): PagesRow {
+  const { p50, p95, max } = spreadOf(
+    joins.map(({ trace }) => trace.steps.frame),
+    1,
+  );
+  const median = (values: readonly number[]) => spreadOf(values, 1).p50;
+  const steps = JOIN_STEPS.map(
+    (step) => [step, median(joins.flatMap(({ trace }) => trace.steps[step] ?? []))] as const,
+  );
+  return {
+    rttMs,
+    way,
+    runs: joins.length,
+    p50,
+    p95,
+    max,
+    fromLastScript: median(joins.map(({ frameMs, scriptsMs }) => frameMs - scriptsMs)),
+    steps: Object.fromEntries(steps) as Record<JoinStep, number>,
+  };
+}
+
+function roundTripsOf(joins: readonly PageJoin[]): number | undefined {
+  const rtts = joins.map(({ rttMs }) => rttMs);
+  const [least, most] = [Math.min(...rtts), Math.max(...rtts)];
+  if (joins.length === 0 || least === most) return undefined;
+  const median = (rtt: number) =>
+    medianOf(joins.filter(({ rttMs }) => rttMs === rtt).map(({ trace }) => trace.steps.frame));
+  return (median(most) - median(least)) / (most - least);
+}
+
+export function outputs(summary: JoinSummary): Output[] {
+  const svg = summary.pages && plot(summary.pages);
   return [
-    pages && `${headOf(pages)}\n\n${timesTable(pages.joins)}\n\n${stepsTable(pages.joins)}`,
+    { file: 'docs/benchmarks.md', marker: 'join', markdown: markdown(summary) },
+    ...(svg ? [{ file: 'docs/images/join-times.svg', svg }] : []),
+  ];
+}
+
+function markdown({ pages, rate, joins, crowd }: JoinSummary): string {
+  return [
+    pages && `${headOf(pages)}\n\n${timesTable(pages)}\n\n${stepsTable(pages)}`,
     rate && `${headOf(rate)}\n\n${rateTable(rate.rates)}`,
     (joins ?? crowd) && crowdTable([joins, crowd].filter((part) => part !== undefined)),
   ]
@@ -32,41 +113,24 @@ export function markdown({ pages, rate, joins, crowd }: Report): string {
     .join('\n\n');
 }
 
-function headOf({ at, cores, command }: Made): string {
+function headOf({ at, cores, command }: Provenance): string {
   return `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores that also ran the other side.`;
 }
 
-function groups(joins: readonly PageJoin[]): (readonly [number, Way, readonly PageJoin[]])[] {
-  const rtts = [...new Set(joins.map(({ rttMs }) => rttMs))].toSorted((a, b) => a - b);
-  return rtts.flatMap((rtt) =>
-    (['ahead', 'socket'] as const).map(
-      (way) => [rtt, way, joins.filter((one) => one.rttMs === rtt && one.way === way)] as const,
-    ),
-  );
-}
-
-function timesTable(joins: readonly PageJoin[]): string {
-  const rows = groups(joins).map(([rtt, way, own]) => {
-    const { count, p50, p95, max } = spreadOf(
-      own.map(({ trace }) => trace.steps.frame),
-      1,
-    );
-    const outside = spreadOf(
-      own.map(({ frameMs, scriptsMs }) => frameMs - scriptsMs),
-      1,
-    ).p50;
-    const target = way === 'ahead' ? TARGETS.get(rtt) : undefined;
+function timesTable({ rows, roundTrips }: PagesSummary): string {
+  const lines = rows.map(({ rttMs, way, runs, p50, p95, max, fromLastScript }) => {
+    const target = way === 'ahead' ? TARGETS.get(rttMs) : undefined;
     const met = target === undefined ? '' : p50 <= target ? 'yes' : '**no**';
-    return `| ${rtt} ms | ${WAYS[way]} | ${count} | ${p50} | ${p95} | ${max} | ${outside} | ${target ?? ''} | ${met} |`;
+    return `| ${rttMs} ms | ${WAY_TITLES[way]} | ${runs} | ${p50} | ${p95} | ${max} | ${fromLastScript} | ${target ?? ''} | ${met} |`;
   });
-  const trips = (['ahead', 'socket'] as const).flatMap((way) => {
-    const found = tripsOf(joins, way);
-    return found === undefined ? [] : [`${found.toFixed(1)} ${WAYS[way]}`];
+  const trips = WAYS.flatMap((way) => {
+    const found = roundTrips[way];
+    return found === undefined ? [] : [`${found.toFixed(1)} ${WAY_TITLES[way]}`];
   });
   return [
     '| round trip | joining | runs | p50 | p95 | max | from the last script’s arrival, p50 | target p50 | met |',
     '| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
-    ...rows,
+    ...lines,
     ...(trips.length > 0
       ? [
           '',
@@ -74,16 +138,6 @@ function timesTable(joins: readonly PageJoin[]): string {
         ]
       : []),
   ].join('\n');
-}
-
-/** How much the median rises for each ms of the line: round trips, whatever they are for. */
-function tripsOf(joins: readonly PageJoin[], way: Way): number | undefined {
-  const own = groups(joins).filter(([, of, some]) => of === way && some.length > 0);
-  const [first, last] = [own[0], own.at(-1)];
-  if (!first || !last || first[0] === last[0]) return undefined;
-  const median = (some: readonly PageJoin[]) =>
-    medianOf(some.map(({ trace }) => trace.steps.frame));
-  return (median(last[2]) - median(first[2])) / (last[0] - first[0]);
 }
 
 const STEP_TITLES: Record<JoinStep, string> = {
@@ -96,55 +150,46 @@ const STEP_TITLES: Record<JoinStep, string> = {
   frame: 'frame',
 };
 
-function stepMedian(joins: readonly PageJoin[], step: JoinStep): number {
-  return spreadOf(
-    joins.flatMap(({ trace }) => trace.steps[step] ?? []),
-    1,
-  ).p50;
-}
-
-function stepsTable(joins: readonly PageJoin[]): string {
+function stepsTable({ rows }: PagesSummary): string {
   const titles = JOIN_STEPS.map((step) => STEP_TITLES[step]).join(' | ');
   return [
     'The traces of the same joins: when each step was reached, median, ms from the script’s start.',
     '',
     `| round trip | joining | ${titles} |`,
     `| ---: | --- |${' ---: |'.repeat(JOIN_STEPS.length)}`,
-    ...groups(joins).map(
-      ([rtt, way, own]) =>
-        `| ${rtt} ms | ${WAYS[way]} | ${JOIN_STEPS.map((step) => stepMedian(own, step)).join(' | ')} |`,
+    ...rows.map(
+      ({ rttMs, way, steps }) =>
+        `| ${rttMs} ms | ${WAY_TITLES[way]} | ${JOIN_STEPS.map((step) => steps[step]).join(' | ')} |`,
     ),
   ].join('\n');
 }
 
-function rateTable(rates: readonly Rate[]): string {
+function rateTable(rates: readonly JoinRate[]): string {
   return [
     '| joining | joins/s | Node, ms of a core a join | media worker, ms | answer p50, ms | p95 | failed |',
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rates.map(
-      ({ way, perSecond, nodeMs, workerMs, answerMs, errors }) =>
-        `| ${WAYS[way]} | ${perSecond} | ${nodeMs} | ${workerMs} | ${answerMs.p50} | ${answerMs.p95} | ${errors.length} |`,
+      ({ way, perSecond, nodeMs, workerMs, p50, p95, failed }) =>
+        `| ${WAY_TITLES[way]} | ${perSecond} | ${nodeMs} | ${workerMs} | ${p50} | ${p95} | ${failed} |`,
     ),
   ].join('\n');
 }
 
-function crowdTable(crowds: readonly (Made & Crowd)[]): string {
+function crowdTable(crowds: readonly (Provenance & Crowd)[]): string {
   const rows = crowds.flatMap(({ viewers, runs }) =>
     runs.map((run) => {
-      const { seen, keyFrames, cpu, memoryKb, overtaken, withPackets } = run;
-      const cost = (s: number) => ((s / viewers) * 1_000).toFixed(1);
-      const figures = [
+      const cells = [
         viewers,
-        viewers - withPackets,
-        seen.packet.p50,
-        seen.packet.p95,
-        seen.packet.max,
-        overtaken.max,
-        (keyFrames.requests / keyFrames.seconds).toFixed(1),
-        `${cost(cpu.server - cpu.workers)} + ${cost(cpu.workers)}`,
-        `${memoryKb.node} + ${memoryKb.workers}`,
+        run.failed,
+        run.p50,
+        run.p95,
+        run.max,
+        run.overtaken,
+        run.keyFrameRequestsPerS.toFixed(1),
+        `${run.nodeMs.toFixed(1)} + ${run.workerMs.toFixed(1)}`,
+        `${run.memoryKb.node} + ${run.memoryKb.workers}`,
       ];
-      return `| ${figures.join(' | ')} |`;
+      return `| ${cells.join(' | ')} |`;
     }),
   );
   const commands = [...new Set(crowds.map(({ command }) => `\`${command}\``))].join(', ');
@@ -157,23 +202,19 @@ function crowdTable(crowds: readonly (Made & Crowd)[]): string {
   ].join('\n');
 }
 
-/** Where the time of a join goes as the line gets longer. */
-export function plot({ pages }: Report): string | undefined {
-  if (!pages) return undefined;
-  // The first packet comes just before the first frame: two lines that nobody could tell apart.
-  const steps = JOIN_STEPS.filter((step) => step !== 'packet').toReversed();
-  const panels = (['ahead', 'socket'] as const).map((way) => {
-    const own = groups(pages.joins).filter(([, of]) => of === way);
-    return {
-      title: `Joining ${WAYS[way]}: each step reached, ms (median)`,
-      lines: steps.map((step) => ({
-        name: STEP_TITLES[step],
-        values: own.map(([, , joins]) => stepMedian(joins, step)),
-      })),
-    };
-  });
-  const rtts = [...new Set(pages.joins.map(({ rttMs }) => rttMs))].toSorted((a, b) => a - b);
+/** When each step is reached, by the link's round-trip time. */
+function plot({ rows }: PagesSummary): string | undefined {
+  const rtts = [...new Set(rows.map(({ rttMs }) => rttMs))];
   if (rtts.length < 2) return undefined;
+  // The first packet arrives just before the first frame: the two lines would look like one.
+  const steps = JOIN_STEPS.filter((step) => step !== 'packet').toReversed();
+  const panels = WAYS.map((way) => ({
+    title: `Joining ${WAY_TITLES[way]}: each step reached, ms (median)`,
+    lines: steps.map((step) => ({
+      name: STEP_TITLES[step],
+      values: rows.filter((row) => row.way === way).map((row) => row.steps[step]),
+    })),
+  }));
   return plotOf(
     'From the script’s start to the first frame, by the line’s round trip, ms',
     rtts,

@@ -1,4 +1,4 @@
-/** The load generator (loadgen.h) as Node sees it: one process of legs, each a transport. */
+/** Controls the load generator (loadgen.h): a process with many legs, each of which is a transport. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -10,24 +10,24 @@ import { promisify } from 'node:util';
 export type LegEvent = 'ice' | 'dtls' | 'data' | 'packet' | 'error';
 export type LegListener = (event: LegEvent, us: number, detail: string) => void;
 
-/** What a server says of its side of a transport, and what a leg is to do with it. */
+/** The server's side of a transport, and what a leg does with it. */
 export interface Leg {
   readonly id: number;
   readonly ip: string;
   readonly port: number;
   readonly usernameFragment: string;
   readonly password: string;
-  /** Ours; a server with full ICE must have been told. */
+  /** Our ICE credentials; a server with full ICE must know them. */
   readonly own?: Credentials;
   readonly ownPort?: number;
-  /** False where the server has made the offer and is no ICE lite. */
+  /** False where the server made the offer and is not ICE lite. */
   readonly controlling?: boolean;
-  /** The stream it watches. */
+  /** SSRC of the stream that the leg receives; 0 for a publisher. */
   readonly ssrc: number;
-  /** Decrypts, checks and times each packet instead of counting headers. */
+  /** Decrypts, checks and times each packet instead of only counting headers. */
   readonly sampled: boolean;
   readonly feedback: Feedback;
-  /** Opens SCTP as well. */
+  /** Also opens SCTP. */
   readonly data?: boolean;
 }
 
@@ -36,28 +36,29 @@ export interface Credentials {
   readonly password: string;
 }
 
-/** What a viewer tells of its line: reports only, REMB, or transport-cc under that extension id. */
+/** RTCP feedback of a viewer: receiver reports only, REMB, or transport-cc with that extension id. */
 export type Feedback = { readonly kind: 'rr' | 'remb' } | { readonly kind: 'twcc'; id: number };
 
 export interface Stream {
   readonly ssrc: number;
   readonly payloadType: number;
-  /** Ids of header extensions; 0: not there. */
+  /** Ids of header extensions; 0: absent. */
   readonly mid: number;
   readonly absSendTime: number;
   readonly transportCc: number;
 }
 
-/** How a frame's packets leave: all at once, or over a part of the frame's time. */
+/** How the packets of a frame are sent. */
 export interface Pace {
   readonly packetsPerFrame: number;
-  /** Of the UDP payload, with SRTP's tag. */
+  /** UDP payload, including SRTP's tag. */
   readonly packetBytes: number;
   readonly fps: number;
+  /** The part of the frame's time over which its packets are sent; 0: all at once. */
   readonly spread: number;
 }
 
-/** Since the last mark. Delays in ms, of the sampled viewers. */
+/** Counts since the last mark. Delays in ms, of the sampled viewers. */
 export interface Report {
   readonly up: number;
   readonly silent: number;
@@ -70,7 +71,7 @@ export interface Report {
   readonly wrong: number;
   readonly sent: number;
   readonly keyRequests: number;
-  /** Of data channels; all viewers decrypt these. */
+  /** Data-channel messages; all viewers decrypt them. */
   readonly messages: number;
   readonly messagesSent: number;
   readonly samples: number;
@@ -82,20 +83,18 @@ export interface Report {
 
 const ANSWER_DEADLINE_MS = 10_000;
 const SOURCES = import.meta.dirname;
-/** libsrtp's AES-GCM by OpenSSL, as in media workers that are built here. */
+/** AES-GCM by OpenSSL for libsrtp, as in media workers that are built here. */
 const GCM = join(SOURCES, '../../native/worker-build/subprojects/libsrtp3/src');
-/** What compiles a program or a library with it. */
+/** Compiler options for a program or library with it. */
 export const GCM_FLAGS = ['-O2', `-I${GCM}`, join(GCM, 'aes_gcm.c')] as const;
 export const GCM_LIBRARIES = ['-lsrtp2', '-lcrypto'] as const;
 
-/**
- * The program, compiled into a folder of its own. @throws where there is no C compiler, or OpenSSL
- * or libsrtp2 lack their headers.
- */
+/** The compiled load generator, in a temporary folder. */
 export class Loadgen {
   readonly #folder: string;
   readonly #program: string;
 
+  /** @throws if the C compiler or the headers of OpenSSL or libsrtp2 are missing */
   static async compile(): Promise<Loadgen> {
     const loadgen = new Loadgen(mkdtempSync(join(tmpdir(), 'onecast-loadgen-')));
     const sources = readdirSync(SOURCES).filter((name) => name.endsWith('.c'));
@@ -110,13 +109,13 @@ export class Loadgen {
     this.#program = join(folder, 'loadgen');
   }
 
-  /** With `pollUs` it looks at its sockets so often instead of waking for each packet. */
+  /** With `pollUs` the generator polls its sockets at this interval instead of waking for each packet. */
   start({ pollUs = 0, core }: { pollUs?: number; core?: number } = {}): Promise<Generator> {
     const command = pinned(core, [this.#program, 'poll', String(pollUs)]);
     return Generator.start(spawn(command[0], command[1], { stdio: ['pipe', 'pipe', 'inherit'] }));
   }
 
-  /** Microseconds of processor time that encrypting and sending one packet takes, and no more. */
+  /** Processor time that only encrypting and sending a packet takes, µs. */
   async floor(viewers: number, ms: number, pace: Pace): Promise<number> {
     const { packetsPerFrame, packetBytes, fps } = pace;
     const numbers = [viewers, ms, packetsPerFrame, packetBytes, fps].map(String);
@@ -131,7 +130,7 @@ export class Loadgen {
   }
 }
 
-/** The command that runs `command` on one core, where one is named. */
+/** The command that runs `command` on `core`, or on all cores if it is undefined. */
 export function pinned(core: number | undefined, command: string[]): [string, string[]] {
   const [program = '', ...args] =
     core === undefined ? command : ['taskset', '-c', String(core), ...command];
@@ -152,7 +151,7 @@ export class Generator {
       signal: AbortSignal.timeout(ANSWER_DEADLINE_MS),
     })) as [string];
     const generator = new Generator(child, line.replace('fingerprint ', ''));
-    lines.on('line', (text) => generator.#heard(text));
+    lines.on('line', (text) => generator.#receive(text));
     return generator;
   }
 
@@ -168,8 +167,8 @@ export class Generator {
 
   /** Starts ICE, then DTLS. */
   open(leg: Leg): void {
-    const { own = madeUp(leg.id), ownPort = 0, controlling = true, feedback } = leg;
-    this.#say([
+    const { own = iceCredentials(leg.id), ownPort = 0, controlling = true, feedback } = leg;
+    this.#send([
       'open',
       leg.id,
       leg.ip,
@@ -191,44 +190,45 @@ export class Generator {
 
   /** Resolves when the leg's DTLS is up. */
   up(id: number, deadlineMs = 20_000): Promise<void> {
-    return this.#reached(id, 'dtls', deadlineMs);
+    return this.#waitFor(id, 'dtls', deadlineMs);
   }
 
-  /** Begins the stream on a leg that is up, or goes on at another pace. */
+  /** Starts the stream on a leg that is up, or continues it at another pace. */
   stream(id: number, stream: Stream, pace: Pace): void {
     const { ssrc, payloadType, mid, absSendTime, transportCc } = stream;
     const { packetsPerFrame, packetBytes, fps, spread } = pace;
     const permille = Math.round(spread * 1000);
     const ids = [ssrc, payloadType, mid, absSendTime, transportCc];
-    this.#say(['stream', id, ...ids, packetsPerFrame, packetBytes, fps, permille]);
+    this.#send(['stream', id, ...ids, packetsPerFrame, packetBytes, fps, permille]);
   }
 
   /** Resolves when the leg's SCTP is up. */
   dataUp(id: number, deadlineMs = 20_000): Promise<void> {
-    return this.#reached(id, 'data', deadlineMs);
+    return this.#waitFor(id, 'data', deadlineMs);
   }
 
   /** Ends the stream. */
   quiet(): void {
-    this.#say(['quiet']);
+    this.#send(['quiet']);
   }
 
-  /** Messages on a stream of a leg's SCTP; 0 a second ends them. */
+  /** Sends messages on an SCTP stream of a leg; 0 per second stops them. */
   messages(id: number, stream: number, bytes: number, perSecond: number): void {
-    this.#say(['messages', id, stream, bytes, perSecond]);
+    this.#send(['messages', id, stream, bytes, perSecond]);
   }
 
+  /** Resets the counts of `report`. */
   mark(): void {
-    this.#say(['mark']);
+    this.#send(['mark']);
   }
 
   async report(): Promise<Report> {
-    return JSON.parse((await this.#ask('report')).slice('report '.length)) as Report;
+    return JSON.parse((await this.#request('report')).slice('report '.length)) as Report;
   }
 
-  /** Packets that all viewers have got, and those that could not be decrypted. */
+  /** Packets that all viewers received, and packets that could not be decrypted. */
   async counts(): Promise<{ received: number; broken: number }> {
-    const [, received, broken] = (await this.#ask('counts')).split(' ');
+    const [, received, broken] = (await this.#request('counts')).split(' ');
     return { received: Number(received), broken: Number(broken) };
   }
 
@@ -239,24 +239,24 @@ export class Generator {
     await exited;
   }
 
-  #say(words: readonly (string | number)[]): void {
+  #send(words: readonly (string | number)[]): void {
     this.#child.stdin?.write(`${words.join(' ')}\n`);
   }
 
-  #ask(word: string): Promise<string> {
+  #request(word: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
-        reject(new Error(`the generator does not answer ${word}`));
+        reject(new Error(`the generator does not answer: ${word}`));
       }, ANSWER_DEADLINE_MS);
       this.#waiting.set(word, (line) => {
         clearTimeout(late);
         resolve(line);
       });
-      this.#say([word]);
+      this.#send([word]);
     });
   }
 
-  #reached(id: number, wanted: LegEvent, deadlineMs: number): Promise<void> {
+  #waitFor(id: number, wanted: LegEvent, deadlineMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`leg ${id}: no ${wanted}`)), deadlineMs);
       this.listen(id, (event, _, detail) => {
@@ -268,7 +268,7 @@ export class Generator {
     });
   }
 
-  #heard(line: string): void {
+  #receive(line: string): void {
     const [word = '', first = '', second = '', ...rest] = line.split(' ');
     const waiting = this.#waiting.get(word);
     if (waiting) {
@@ -282,7 +282,7 @@ export class Generator {
   }
 }
 
-/** As long as RFC 8445 wants them; nothing depends on their being secret. */
-export function madeUp(id: number): Credentials {
+/** As long as RFC 8445 requires. They need not be secret. */
+export function iceCredentials(id: number): Credentials {
   return { usernameFragment: `leg${id}xx`, password: `password-of-a-bench-leg-${id}` };
 }

@@ -1,18 +1,19 @@
-/** Every server that the bench knows, by the name that its options take. */
+/** Every server that the bench compares, by the name used in its options. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Loadgen } from '../loadgen/generator.ts';
 import type { Contender } from './broadcaster.ts';
 import { compileJanusOpenssl, janus } from './janus.ts';
 import { onecast } from './onecast.ts';
 import { compilePion, pion } from './pion.ts';
 
-/** As mediasoup is used everywhere: every line estimated, every datagram sent by itself. */
+/** As mediasoup is usually configured: bandwidth estimation for all viewers, datagrams sent one by one. */
 const USUAL = { BANDWIDTH_ESTIMATION: 'always', MEDIA_EGRESS_BATCHING: 'off' } as const;
 
-export const CONTENDERS = {
+const CONTENDERS = {
   onecast: () => onecast({ id: 'onecast', title: 'Onecast' }),
-  /** Variants by what the environment sets, and by what viewers say that they can do. */
+  /** Variants by environment variables, and by the capabilities that viewers report. */
   'onecast-usual': () =>
     onecast({ id: 'onecast-usual', title: 'mediasoup as usual: transport-cc for all', env: USUAL }),
   'onecast-remb': () =>
@@ -44,7 +45,7 @@ export const CONTENDERS = {
     }),
 } as const;
 
-/** Paths of what was compiled; empty where no contender asked for it. */
+/** Paths of the compiled programs; empty where no contender needs them. */
 interface Compiled {
   readonly pionProgram: string;
   readonly janusOpenssl: string;
@@ -52,50 +53,32 @@ interface Compiled {
 
 export type ContenderId = keyof typeof CONTENDERS;
 
-/** Names with commas between. @throws where one is unknown. */
-export function contenderIds(names: string): ContenderId[] {
-  return names.split(',').map((name) => {
-    if (isContender(name)) return name;
-    throw new Error(`no such contender: ${name}; there are ${Object.keys(CONTENDERS).join(', ')}`);
-  });
-}
+export const CONTENDER_IDS = Object.keys(CONTENDERS) as readonly ContenderId[];
 
-function isContender(id: string): id is ContenderId {
-  return Object.hasOwn(CONTENDERS, id);
-}
-
-export function titlesOf({ contenders }: Field): Record<string, string> {
+export function titlesOf(contenders: readonly Contender[]): Record<string, string> {
   return Object.fromEntries(contenders.map(({ id, title }) => [id, title]));
 }
 
-/** Contenders that are ready to start; what was compiled for them goes with `close`. */
-export class Field {
+export interface Field {
+  readonly loadgen: Loadgen;
   readonly contenders: readonly Contender[];
-  readonly #folder: string;
+}
 
-  static async prepare(ids: readonly ContenderId[]): Promise<Field> {
-    const folder = mkdtempSync(join(tmpdir(), 'onecast-peers-'));
-    try {
-      const compiled: Compiled = {
-        pionProgram: ids.some((id) => id.startsWith('pion')) ? await compilePion(folder) : '',
-        janusOpenssl: ids.includes('janus') ? await compileJanusOpenssl(folder) : '',
-      };
-      return new Field(
-        ids.map((id) => CONTENDERS[id](compiled)),
-        folder,
-      );
-    } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
-      throw error;
-    }
-  }
-
-  private constructor(contenders: readonly Contender[], folder: string) {
-    this.contenders = contenders;
-    this.#folder = folder;
-  }
-
-  close(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+/** Compiles the load generator and what the contenders need, and removes it all after `work`. */
+export async function withContenders<T>(
+  ids: readonly ContenderId[],
+  work: (field: Field) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'onecast-peers-'));
+  const loadgen = await Loadgen.compile();
+  try {
+    const compiled: Compiled = {
+      pionProgram: ids.some((id) => id.startsWith('pion')) ? await compilePion(folder) : '',
+      janusOpenssl: ids.includes('janus') ? await compileJanusOpenssl(folder) : '',
+    };
+    return await work({ loadgen, contenders: ids.map((id) => CONTENDERS[id](compiled)) });
+  } finally {
+    loadgen.close();
+    rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,4 @@
-/** Janus' own protocol over one WebSocket: transactions, handles, and events that follow an ack. */
+/** Janus's protocol over a WebSocket: transactions, handles, and events that follow an ack. */
 import { once } from 'node:events';
 
 export interface Jsep {
@@ -16,7 +16,7 @@ interface Message {
 }
 
 const ANSWER_DEADLINE_MS = 20_000;
-/** Janus forgets a session that is silent for 60 s. */
+/** Janus deletes a session that sends nothing for 60 s. */
 const KEEP_ALIVE_MS = 20_000;
 
 export class JanusApi {
@@ -30,7 +30,7 @@ export class JanusApi {
     const socket = new WebSocket(url, 'janus-protocol');
     await once(socket, 'open', { signal: AbortSignal.timeout(1_000) });
     const api = new JanusApi(socket);
-    const { data } = await api.#ask({ janus: 'create' });
+    const { data } = await api.#request({ janus: 'create' });
     api.#session = data?.id ?? 0;
     return api;
   }
@@ -39,7 +39,7 @@ export class JanusApi {
     this.#socket = socket;
     socket.addEventListener('message', ({ data }) => {
       const message = JSON.parse(String(data)) as Message;
-      // The plugin's answer is an event that follows.
+      // The plugin's answer follows as an event.
       if (message.janus === 'ack' || message.transaction === undefined) return;
       this.#waiting.get(message.transaction)?.(message);
     });
@@ -49,16 +49,16 @@ export class JanusApi {
     );
   }
 
-  /** The handle's id. */
+  /** @returns the handle's id */
   async attach(plugin: string): Promise<number> {
-    const { data } = await this.#ask({ janus: 'attach', plugin });
+    const { data } = await this.#request({ janus: 'attach', plugin });
     if (!data) throw new Error(`${plugin} gives no handle`);
     return data.id;
   }
 
-  /** @throws where the plugin refuses. */
+  /** @throws if the plugin refuses */
   async message(handle: number, body: object, jsep?: Jsep): Promise<{ jsep: Jsep | undefined }> {
-    const answer = await this.#ask({
+    const answer = await this.#request({
       janus: 'message',
       handle_id: handle,
       body,
@@ -74,7 +74,7 @@ export class JanusApi {
     this.#socket.close();
   }
 
-  #ask(request: object): Promise<Message> {
+  #request(body: object): Promise<Message> {
     this.#transactions += 1;
     const transaction = `t${this.#transactions}`;
     return new Promise((resolve, reject) => {
@@ -88,7 +88,7 @@ export class JanusApi {
         if (message.error) reject(new Error(`Janus: ${message.error.reason}`));
         else resolve(message);
       });
-      this.#send(request, transaction);
+      this.#send(body, transaction);
     });
   }
 

@@ -1,4 +1,4 @@
-/** Debian's Janus with its videoroom plugin, by its WebSocket API. */
+/** Debian's Janus with its videoroom plugin, controlled by its WebSocket API. */
 import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import {
   GCM_FLAGS,
   GCM_LIBRARIES,
   type Generator,
-  madeUp,
+  iceCredentials,
   pinned,
   type Stream,
 } from '../loadgen/generator.ts';
@@ -18,20 +18,20 @@ import { kill } from '#testkit/processes.ts';
 import {
   type Broadcaster,
   type Contender,
-  type Place,
   PUBLISHER,
   REPORTS_ONLY,
+  type StartOptions,
 } from './broadcaster.ts';
 import { JanusApi, type Jsep } from './janus-api.ts';
-import { legPort, peerAddress } from './place.ts';
+import { legPort, peerAddress } from './addresses.ts';
 import { publisherOffer, readSdp, streamOf, viewerAnswer } from './sdp.ts';
 
 export interface JanusOptions {
   readonly id: string;
   readonly title: string;
   /**
-   * An event loop for each core that it has, and this library preloaded; else as installed: a thread
-   * per handle, SRTP by NSS.
+   * Path of a library to preload; Janus then also has an event loop for each core. Undefined: as
+   * installed, with a thread per handle and SRTP on NSS.
    */
   readonly tuned?: string;
 }
@@ -40,7 +40,7 @@ const ROOM = 4321;
 const CONFIG = '/etc/janus';
 const OTHER_TRANSPORTS = ['http', 'mqtt', 'nanomsg', 'pfunix', 'rabbitmq'];
 
-/** The library that lets Janus encrypt by OpenSSL. @throws where it can't be compiled */
+/** Compiles the library that makes Janus encrypt with OpenSSL. @returns its path */
 export async function compileJanusOpenssl(folder: string): Promise<string> {
   const library = join(folder, 'janus-openssl.so');
   const source = join(import.meta.dirname, 'janus-openssl.c');
@@ -51,7 +51,7 @@ export async function compileJanusOpenssl(folder: string): Promise<string> {
 
 export function janus(options: JanusOptions): Contender {
   const { id, title } = options;
-  return { id, title, start: (place) => JanusServer.start(options, place) };
+  return { id, title, start: (start) => JanusServer.start(options, start) };
 }
 
 class JanusServer implements Broadcaster {
@@ -60,7 +60,7 @@ class JanusServer implements Broadcaster {
   readonly #api: JanusApi;
   readonly #stop: () => Promise<void>;
 
-  static async start(options: JanusOptions, { core }: Place): Promise<JanusServer> {
+  static async start(options: JanusOptions, { core }: StartOptions): Promise<JanusServer> {
     const port = await freePorts(1);
     const folder = mkdtempSync(join(tmpdir(), 'onecast-janus-'));
     const cores = core === undefined ? availableParallelism() : 1;
@@ -121,7 +121,7 @@ class JanusServer implements Broadcaster {
     });
     const offer = sdpOf(jsep);
     const answer = viewerAnswer(offer, ownSide(generator, id));
-    // Janus made the offer, so it controls ICE. What comes from us before the answer is dropped.
+    // Janus made the offer, so it controls ICE. It drops our packets until it has the answer.
     await this.#api.message(handle, { request: 'start' }, { type: 'answer', sdp: answer });
     await this.#open(generator, id, offer, sampled, false);
   }
@@ -146,7 +146,7 @@ class JanusServer implements Broadcaster {
       port,
       usernameFragment,
       password,
-      own: madeUp(id),
+      own: iceCredentials(id),
       ownPort: legPort(id),
       controlling,
       ssrc,
@@ -161,7 +161,7 @@ const FEED = 1;
 
 function ownSide(generator: Generator, id: number) {
   const { fingerprint } = generator;
-  return { credentials: madeUp(id), ip: peerAddress(), port: legPort(id), fingerprint };
+  return { credentials: iceCredentials(id), ip: peerAddress(), port: legPort(id), fingerprint };
 }
 
 function sdpOf(jsep: Jsep | undefined): string {
@@ -169,7 +169,7 @@ function sdpOf(jsep: Jsep | undefined): string {
   return jsep.sdp;
 }
 
-/** Debian's own configuration, but for ports, for what is loaded, and for the event loops. */
+/** Debian's configuration, except for ports, loaded transports and event loops. */
 function configure(folder: string, port: number, eventLoops: number | undefined): void {
   const settings: readonly (readonly [section: string, lines: readonly string[]])[] = [
     ['general', eventLoops === undefined ? [] : [`event_loops = ${eventLoops}`]],

@@ -1,4 +1,4 @@
-/** The product as `npm start` runs it, in processes of its own, joined by its own signalling. */
+/** Our server as `npm start` runs it, in its own processes. The bench joins by our signalling. */
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -14,26 +14,27 @@ import {
   type Broadcaster,
   type Contender,
   EXTENSIONS,
-  type Place,
   PUBLISHER,
   REPORTS_ONLY,
   SSRC,
+  type StartOptions,
 } from './broadcaster.ts';
 
 /**
- * What viewers say that they can do about congestion:
- * - `twcc`: what Chromium says; the server then takes transport-cc
- * - `remb`: as if transport-cc were unknown
+ * The congestion feedback in the viewers' RTP capabilities:
+ * - `twcc`: Chromium's own, of which the server chooses transport-cc
+ * - `remb`: the same without transport-cc
  */
-export type Congestion = 'twcc' | 'remb';
+export const CONGESTION_CONTROLS = ['twcc', 'remb'] as const;
+export type CongestionControl = (typeof CONGESTION_CONTROLS)[number];
 
 export interface OnecastOptions {
   readonly id: string;
   readonly title: string;
-  readonly congestion?: Congestion;
-  /** One for each core that it has, unless said. */
+  readonly congestion?: CongestionControl;
+  /** Media workers; by default one for each core that the server may use. */
   readonly workers?: number;
-  /** The overlay's data channel is open as well. */
+  /** Also opens the overlay's data channel. */
   readonly data?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -46,22 +47,22 @@ export function onecast(options: OnecastOptions): Contender {
   return {
     id: options.id,
     title: options.title,
-    start: (place) => OnecastServer.start(options, place),
+    start: (start) => OnecastServer.start(options, start),
   };
 }
 
 export class OnecastServer implements Broadcaster {
   readonly name: string;
   readonly pids: readonly number[];
-  /** Viewers that have joined, by the media port of the worker they were put on. */
+  /** Number of joined viewers by the media port of their worker. */
   readonly viewersByPort = new Map<number, number>();
   readonly #url: string;
-  readonly #congestion: Congestion;
+  readonly #congestion: CongestionControl;
   readonly #data: boolean;
   readonly #stop: () => Promise<void>;
   readonly #callers: LoadClient[] = [];
 
-  static async start(options: OnecastOptions, { core }: Place): Promise<OnecastServer> {
+  static async start(options: OnecastOptions, { core }: StartOptions): Promise<OnecastServer> {
     const { workers = core === undefined ? availableParallelism() : 1, env = {} } = options;
     const ports = await freePorts(workers + 1);
     const [program, args] = pinned(core, [process.execPath, 'backend/src/main.ts']);
@@ -219,7 +220,7 @@ async function healthy(url: string, ended: () => unknown): Promise<void> {
 
 const PAYLOAD_TYPE = 96;
 
-/** What a browser hands over for VP8 without layers. */
+/** RTP parameters that a browser sends for VP8 without layers. */
 function oneLayer(): object {
   const { mid, absSendTime, transportCc } = EXTENSIONS;
   const [vp8, rtx] = fixture.simulcastVp8.codecs;
@@ -239,7 +240,7 @@ function oneLayer(): object {
   };
 }
 
-function capabilities(congestion: Congestion): object {
+function capabilities(congestion: CongestionControl): object {
   const { rtpCapabilities } = fixture;
   if (congestion === 'twcc') return rtpCapabilities;
   const codecs = rtpCapabilities.codecs.map((codec) => ({
@@ -252,7 +253,7 @@ function capabilities(congestion: Congestion): object {
   return { ...rtpCapabilities, codecs, headerExtensions };
 }
 
-/** What a browser would send that is given these parameters. */
+/** The feedback that a browser with these RTP parameters sends. */
 function feedbackOf(parameters: {
   readonly codecs: readonly { readonly rtcpFeedback?: readonly { readonly type: string }[] }[];
   readonly headerExtensions?: readonly { readonly uri: string; readonly id: number }[];

@@ -1,19 +1,19 @@
-/** A minimal broadcaster on Debian's Pion (pion/main.go), compiled by the bench. */
+/** A minimal broadcaster on Debian's Pion (pion/main.go); the bench compiles it. */
 import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type Generator, madeUp, pinned, type Stream } from '../loadgen/generator.ts';
+import { type Generator, iceCredentials, pinned, type Stream } from '../loadgen/generator.ts';
 import { freePorts } from '#testkit/server/ports.ts';
 import { kill } from '#testkit/processes.ts';
 import {
   type Broadcaster,
   type Contender,
-  type Place,
   PUBLISHER,
   REPORTS_ONLY,
+  type StartOptions,
 } from './broadcaster.ts';
-import { legPort, peerAddress } from './place.ts';
+import { legPort, peerAddress } from './addresses.ts';
 import { publisherOffer, readSdp, streamOf, viewerOffer } from './sdp.ts';
 
 export interface PionOptions {
@@ -21,12 +21,12 @@ export interface PionOptions {
   readonly title: string;
   /** Without NACK, RTCP reports and TWCC. */
   readonly plain?: boolean;
-  /** A data channel beside the picture. */
+  /** Also opens a data channel. */
   readonly data?: boolean;
   readonly program: string;
 }
 
-/** Debian's Go modules are a GOPATH. The program's path. @throws where Go or Pion are missing. */
+/** Debian installs Go modules as a GOPATH. @returns the program's path @throws if Go or Pion is missing */
 export async function compilePion(folder: string): Promise<string> {
   const program = join(folder, 'pion-broadcaster');
   const source = join(import.meta.dirname, 'pion/main.go');
@@ -38,7 +38,7 @@ export async function compilePion(folder: string): Promise<string> {
 
 export function pion(options: PionOptions): Contender {
   const { id, title } = options;
-  return { id, title, start: (place) => PionServer.start(options, place) };
+  return { id, title, start: (start) => PionServer.start(options, start) };
 }
 
 class PionServer implements Broadcaster {
@@ -48,7 +48,7 @@ class PionServer implements Broadcaster {
   readonly #data: boolean;
   readonly #stop: () => Promise<void>;
 
-  static async start(options: PionOptions, { core }: Place): Promise<PionServer> {
+  static async start(options: PionOptions, { core }: StartOptions): Promise<PionServer> {
     const port = await freePorts(1);
     const ip = peerAddress();
     const flags = ['-listen', `127.0.0.1:${port}`, '-ip', ip, ...(options.plain ? ['-plain'] : [])];
@@ -100,7 +100,7 @@ class PionServer implements Broadcaster {
     way: 'publish' | 'watch',
   ): Promise<string> {
     const own = {
-      credentials: madeUp(id),
+      credentials: iceCredentials(id),
       ip: peerAddress(),
       port: legPort(id),
       fingerprint: generator.fingerprint,

@@ -1,4 +1,4 @@
-/** The few lines of SDP that a leg of the generator needs with servers that speak it. */
+/** The SDP that the generator's legs need for servers that use it: written and read line by line. */
 import type { Credentials, Stream } from '../loadgen/generator.ts';
 import { EXTENSIONS, SSRC } from './broadcaster.ts';
 
@@ -8,7 +8,7 @@ export interface OwnSide {
   readonly ip: string;
   readonly port: number;
   readonly fingerprint: string;
-  /** Offers a data channel as well. */
+  /** Also offers a data channel. */
   readonly data?: boolean;
 }
 
@@ -16,7 +16,7 @@ export const PAYLOAD_TYPE = 96;
 
 const FEEDBACK = ['nack', 'nack pli', 'ccm fir', 'goog-remb', 'transport-cc'];
 
-/** What a browser offers that publishes VP8. We are the DTLS client in every case. */
+/** The offer of a browser that publishes VP8. We are always the DTLS client. */
 export function publisherOffer(own: OwnSide): string {
   return description('sendonly', own, '0', PAYLOAD_TYPE, 'active', [
     `a=ssrc-group:FID ${SSRC} ${SSRC + 1}`,
@@ -31,7 +31,7 @@ export function viewerOffer(own: OwnSide): string {
   return description('recvonly', own, '0', PAYLOAD_TYPE, 'active', []);
 }
 
-/** Accepts what `offer` sends, under its own ids. */
+/** Accepts the stream of `offer`, with the offer's own ids. */
 export function viewerAnswer(offer: string, own: OwnSide): string {
   const { mid, payloadType } = readSdp(offer);
   return description('recvonly', own, mid, payloadType, 'active', []);
@@ -89,6 +89,7 @@ function description(
   return `${lines.join('\r\n')}\r\n`;
 }
 
+/** The server's side of a transport. */
 export interface TheirSide {
   readonly usernameFragment: string;
   readonly password: string;
@@ -96,13 +97,13 @@ export interface TheirSide {
   readonly port: number;
   readonly mid: string;
   readonly payloadType: number;
-  /** Of the stream they send; 0 where they send none. */
+  /** Of the stream that the server sends; 0 if it sends none. */
   readonly ssrc: number;
-  /** Ids of header extensions by their uri. */
+  /** Ids of header extensions by URI. */
   readonly extensions: ReadonlyMap<string, number>;
 }
 
-/** @throws where something that must be there is not. */
+/** @throws if a required line is missing */
 export function readSdp(sdp: string): TheirSide {
   const candidate = [...sdp.matchAll(/^a=candidate:\S+ 1 udp \d+ (\d+\.[\d.]+) (\d+) typ host/gim)];
   const [first] = candidate;
@@ -125,7 +126,7 @@ export function readSdp(sdp: string): TheirSide {
   };
 }
 
-/** How the publisher's packets are to be marked after this answer. */
+/** How the publisher must mark its packets, according to this answer. */
 export function streamOf(answer: string): Stream {
   const { payloadType, extensions } = readSdp(answer);
   const idOf = ({ uri }: { uri: string }) => extensions.get(uri) ?? 0;

@@ -1,40 +1,25 @@
-/** Writes the results: JSON, the table of docs/benchmarks.md, a short one in the README, and a plot. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fillIn } from '../report/markers.ts';
+/** The summary of the recovery part, its tables in docs/benchmarks.md and the README, and its plot. */
+import type { LoadRow } from '../load.ts';
+import { type Output, type Provenance, readResults } from '../part.ts';
 import type { Spread } from '../report/stats.ts';
 
-export interface Row extends Spread {
+/** All times in ms. */
+export interface RecoveryRow extends Spread {
   readonly id: string;
   readonly fault: string;
   readonly measured: string;
   readonly targetMs: number;
   readonly met: boolean;
+  /** Runs that gave no value. */
+  readonly failed: number;
+  /** One value for each run; the plot shows them all. */
   readonly values: readonly number[];
-  /** What went wrong in runs that gave no figure. */
-  readonly errors: readonly string[];
 }
 
-/** A row of bench:load. */
-interface LoadRow {
-  readonly scenario: string;
-  readonly unit: string;
-  readonly runs: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly max: number;
-  readonly target: string;
-  readonly met: boolean;
+export interface RecoverySummary extends Omit<Provenance, 'command'> {
+  readonly rows: readonly RecoveryRow[];
 }
 
-export interface Report {
-  readonly at: string;
-  readonly cores: number;
-  readonly rows: readonly Row[];
-}
-
-const RESULTS = join(import.meta.dirname, '../results');
-const ROOT = join(import.meta.dirname, '../..');
 /** The rows that the README shows. */
 const README_ROWS: readonly string[] = [
   'join',
@@ -47,15 +32,16 @@ const README_ROWS: readonly string[] = [
   'server-kill',
 ];
 
-export function writeReport(report: Report): void {
-  writeFileSync(join(RESULTS, 'recovery.json'), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(RESULTS, 'recovery.svg'), plot(report.rows));
-  fillIn(join(ROOT, 'docs/benchmarks.md'), 'recovery', markdown(report));
-  fillIn(join(ROOT, 'README.md'), 'recovery', summary(report));
+export function outputs(summary: RecoverySummary): Output[] {
+  return [
+    { file: 'docs/benchmarks.md', marker: 'recovery', markdown: markdown(summary) },
+    { file: 'README.md', marker: 'recovery', markdown: readmeTable(summary) },
+    { file: 'bench/results/recovery.svg', svg: plot(summary.rows) },
+  ];
 }
 
-/** For the README: the faults that most people meet. */
-function summary({ at, cores, rows }: Report): string {
+/** The faults that happen most often. */
+function readmeTable({ at, cores, rows }: RecoverySummary): string {
   const shown = rows.filter(({ id }) => README_ROWS.includes(id));
   return [
     `Measured on ${at.slice(0, 10)} on a machine of ${cores} cores that also ran both browsers. Seconds.`,
@@ -69,10 +55,10 @@ function summary({ at, cores, rows }: Report): string {
   ].join('\n');
 }
 
-export function markdown({ at, cores, rows }: Report): string {
+function markdown({ at, cores, rows }: RecoverySummary): string {
   const lines = rows.map(
-    ({ fault, measured, count, p50, p95, max, targetMs, met, errors }) =>
-      `| ${fault} | ${measured} | ${count}${errors.length > 0 ? ` (${errors.length} failed)` : ''} | ${seconds(p50)} | ${seconds(p95)} | ${seconds(max)} | ${seconds(targetMs)} | ${met ? 'yes' : '**no**'} |`,
+    ({ fault, measured, count, p50, p95, max, targetMs, met, failed }) =>
+      `| ${fault} | ${measured} | ${count}${failed > 0 ? ` (${failed} failed)` : ''} | ${seconds(p50)} | ${seconds(p95)} | ${seconds(max)} | ${seconds(targetMs)} | ${met ? 'yes' : '**no**'} |`,
   );
   return [
     `Measured on ${at.slice(0, 10)} by \`npm run bench:recovery\`, on a machine of ${cores} cores that also ran both browsers. Seconds.`,
@@ -86,18 +72,17 @@ export function markdown({ at, cores, rows }: Report): string {
   ].join('\n');
 }
 
-/** What bench:load has measured last, so that all of it stands in one place. */
+/** The last results of bench:load, so that everything is in one place. */
 function underLoad(): string[] {
-  const file = join(RESULTS, 'load.json');
-  if (!existsSync(file)) return [];
-  const rows = JSON.parse(readFileSync(file, 'utf8')) as LoadRow[];
+  const load = readResults('load') as { readonly rows: readonly LoadRow[] } | undefined;
+  if (!load) return [];
   return [
     '',
     'Under load, by `npm run bench:load`:',
     '',
     '| scenario | measured | runs | p50 | p95 | max | target | met |',
     '| --- | --- | ---: | ---: | ---: | ---: | --- | --- |',
-    ...rows.map(
+    ...load.rows.map(
       ({ scenario, unit, runs, p50, p95, max, target, met }) =>
         `| ${scenario} | ${unit} | ${runs} | ${p50} | ${p95} | ${max} | ${target} | ${met ? 'yes' : '**no**'} |`,
     ),
@@ -116,7 +101,7 @@ const TOP = 46;
 const TICKS = [10, 100, 1_000, 10_000];
 
 /** A row per fault, a dot per run, a bar at the target; time on a logarithmic axis. */
-export function plot(rows: readonly Row[]): string {
+function plot(rows: readonly RecoveryRow[]): string {
   const height = TOP + rows.length * ROW + 30;
   const [least, most] = [10, 20_000];
   const x = (ms: number) => {

@@ -1,4 +1,4 @@
-/** The matrix of faults: how each is caused, what is measured, and what must hold. */
+/** All faults: how the bench causes each one, what it measures, and the target. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { waitForStatus } from '#testkit/browser/shown-video.ts';
@@ -10,20 +10,20 @@ import {
 } from '#testkit/browser/page-recorder.ts';
 import { TabbedBrowser } from '#testkit/browser/tabbed-browser.ts';
 import type { Host } from '#testkit/network/test-network.ts';
-import type { Stage } from './stages.ts';
+import type { RecoveryStage } from './stages.ts';
 
 export interface Scenario {
   readonly id: string;
   readonly fault: string;
-  /** How it is caused and from when to when it is measured. */
+  /** What the measured time is. */
   readonly measured: string;
   readonly stage: 'local' | 'network';
   /** ms at p95. */
   readonly targetMs: number;
-  /** Of the runs asked for, how many: the long ones are fewer. */
+  /** Share of the requested runs; long scenarios run less often. */
   readonly share?: number;
   /** @returns ms */
-  run(stage: Stage): Promise<number>;
+  run(stage: RecoveryStage): Promise<number>;
 }
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -83,10 +83,10 @@ export const SCENARIOS: readonly Scenario[] = [
     stage: 'network',
     targetMs: 2_000,
     async run(stage) {
-      const host = must(stage.viewerHost);
+      const host = required(stage.viewerHost);
       const since = Date.now();
       host.changeAddress();
-      // What had arrived by the old path is shown first: only a picture seconds later ends the gap.
+      // Frames that arrived by the old path are shown first; only a frame seconds later ends the gap.
       await firstFrameAfter(stage.viewer, since + 3_000);
       const took = await longestFrameGap(stage.viewer, since);
       await settle(stage);
@@ -106,7 +106,7 @@ export const SCENARIOS: readonly Scenario[] = [
     stage: 'network',
     targetMs: 5_000,
     async run(stage) {
-      const host = must(stage.viewerHost);
+      const host = required(stage.viewerHost);
       const since = Date.now();
       host.blockUdp();
       await firstFrameAfter(stage.viewer, since + 1_000);
@@ -123,7 +123,7 @@ export const SCENARIOS: readonly Scenario[] = [
     stage: 'network',
     targetMs: 3_000,
     async run(stage) {
-      const host = must(stage.viewerHost);
+      const host = required(stage.viewerHost);
       host.blockUdp();
       const took = await sinceNavigation(await stage.newViewer());
       host.heal();
@@ -153,7 +153,7 @@ export const SCENARIOS: readonly Scenario[] = [
     async run(stage) {
       const took = await stage.publisher.evaluate(async () => {
         const begun = performance.now();
-        const told = new Promise<number>((resolve) => {
+        const shown = new Promise<number>((resolve) => {
           const look = () => {
             const title = document.querySelector<HTMLElement>('#preview-title');
             if (title?.checkVisibility() && title.textContent?.includes('is gone')) {
@@ -163,7 +163,7 @@ export const SCENARIOS: readonly Scenario[] = [
           look();
         });
         onecast?.simulate('camera-loss');
-        return told;
+        return shown;
       });
       const chosen = await stage.publisher.inputValue('#camera').catch(() => '');
       const options = await stage.publisher
@@ -186,22 +186,22 @@ function socketReset(who: 'viewer' | 'publisher', what: 'picture' | 'signalling'
         ? 'longest time between two frames, throughout'
         : 'reset noticed, to session taken up again',
     stage: 'network',
-    // The picture: what the undisturbed one has, with room for this machine's own hiccups.
+    // For the video: the value without a fault, plus room for this machine's own pauses.
     targetMs: what === 'picture' ? 250 : 1_000,
     async run(stage) {
-      const host = must(who === 'viewer' ? stage.viewerHost : stage.publisherHost);
+      const host = required(who === 'viewer' ? stage.viewerHost : stage.publisherHost);
       const page = who === 'viewer' ? stage.viewer : stage.publisher;
       const resumes = () => stage.server.output.split('"request":"resume","msg":"answered"').length;
       const before = resumes();
       const since = Date.now();
-      // Nothing may be sent on the socket until the server's next ping.
+      // The browser may send nothing on the socket until the server's next ping.
       const closed = stage.socketClosed(page);
       host.resetTcp(stage.server.port);
       await closed;
       host.heal();
-      const noticed = Date.now();
+      const closedAt = Date.now();
       while (resumes() === before) await delay(5);
-      const back = Date.now() - noticed;
+      const back = Date.now() - closedAt;
       if (what === 'signalling') return back;
       await delay(1_000);
       return longestFrameGap(stage.viewer, since);
@@ -218,7 +218,7 @@ function cut(who: 'viewer' | 'publisher', seconds: number, targetMs: number, sha
     targetMs,
     share,
     async run(stage) {
-      const host = must(who === 'viewer' ? stage.viewerHost : stage.publisherHost);
+      const host = required(who === 'viewer' ? stage.viewerHost : stage.publisherHost);
       host.cut();
       await delay(seconds * 1_000);
       host.heal();
@@ -245,7 +245,7 @@ function workerFault(
       const before = server.workerPids;
       for (const pid of before) process.kill(pid, signal);
       while (server.workerPids.some((pid) => before.includes(pid))) await delay(5);
-      // Every picture from here on has come through a new worker.
+      // From here on every frame has come through a new worker.
       await firstFrameAfter(viewer, Date.now());
       return longestFrameGap(viewer, since);
     },
@@ -272,7 +272,7 @@ function restart(id: string, fault: string, signal: 'SIGKILL' | 'SIGTERM'): Scen
   };
 }
 
-async function frozenTab({ url }: Stage): Promise<number> {
+async function frozenTab({ url }: RecoveryStage): Promise<number> {
   const tabs = await TabbedBrowser.launch();
   try {
     const tab = await tabs.open(url);
@@ -297,18 +297,18 @@ async function frozenTab({ url }: Stage): Promise<number> {
   }
 }
 
-/** First frame of a page, ms after it was navigated to. */
+/** Time from navigation to the first frame of a page, ms. */
 async function sinceNavigation(page: Page): Promise<number> {
   const first = await firstFrameAfter(page, 0);
   return first - (await page.evaluate(() => performance.timeOrigin));
 }
 
-async function settle({ viewer }: Stage): Promise<void> {
+async function settle({ viewer }: RecoveryStage): Promise<void> {
   await waitForStatus(viewer, 'live');
   await delay(1_000);
 }
 
-function must(host: Host | undefined): Host {
+function required(host: Host | undefined): Host {
   if (!host) throw new Error('this scenario needs the network stage');
   return host;
 }

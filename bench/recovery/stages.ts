@@ -1,20 +1,21 @@
-/** Where a fault is caused: a real server, a real publisher and a real viewer, on one host or three. */
+/** Where faults are caused: a real server, publisher and viewer, on one host or on three. */
 import type { Browser, BrowserContext, Page, WebSocket } from 'playwright-core';
 import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
-import { type Host, TestNetwork } from '#testkit/network/test-network.ts';
+import type { Host } from '#testkit/network/test-network.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
 import { recordPages } from '#testkit/browser/page-recorder.ts';
 import { ServerProcess } from '#testkit/server/server-process.ts';
+import { Closers, openHosts, secureOriginFlag } from '../stages/hosts.ts';
 
 const ROOM = 'recovery';
 
-export interface Stage {
+export interface RecoveryStage {
   readonly server: ServerProcess;
   readonly publisher: Page;
   readonly viewer: Page;
-  /** A viewer's page like `viewer`, opened now; the one before is closed. */
+  /** Replaces `viewer` by a page that is opened now. */
   newViewer(): Promise<Page>;
-  /** Only on a network stage. */
+  /** Only on a network stage; `viewerHost` too. */
   readonly publisherHost: Host | undefined;
   readonly viewerHost: Host | undefined;
   readonly url: string;
@@ -23,33 +24,52 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-/** All on this machine's loopback. */
-export async function localStage(): Promise<Stage> {
-  const server = await ServerProcess.start();
-  const browser = await launchBrowser({
-    flags: ['--use-fake-device-for-media-stream=fps=30,device-count=2'],
-  });
-  return openStage(server, [browser, browser], undefined);
+/** Everything on this machine's loopback. */
+export async function localStage(): Promise<RecoveryStage> {
+  const closers = new Closers();
+  try {
+    const server = await ServerProcess.start();
+    closers.add(() => server.stop());
+    const browser = await launchBrowser({
+      flags: ['--use-fake-device-for-media-stream=fps=30,device-count=2'],
+    });
+    closers.add(() => browser.close());
+    return await openStage({ server, closers, browsers: [browser, browser] });
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
 }
 
-/** Publisher, viewer and server each on a host of their own. */
-export async function networkStage(): Promise<Stage> {
-  const network = new TestNetwork(2);
-  const server = await ServerProcess.start({
-    prefix: network.serverPrefix,
-    address: network.serverAddress,
-  });
-  const flags = [`--unsafely-treat-insecure-origin-as-secure=${server.url}`];
-  const browsers: Browser[] = [];
-  for (const on of network.hosts) browsers.push(await launchBrowser({ on, flags }));
-  return openStage(server, browsers, network);
+/** Publisher, viewer and server each on their own host. */
+export async function networkStage(): Promise<RecoveryStage> {
+  const hosts = await openHosts((host) => ServerProcess.start(host));
+  const { server, publisherHost, viewerHost, closers } = hosts;
+  try {
+    const browsers: Browser[] = [];
+    for (const on of [publisherHost, viewerHost]) {
+      const browser = await launchBrowser({ on, flags: [secureOriginFlag(server.url)] });
+      closers.add(() => browser.close());
+      browsers.push(browser);
+    }
+    return await openStage({ server, closers, browsers, publisherHost, viewerHost });
+  } catch (error) {
+    await closers.close();
+    throw error;
+  }
 }
 
-async function openStage(
-  server: ServerProcess,
-  browsers: readonly Browser[],
-  network: TestNetwork | undefined,
-): Promise<Stage> {
+interface StageParts {
+  readonly server: ServerProcess;
+  readonly closers: Closers;
+  /** The publisher's and the viewer's. */
+  readonly browsers: readonly Browser[];
+  readonly publisherHost?: Host;
+  readonly viewerHost?: Host;
+}
+
+async function openStage(parts: StageParts): Promise<RecoveryStage> {
+  const { server, browsers, closers } = parts;
   const sockets = new WeakMap<Page, WebSocket>();
   const context = async (browser: Browser | undefined): Promise<BrowserContext> => {
     if (!browser) throw new Error('no browser');
@@ -83,18 +103,14 @@ async function openStage(
       viewer = await openViewer();
       return viewer;
     },
-    publisherHost: network?.hosts[0],
-    viewerHost: network?.hosts[1],
-    async close() {
-      for (const browser of new Set(browsers)) await browser.close();
-      await server.stop();
-      network?.close();
-    },
+    publisherHost: parts.publisherHost,
+    viewerHost: parts.viewerHost,
+    close: () => closers.close(),
   };
 }
 
-/** Everybody is live and the picture has run for a while: where every run begins. */
-export async function settled({ publisher, viewer }: Stage): Promise<void> {
+/** Both pages are live and the video has run for a while: the start of every run. */
+export async function settled({ publisher, viewer }: RecoveryStage): Promise<void> {
   await waitForStatus(publisher, 'live');
   await waitForStatus(viewer, 'live');
   await waitForFrames(viewer, 45);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { build } from 'vite';
 
-/** One script of everything that `entry` (a path below bench/) imports; nothing is written. */
+/** One script with everything that `entry` (a path below bench/) imports. Writes no files. */
 export async function bundle(entry: string): Promise<string> {
   const built = await build({
     root: join(import.meta.dirname, '../..'),
@@ -17,5 +17,5 @@ export async function bundle(entry: string): Promise<string> {
     if (!('output' in output)) continue;
     for (const file of output.output) if (file.type === 'chunk') return file.code;
   }
-  throw new Error(`${entry}: nothing was built`);
+  throw new Error(`${entry}: the build has no output`);
 }

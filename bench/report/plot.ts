@@ -1,4 +1,4 @@
-/** One SVG of lines over a common x axis, a panel per unit. */
+/** An SVG of lines over a common x axis, with a panel for each unit. */
 
 export interface Panel {
   readonly title: string;

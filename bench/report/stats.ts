@@ -1,5 +1,6 @@
-/** Percentiles, slopes and tables of a bench's figures. */
+/** Percentiles, slopes and plain-text tables. */
 
+/** Percentiles of measured values, in the unit of the values. */
 export interface Spread {
   readonly count: number;
   readonly p50: number;
@@ -7,7 +8,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Nearest rank; NaN where there is nothing. Rounded to a tenth, or as told. */
+/** Percentiles by nearest rank, rounded to 1 / `perUnit`; NaN where there are no values. */
 export function spreadOf(values: readonly number[], perUnit = 10): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => {
@@ -17,7 +18,7 @@ export function spreadOf(values: readonly number[], perUnit = 10): Spread {
   return { count: sorted.length, p50: at(0.5), p95: at(0.95), max: at(1) };
 }
 
-/** Least squares: how much y rises per unit of x. 0 where x does not vary. */
+/** Least squares: how much y rises per unit of x; 0 where all x are equal. */
 export function slopeOf(points: readonly (readonly [x: number, y: number])[]): number {
   const mean = (pick: 0 | 1) => points.reduce((sum, point) => sum + point[pick], 0) / points.length;
   const meanX = mean(0);
@@ -35,7 +36,16 @@ export function tenth(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-/** Columns as wide as their widest cell; the first one left, the others right. */
+export function hundredth(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** For stored values: short, and precise enough that a table that shows a tenth rounds correctly. */
+export function forStorage(value: number): number {
+  return Math.round(value * 10_000) / 10_000;
+}
+
+/** A plain-text table: the first column is aligned left, the others right. */
 export function tableOf(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
@@ -50,7 +60,7 @@ export function tableOf(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** The middle value; of an even number the upper of the two in the middle. NaN where there is none. */
+/** The median; the upper one of the two middle values of an even number. NaN where there are no values. */
 export function medianOf(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

@@ -1,6 +1,6 @@
 /**
- * Runs in a page of its own: many viewers in one, made of the product's own parts (socket, protocol,
- * receiver) without what a page adds: no element shows them and nobody watches for stalls.
+ * Runs in an empty page: many viewers built from the product's own modules (socket, protocol,
+ * receiver), without what a viewer page adds: no element shows the video, and nothing detects stalls.
  */
 import { OnecastError } from '#protocol/errors.ts';
 import { type RoomId, RoomIdSchema } from '#protocol/ids.ts';
@@ -13,7 +13,7 @@ import { Receiver } from '#client/media/receive.ts';
 import { flowSampleOf } from '#client/media/stats.ts';
 import type { SwarmOrder, ViewerSteps } from '../swarm.ts';
 
-/** Reading the figures of 200 peer connections is work too. */
+/** Not shorter, because reading the stats of 200 peer connections costs processor time. */
 const POLL_MS = 100;
 const RETRY_MS = 300;
 
@@ -26,14 +26,14 @@ class SwarmViewer {
   constructor(room: RoomId, device: Awaited<ReturnType<typeof loadDevice>>) {
     this.#receiver = new Receiver(device, new MediaStream(), {
       connect: (transportId, dtlsParameters) =>
-        this.#ask(this.#signalling.request('connectTransport', { transportId, dtlsParameters })),
+        this.#send(this.#signalling.request('connectTransport', { transportId, dtlsParameters })),
       stateChanged: (state) => {
         if (state === 'connected') this.steps.connected = this.#now();
         if (state === 'failed') this.#fail('ICE or DTLS failed');
       },
       consumersReady: (consumers) => {
         const consumerIds = consumers.map(({ id }) => id);
-        this.#ask(this.#signalling.request('resumeConsumers', { consumerIds }));
+        this.#send(this.#signalling.request('resumeConsumers', { consumerIds }));
       },
       data: () => undefined,
       tracksChanged: () => undefined,
@@ -43,7 +43,7 @@ class SwarmViewer {
     this.#signalling = new SignalClient({
       up: () => {
         this.steps.socket = this.#now();
-        this.#ask(this.#join(room, device.recvRtpCapabilities));
+        this.#send(this.#join(room, device.recvRtpCapabilities));
       },
       down: () => this.#lostSocket(),
       push: { transportGone: () => this.#fail('the server closed the transport') },
@@ -55,7 +55,7 @@ class SwarmViewer {
     return this.steps.error !== null || this.steps.frame !== undefined;
   }
 
-  async look(): Promise<void> {
+  async checkProgress(): Promise<void> {
     if (this.steps.connected === undefined) return;
     const { packets, frames } = flowSampleOf(await this.#receiver.getStats(), 0);
     if (packets > 0) this.steps.packet ??= this.#now();
@@ -85,16 +85,16 @@ class SwarmViewer {
     await this.#receiver.reconcile(answer.media);
   }
 
-  #ask(request: Promise<unknown>): void {
+  #send(request: Promise<unknown>): void {
     request.catch((error: unknown) => {
-      // An answer that does not come is no refusal: the socket's loss is dealt with below.
+      // A missing answer is not a refusal: #lostSocket handles it.
       if (error instanceof OnecastError) this.#fail(error.code);
     });
   }
 
   /**
-   * A browser lets one page open many sockets at a time only slowly, and a page tries again. Media
-   * needs the socket no more once it is on its way.
+   * A browser opens many sockets of one page only slowly, so a viewer tries again. After joining, its
+   * media no longer needs the socket.
    */
   #lostSocket(): void {
     this.steps.socketsLost += 1;
@@ -122,7 +122,7 @@ async function start({ room, viewers: count, spreadMs, deadlineMs }: SwarmOrder)
   }
   while (performance.now() - started < deadlineMs) {
     await pause(POLL_MS);
-    await Promise.all(viewers.filter(({ done }) => !done).map((viewer) => viewer.look()));
+    await Promise.all(viewers.filter(({ done }) => !done).map((viewer) => viewer.checkProgress()));
     if (viewers.length === count && viewers.every(({ done }) => done)) break;
   }
   return viewers.map(({ steps }) => steps);
@@ -136,7 +136,7 @@ async function stop(): Promise<void> {
   await Promise.all(viewers.map((viewer) => viewer.close()));
 }
 
-/** What the server writes into its pages, as a page gets it. */
+/** The configuration that the server writes into its pages. */
 async function pageConfig(): Promise<PageConfig> {
   const html = await (await fetch('/join')).text();
   const element = new DOMParser().parseFromString(html, 'text/html').querySelector('#onecast-page');

@@ -1,7 +1,7 @@
 /**
- * Which codecs bear a tag, and in which browser: a page sends itself frames with the tag behind them
- * and reads the number on each picture that comes out, once with a viewer that takes the tag off and
- * once with one that can't.
+ * Which codecs tolerate a frame tag, and in which browser: a page sends itself frames with a tag
+ * appended and reads the number in each decoded frame, once with a receiver that strips the tag and
+ * once with a receiver that can't.
  */
 import { appendTag } from '#client/frame-sync/tag.ts';
 import { barcodeCameraFile } from '#testkit/media/barcode-camera.ts';
@@ -15,35 +15,39 @@ export type Codec = (typeof CODECS)[number];
 export interface CodecRow {
   readonly codec: Codec;
   readonly browser: BrowserName;
-  /** Pictures read in the same time; 0 without a tag: the browser does not send or decode this codec. */
+  /**
+   * Decoded frames in the same time: without a tag, with the tag stripped, and with the tag left on.
+   * `untagged` is 0 where the browser does not send or decode this codec.
+   */
   readonly untagged: number;
-  readonly takenOff: number;
-  readonly leftOn: number;
-  /** Frames that came with their tag, where it was taken off. */
+  readonly stripped: number;
+  readonly unstripped: number;
+  /** Frames that arrived with their tag, where the receiver strips it. */
   readonly tags: number;
 }
 
-/** After the first picture. */
+/** Counted from the first decoded frame. */
 const READ_MS = 3_000;
-/** A slow machine has its first picture of AV1 by then. */
-const FIRST_PICTURE_MS = 8_000;
+/** By then even a slow machine has decoded its first AV1 frame. */
+const FIRST_FRAME_MS = 8_000;
 
-interface Loop {
+interface LoopbackOptions {
   readonly codec: Codec;
-  /** Put behind each frame by the sender. */
+  /** Bytes that the sender appends to each frame. */
   readonly trailer: readonly number[];
-  /** Whether the receiver takes it off where it finds it; else it has no transform. */
-  readonly takesOff: boolean;
+  /** Whether the receiver removes the trailer; otherwise it has no transform. */
+  readonly strips: boolean;
   readonly readMs: number;
-  readonly firstPictureMs: number;
+  readonly firstFrameMs: number;
 }
 
-interface Read {
-  readonly pictures: number;
+interface LoopbackResult {
+  /** Frames in which the number could be read. */
+  readonly frames: number;
   readonly tags: number;
 }
 
-export async function measureCodecs(say: (line: string) => void): Promise<CodecRow[]> {
+export async function measureCodecs(log: (line: string) => void): Promise<CodecRow[]> {
   const network = new TestNetwork(1);
   const rows: CodecRow[] = [];
   try {
@@ -56,7 +60,7 @@ export async function measureCodecs(say: (line: string) => void): Promise<CodecR
         for (const codec of CODECS) {
           const row = await measure(page, name, codec);
           rows.push(row);
-          say(`codecs: ${JSON.stringify(row)}`);
+          log(`codecs: ${JSON.stringify(row)}`);
         }
       } finally {
         await browser.close();
@@ -70,33 +74,33 @@ export async function measureCodecs(say: (line: string) => void): Promise<CodecR
 
 async function measure(page: BenchPage, browser: BrowserName, codec: Codec): Promise<CodecRow> {
   const tag = appendTag(new ArrayBuffer(0), { number: 7, capturedAt: Date.now() });
-  const times = { readMs: READ_MS, firstPictureMs: FIRST_PICTURE_MS };
-  const read = async (trailer: readonly number[], takesOff: boolean) =>
-    page.evaluate(readPictures, { codec, trailer, takesOff, ...times });
+  const times = { readMs: READ_MS, firstFrameMs: FIRST_FRAME_MS };
+  const read = async (trailer: readonly number[], strips: boolean) =>
+    page.evaluate(countFrames, { codec, trailer, strips, ...times });
   const trailer = [...new Uint8Array(tag)];
   const untagged = await read([], false);
-  const { pictures, tags } = await read(trailer, true);
+  const { frames, tags } = await read(trailer, true);
   const left = await read(trailer, false);
   return {
     codec,
     browser,
-    untagged: untagged.pictures,
-    takenOff: pictures,
-    leftOn: left.pictures,
+    untagged: untagged.frames,
+    stripped: frames,
+    unstripped: left.frames,
     tags,
   };
 }
 
 /** Runs in the page. */
-async function readPictures(loop: Loop): Promise<Read> {
-  const { codec, trailer, takesOff, readMs, firstPictureMs } = loop;
+async function countFrames(loop: LoopbackOptions): Promise<LoopbackResult> {
+  const { codec, trailer, strips, readMs, firstFrameMs } = loop;
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [320, 180];
   const context = canvas.getContext('2d', { alpha: false });
   const track = canvas.captureStream().getVideoTracks()[0];
   const known = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
   const wanted = known.filter(({ mimeType }) => mimeType.toUpperCase() === `VIDEO/${codec}`);
-  if (!context || !track || wanted.length === 0) return { pictures: 0, tags: 0 };
+  if (!context || !track || wanted.length === 0) return { frames: 0, tags: 0 };
   let number = 0;
   const painting = setInterval(() => {
     context.fillStyle = 'rgb(128 128 128)';
@@ -109,7 +113,7 @@ async function readPictures(loop: Loop): Promise<Read> {
     const transform = (frame, controller) => {
       const data = new Uint8Array(frame.data);
       const end = data.length - trailer.length;
-      if (options === 'put') {
+      if (options === 'append') {
         const made = new Uint8Array(data.length + trailer.length);
         made.set(data);
         made.set(trailer, data.length);
@@ -124,13 +128,13 @@ async function readPictures(loop: Loop): Promise<Read> {
   };`;
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   const worker = new Worker(url);
-  let pictures = 0;
+  let frames = 0;
   let tags = 0;
   worker.addEventListener('message', () => {
-    if (pictures > 0) tags += 1;
+    if (frames > 0) tags += 1;
   });
   const [from, to] = [new RTCPeerConnection(), new RTCPeerConnection()];
-  /** With all its candidates in it. */
+  /** The description with all candidates. */
   const describe = async (end: RTCPeerConnection) => {
     const gathered = new Promise<void>((resolve) => {
       end.addEventListener('icecandidate', ({ candidate }) => candidate ?? resolve());
@@ -147,10 +151,10 @@ async function readPictures(loop: Loop): Promise<Read> {
     const transceiver = from.addTransceiver(track, { direction: 'sendonly' });
     transceiver.setCodecPreferences(wanted);
     if (trailer.length > 0) {
-      transceiver.sender.transform = new RTCRtpScriptTransform(worker, 'put');
+      transceiver.sender.transform = new RTCRtpScriptTransform(worker, 'append');
     }
     to.addEventListener('track', ({ receiver }) => {
-      if (takesOff) receiver.transform = new RTCRtpScriptTransform(worker, 'take');
+      if (strips) receiver.transform = new RTCRtpScriptTransform(worker, 'strip');
       video.srcObject = new MediaStream([receiver.track]);
       void video.play();
     });
@@ -158,19 +162,19 @@ async function readPictures(loop: Loop): Promise<Read> {
     await from.setRemoteDescription(await describe(to));
     await new Promise<void>((resolve) => {
       let last: number | undefined;
-      setTimeout(() => pictures === 0 && resolve(), firstPictureMs);
+      setTimeout(() => frames === 0 && resolve(), firstFrameMs);
       const look = () => {
         video.requestVideoFrameCallback(look);
         const shown = barcode.readFrom(video);
         if (shown === undefined || shown === last) return;
-        if (pictures === 0) setTimeout(resolve, readMs);
+        if (frames === 0) setTimeout(resolve, readMs);
         last = shown;
-        pictures += 1;
+        frames += 1;
       };
       video.requestVideoFrameCallback(look);
     });
   } catch {
-    // The browser names the codec and can't send it.
+    // The browser lists the codec but can't send it.
   } finally {
     clearInterval(painting);
     from.close();
@@ -180,5 +184,5 @@ async function readPictures(loop: Loop): Promise<Read> {
     track.stop();
     video.remove();
   }
-  return { pictures, tags };
+  return { frames, tags };
 }

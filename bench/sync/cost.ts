@@ -1,8 +1,8 @@
-/** What the transforms cost: processor time of a publisher's and a viewer's browser, with and without. */
+/** What the encoded transforms cost: processor time of the publisher's and the viewer's browser. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { spreadOf } from '../report/stats.ts';
 import { cpuSeconds } from '#testkit/processes.ts';
-import { openStage } from './stage.ts';
+import { openSyncStage } from './stage.ts';
 
 export interface CostRow {
   readonly who: 'publisher' | 'viewer';
@@ -13,20 +13,20 @@ export interface CostRow {
   readonly runs: number;
 }
 
-/** Bandwidth estimation has raised the picture to its full size by then. */
+/** By then bandwidth estimation has raised the video to its full size. */
 const WARM_UP_MS = 8_000;
 const MEASURE_MS = 15_000;
 
-type Run = Readonly<Record<CostRow['who'], number>>;
+type CostRun = Readonly<Record<CostRow['who'], number>>;
 
 /** Chromium to Chromium, 960x540 in three layers. Runs with and without take turns. */
-export async function measureCost(runs: number, say: (line: string) => void): Promise<CostRow[]> {
-  const all: Record<'with' | 'without', Run[]> = { with: [], without: [] };
+export async function measureCost(runs: number, log: (line: string) => void): Promise<CostRow[]> {
+  const all: Record<'with' | 'without', CostRun[]> = { with: [], without: [] };
   for (let run = 1; run <= runs; run += 1) {
     for (const transforms of ['without', 'with'] as const) {
       const measured = await measure(transforms === 'with');
       all[transforms].push(measured);
-      say(`cost, run ${run}, ${transforms}: ${JSON.stringify(measured)}`);
+      log(`cost, run ${run}, ${transforms}: ${JSON.stringify(measured)}`);
     }
   }
   return (['publisher', 'viewer'] as const).map((who) => {
@@ -45,12 +45,12 @@ export async function measureCost(runs: number, say: (line: string) => void): Pr
   });
 }
 
-async function measure(transforms: boolean): Promise<Run> {
-  const stage = await openStage({
+async function measure(transforms: boolean): Promise<CostRun> {
+  const stage = await openSyncStage({
     publisher: 'chromium',
     viewer: 'chromium',
     layers: 'switching',
-    line: undefined,
+    link: undefined,
     transforms,
   });
   try {

@@ -1,6 +1,6 @@
 /**
- * A stock Firefox on a host of a test network, driven by WebDriver BiDi. Firefox listens for that on
- * its own loopback only, which is that of the host's namespace: a process there passes it on.
+ * An unmodified Firefox on a host of a test network, driven by WebDriver BiDi. Firefox listens only on
+ * loopback, here that of the host's namespace, so a process in the namespace forwards the connection.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,12 +17,12 @@ const PREFERENCES: Readonly<Record<string, boolean | number | string>> = {
   'media.peerconnection.ice.loopback': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false,
   'media.autoplay.default': 0,
-  // Pages of a bench are never in front; hidden ones would get a frame a second.
+  // The bench's pages are never in front, and hidden pages would get one frame a second.
   'dom.min_background_timeout_value': 4,
   'dom.timeout.enable_budget_timer_throttling': false,
   'media.suspend-background-video.enabled': false,
   'layout.throttled_frame_rate': 60,
-  // Nothing is asked of anything outside this machine.
+  // No requests to other machines.
   'app.update.enabled': false,
   'app.normandy.enabled': false,
   'browser.shell.checkDefaultBrowser': false,
@@ -35,17 +35,17 @@ const PREFERENCES: Readonly<Record<string, boolean | number | string>> = {
   'toolkit.telemetry.enabled': false,
 };
 
-const PATIENCE_MS = 60_000;
+const START_DEADLINE_MS = 60_000;
 
 export interface Firefox {
   readonly browser: Browser;
   close(): Promise<void>;
 }
 
-/** `secureHost` is taken for secure without TLS. */
+/** Firefox treats `secureHost` as secure without TLS. */
 export async function launchFirefox(on: Host, secureHost: string): Promise<Firefox> {
   const program = process.env['FIREFOX_PATH'];
-  if (!program) throw new Error('FIREFOX_PATH is not set: run this with `npm run bench:sync`');
+  if (!program) throw new Error('FIREFOX_PATH is not set: run this with `npm run bench -- sync`');
   const profile = mkdtempSync(join(tmpdir(), 'onecast-firefox-'));
   const preferences = { ...PREFERENCES, 'dom.securecontext.allowlist': secureHost };
   writeFileSync(
@@ -61,7 +61,7 @@ export async function launchFirefox(on: Host, secureHost: string): Promise<Firef
     for (const closer of closers.splice(0).toReversed()) await closer();
   };
   try {
-    // Firefox answers only those who know its port by the number that it has itself.
+    // Firefox only accepts requests whose Host header has its own port, so both ports must be the same.
     const relay = await relayInto(on);
     closers.push(relay.close);
     const child = spawn(
@@ -76,7 +76,7 @@ export async function launchFirefox(on: Host, secureHost: string): Promise<Firef
       ],
       {
         stdio: ['ignore', 'ignore', 'pipe'],
-        // Its own settings and caches go into the profile, none into this person's home.
+        // Firefox's settings and caches go into the profile, not into the user's home.
         env: { ...process.env, HOME: profile, MOZ_CRASHREPORTER_DISABLE: '1' },
       },
     );
@@ -104,7 +104,7 @@ async function listens(child: ChildProcess): Promise<void> {
   child.once('exit', () => found.reject(new Error(`Firefox ended:\n${printed}`)));
   const timer = setTimeout(
     () => found.reject(new Error(`Firefox does not listen:\n${printed}`)),
-    PATIENCE_MS,
+    START_DEADLINE_MS,
   );
   try {
     await found.promise;
@@ -113,7 +113,7 @@ async function listens(child: ChildProcess): Promise<void> {
   }
 }
 
-/** Connections to a port of this machine come out at the same one in the namespace of `host`. */
+/** Forwards connections to a port of this machine to the same port in the namespace of `host`. */
 async function relayInto(host: Host): Promise<{ port: number; close: () => Promise<void> }> {
   const pipes = new Set<ChildProcess>();
   const code = `const s = require('node:net').connect(Number(process.argv[1]), '127.0.0.1');
@@ -127,7 +127,7 @@ async function relayInto(host: Host): Promise<{ port: number; close: () => Promi
       pipes.delete(pipe);
       socket.destroy();
     });
-    // Either end may go first.
+    // Either end may close first.
     socket.on('error', () => pipe.kill());
     pipe.stdin.on('error', () => socket.destroy());
     socket.pipe(pipe.stdin);

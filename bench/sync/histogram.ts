@@ -1,10 +1,10 @@
-/** Error in frames as bars: a panel per method and line, all browsers and layers together. */
-import type { SyncFigures } from './figures.ts';
-import { type LineName, METHODS, type Method } from './rows.ts';
+/** The error in frames as bars: a panel for each method and link, all browsers and layers together. */
+import type { FrameStats } from './frame-stats.ts';
+import { type LinkName, METHODS, type Method } from './rows.ts';
 
-interface Counted extends Pick<SyncFigures, 'histogram'> {
+interface CountedRow extends Pick<FrameStats, 'histogram'> {
   readonly method: Method;
-  readonly line: LineName;
+  readonly link: LinkName;
 }
 
 const WIDTH = 860;
@@ -12,25 +12,25 @@ const PANEL_WIDTH = 400;
 const PANEL_HEIGHT = 130;
 const TOP = 46;
 const LEFT = 24;
-/** Errors beyond stand in the outermost bars. */
+/** Larger errors count in the outermost bars. */
 const MOST = 8;
 const COLOURS: Readonly<Record<Method, string>> = {
   newest: '#d97706',
   rtp: '#2563eb',
   tag: '#059669',
 };
-const LINES: Readonly<Record<LineName, string>> = {
+const LINKS: Readonly<Record<LinkName, string>> = {
   direct: 'direct line',
   poor: '50 ± 20 ms, 2 % loss',
 };
 
-export function histograms(rows: readonly Counted[]): string {
+export function histograms(rows: readonly CountedRow[]): string {
   const height = TOP + METHODS.length * PANEL_HEIGHT + 8;
   const panels = METHODS.flatMap((method, down) =>
-    (['direct', 'poor'] as const).map((line, across) => {
+    (['direct', 'poor'] as const).map((link, across) => {
       const errors = new Map<number, number>();
       for (const row of rows) {
-        if (row.method !== method || row.line !== line) continue;
+        if (row.method !== method || row.link !== link) continue;
         for (const [error, count] of Object.entries(row.histogram)) {
           const bar = Math.max(-MOST, Math.min(MOST, Number(error)));
           errors.set(bar, (errors.get(bar) ?? 0) + count);
@@ -38,7 +38,7 @@ export function histograms(rows: readonly Counted[]): string {
       }
       const x = LEFT + across * (PANEL_WIDTH + 20);
       return panel(
-        `${method}, ${LINES[line]}`,
+        `${method}, ${LINKS[link]}`,
         errors,
         COLOURS[method],
         x,
@@ -72,7 +72,7 @@ function panel(
     const figure =
       share === 0
         ? ''
-        : `<text x="${(x + step / 2).toFixed(1)}" y="${(bottom - high - 3).toFixed(1)}" text-anchor="middle" font-size="9">${figureOf(share)}</text>`;
+        : `<text x="${(x + step / 2).toFixed(1)}" y="${(bottom - high - 3).toFixed(1)}" text-anchor="middle" font-size="9">${percentText(share)}</text>`;
     const label = Math.abs(error) === MOST ? `${error < 0 ? '≤−' : '≥'}${MOST}` : signed(error);
     return (
       `<rect x="${(x + 2).toFixed(1)}" y="${(bottom - high).toFixed(1)}" width="${(step - 4).toFixed(1)}" height="${Math.max(high, share > 0 ? 1 : 0).toFixed(1)}" fill="${colour}"/>` +
@@ -85,7 +85,7 @@ function panel(
   );
 }
 
-function figureOf(share: number): string {
+function percentText(share: number): string {
   const percent = share * 100;
   if (percent >= 99.95 && share < 1) return (Math.floor(percent * 100) / 100).toFixed(2);
   return percent >= 10 ? percent.toFixed(1) : percent.toPrecision(2);

@@ -1,13 +1,13 @@
 /**
- * A number from 0 to 255 as overlay shapes, to be read back from the pixels of the overlay's canvas:
- * nine places in the picture's lower right, a stroke in the first one always and in each other where
- * its bit is set. What a page says it has drawn is then nobody's word.
+ * Writes a number from 0 to 255 as overlay shapes and reads it back from the pixels of the overlay's
+ * canvas, so that the bench need not trust what the page reports. There are nine places in the lower
+ * right of the video: the first always has a stroke, each other one if its bit is set.
  */
 import type { Shape } from '#protocol/overlay.ts';
 
 const PLACES = { count: 9, left: 0.55, step: 0.045, top: 0.6, bottom: 0.9 } as const;
 
-// The next functions use nothing but PLACES: a page is given their text.
+// The next functions use only PLACES, because their source text is sent to a page.
 
 export function codeShapes(number: number): Shape[] {
   const shapes: Shape[] = [];
@@ -23,7 +23,7 @@ export function codeShapes(number: number): Shape[] {
   return shapes;
 }
 
-/** The number that such shapes spell. */
+/** The number in such shapes. */
 export function codeOf(shapes: readonly Shape[]): number {
   let number = 0;
   for (const shape of shapes) {
@@ -35,11 +35,11 @@ export function codeOf(shapes: readonly Shape[]): number {
   return number;
 }
 
-/** The number drawn over the video's picture; undefined where there is none. */
+/** The number drawn over the video; undefined where there is none. */
 export function readCode(canvas: HTMLCanvasElement, video: HTMLVideoElement): number | undefined {
   const context = canvas.getContext('2d');
   if (!context || canvas.width === 0 || video.videoWidth === 0) return undefined;
-  // The picture's place on the canvas, worked out here and not by the code under test.
+  // The video's place on the canvas, computed here and not by the code under test.
   const scale = Math.min(canvas.width / video.videoWidth, canvas.height / video.videoHeight);
   const [width, height] = [video.videoWidth * scale, video.videoHeight * scale];
   const left = (canvas.width - width) / 2;
@@ -48,7 +48,7 @@ export function readCode(canvas: HTMLCanvasElement, video: HTMLVideoElement): nu
   let number = 0;
   for (let place = 0; place < PLACES.count; place += 1) {
     const x = Math.round(left + (PLACES.left + place * PLACES.step) * width);
-    // A pixel to either side: lines are at least 1.5 px wide.
+    // One pixel on each side, because lines are at least 1.5 px wide.
     const alpha = Math.max(...[x - 1, x, x + 1].map((at) => row[at * 4 + 3] ?? 0));
     if (place === 0 && alpha < 128) return undefined;
     if (place > 0) number = (number << 1) | (alpha < 128 ? 0 : 1);
@@ -56,7 +56,7 @@ export function readCode(canvas: HTMLCanvasElement, video: HTMLVideoElement): nu
   return number;
 }
 
-/** The above as text that defines `overlayCode` in a page. */
+/** The functions above as source text that defines `overlayCode` in a page. */
 export function overlayCodeScript(): string {
   return `globalThis.overlayCode = (() => {
     const PLACES = ${JSON.stringify(PLACES)};
@@ -68,7 +68,7 @@ export function overlayCodeScript(): string {
 }
 
 declare global {
-  /** In pages that `overlayCodeScript` was run in. */
+  /** In pages that ran `overlayCodeScript`. */
   var overlayCode: {
     readonly shapes: typeof codeShapes;
     readonly of: typeof codeOf;

@@ -1,4 +1,4 @@
-/** What the bench asks of a page, whichever browser shows it. */
+/** Chromium and Firefox pages behind one interface. */
 import type { Page as ChromiumPage } from 'playwright-core';
 import type { Page as FirefoxPage } from 'puppeteer-core';
 import { launchBrowser } from '#testkit/browser/browser.ts';
@@ -9,7 +9,7 @@ import { launchFirefox } from './firefox.ts';
 export type BrowserName = 'chromium' | 'firefox';
 
 export interface BenchPage {
-  /** Runs `work` in the page; what it takes and gives is copied. */
+  /** Runs `work` in the page; its argument and its result are copied. */
   evaluate<A, T>(work: (argument: A) => T | Promise<T>, argument: A): Promise<T>;
   click(selector: string): Promise<void>;
   close(): Promise<void>;
@@ -18,20 +18,20 @@ export interface BenchPage {
 export interface BenchBrowser {
   readonly name: BrowserName;
   readonly version: string;
-  /** Its own process; the others are below it. */
+  /** The root processes; the others are their children. */
   readonly pids: readonly number[];
-  /** Opens a page that has run `script` before any of its own. */
+  /** Opens a page that runs `script` before its own scripts. */
   open(url: string, script: string): Promise<BenchPage>;
   close(): Promise<void>;
 }
 
-/** How long anything in a page may take before the row has failed. */
-const PATIENCE_MS = 60_000;
+/** Longest time for anything in a page. */
+const DEADLINE_MS = 60_000;
 const POLL_MS = 50;
 
 /**
- * A browser on a host of a test network, for which `origin` is as good as https. `camera` is a y4m
- * file, for those that can play one.
+ * A browser on a host of a test network that treats `origin` as secure, like https. `camera` is a y4m
+ * file; Firefox can't play it.
  */
 export async function launch(
   name: BrowserName,
@@ -77,26 +77,26 @@ export async function launch(
   };
 }
 
-/** Resolves with the first answer that is not undefined. @throws at the deadline */
+/** Resolves with the first result of `work` that is not undefined. @throws at the deadline, naming `what` */
 export async function until<A, T>(
   page: BenchPage,
   what: string,
   work: (argument: A) => T | undefined,
   argument: A,
-  patienceMs = PATIENCE_MS,
+  deadlineMs = DEADLINE_MS,
 ): Promise<T> {
-  const deadline = performance.now() + patienceMs;
+  const deadline = performance.now() + deadlineMs;
   for (;;) {
     const answer = await page.evaluate(work, argument);
     if (answer !== undefined && answer !== null) return answer;
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${patienceMs} ms`);
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${deadlineMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
 
 function chromiumPage(page: ChromiumPage): BenchPage {
   return {
-    // Playwright's type of what can be copied into a page is its own.
+    // Playwright has its own type for what can be copied into a page.
     evaluate: (work, argument) =>
       within(page.evaluate(work as (argument: unknown) => never, argument)),
     click: (selector) => page.click(selector),
@@ -108,7 +108,7 @@ function firefoxPage(page: FirefoxPage): BenchPage {
   return {
     evaluate: (work, argument) =>
       within(page.evaluate(work as (argument: unknown) => never, argument)),
-    // A click of the protocol needs a window in front; what the page does on it is the same.
+    // A click by the protocol needs a window in front; for the page this click is the same.
     click: (selector) =>
       page.$eval(selector, (element) => {
         (element as HTMLElement).click();
@@ -117,10 +117,10 @@ function firefoxPage(page: FirefoxPage): BenchPage {
   };
 }
 
-/** A promise in a page that is never settled must not hold up the bench for ever. */
+/** So that a promise in a page that never settles does not block the bench. */
 async function within<T>(answer: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error('the page does not answer')), PATIENCE_MS);
+  const timer = setTimeout(() => late.reject(new Error('the page does not answer')), DEADLINE_MS);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {

@@ -1,18 +1,18 @@
-/** Runs in the publisher's page, before its own scripts. */
+/** The overlay source: a script in the publisher's page that runs before the page's own scripts. */
+import type { CameraSize } from '#testkit/media/y4m.ts';
 import { canvasCameraScript } from '#testkit/media/barcode-camera.ts';
 import { barcodeScript } from '#testkit/media/barcode.ts';
-import type { CameraSize } from '#testkit/media/y4m.ts';
 import { overlayCodeScript } from './overlay-code.ts';
 import type { BrowserName } from './pages.ts';
 
-/** How long the analysis of a frame pretends to take: `afterMs` give or take `spreadMs`. */
+/** The simulated time of a frame's analysis: `afterMs` ± `spreadMs`. */
 export interface Analysis {
   readonly afterMs: number;
   readonly spreadMs: number;
 }
 
 export interface SentMessage {
-  /** The number on the picture of its frame. */
+  /** The number in the frame. */
   readonly number: number;
   /** ms since 1970. */
   readonly at: number;
@@ -20,7 +20,7 @@ export interface SentMessage {
 
 export interface PublisherBench {
   readonly sent: readonly SentMessage[];
-  /** Reads the number on each captured frame and sends it as the overlay of that very frame. */
+  /** Reads the number of each captured frame and sends it as the overlay of exactly that frame. */
   start(analysis: Analysis): void;
 }
 
@@ -43,7 +43,7 @@ function install(): void {
     start({ afterMs, spreadMs }) {
       stop?.();
       const debug = globalThis.onecast;
-      if (!debug?.watchFrames) throw new Error('this is no publisher page with ?debug');
+      if (!debug?.watchFrames) throw new Error('this is not a publisher page with ?debug');
       stop = debug.watchFrames(async (picture, name) => {
         const number = barcode.readFrom(picture);
         picture.close();

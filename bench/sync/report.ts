@@ -1,25 +1,42 @@
-/** Writes the results: JSON, tables in docs/benchmarks.md and docs/overlay.md, and the histograms. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fillIn } from '../report/markers.ts';
+/** The summary of the sync part, its tables in docs/benchmarks.md and docs/overlay.md, and its plot. */
 import { TAGGABLE_CODECS } from '#client/frame-sync/tag.ts';
+import type { Output } from '../part.ts';
 import type { CodecRow } from './codecs.ts';
 import type { CostRow } from './cost.ts';
-import type { SyncFigures } from './figures.ts';
-import type { LateRow } from './late.ts';
+import type { FrameStats } from './frame-stats.ts';
 import { histograms } from './histogram.ts';
+import type { LateRow } from './late.ts';
 import type { BrowserName } from './pages.ts';
-import { type Method, PAIRS, type Setting } from './rows.ts';
+import { LINK_TITLES, type Method, PAIRS, rowId, type Setting } from './rows.ts';
 
-export interface SyncRow extends Setting, SyncFigures {
+type ShownStats = Pick<
+  FrameStats,
+  | 'compared'
+  | 'exact'
+  | 'p50'
+  | 'p99'
+  | 'max'
+  | 'inTime'
+  | 'withOverlay'
+  | 'ownAtOnce'
+  | 'ownAtLast'
+  | 'histogram'
+>;
+
+export interface SyncRow extends Setting, ShownStats {
   readonly id: string;
   readonly method: Method;
+  /** ISO 8601. */
   readonly at: string;
-  /** The publisher's and the viewer's, with their versions. */
+  /** The publisher's and the viewer's, with versions. */
   readonly browsers: readonly string[];
+  /** Frames that could not be read, or were perhaps read too late. */
+  readonly leftOut: number;
+  /** Other methods that the page used where this one found no frame. */
+  readonly otherMethods: readonly string[];
 }
 
-export interface Report {
+export interface SyncSummary {
   readonly cores: number;
   readonly rows: readonly SyncRow[];
   readonly late: readonly LateRow[];
@@ -27,38 +44,56 @@ export interface Report {
   readonly codecs: readonly CodecRow[];
 }
 
-/** %. */
-export const TARGET_EXACT = 99.5;
-export const TARGET_MAX = 1;
+/** Exact frames, %. */
+const TARGET_EXACT = 99.5;
+/** Largest error, frames. */
+const TARGET_MAX = 1;
 
-const ROOT = join(import.meta.dirname, '../..');
-const RESULT = join(ROOT, 'bench/results/sync.json');
-const IMAGE = 'docs/images/sync.svg';
+export function syncRow(
+  setting: Setting,
+  method: Method,
+  browsers: readonly string[],
+  stats: FrameStats,
+): SyncRow {
+  return {
+    id: rowId(setting, method),
+    ...setting,
+    method,
+    at: new Date().toISOString(),
+    browsers,
+    compared: stats.compared,
+    exact: stats.exact,
+    p50: stats.p50,
+    p99: stats.p99,
+    max: stats.max,
+    inTime: stats.inTime,
+    withOverlay: stats.withOverlay,
+    ownAtOnce: stats.ownAtOnce,
+    ownAtLast: stats.ownAtLast,
+    leftOut: stats.unsure + stats.unreadable,
+    otherMethods: Object.keys(stats.methods).filter((name) => name !== method),
+    histogram: stats.histogram,
+  };
+}
 
 export function isMet({ exact, max }: SyncRow): boolean {
   return exact >= TARGET_EXACT && max <= TARGET_MAX;
 }
 
-export function earlier(): Report | undefined {
-  if (!existsSync(RESULT)) return undefined;
-  return JSON.parse(readFileSync(RESULT, 'utf8')) as Report;
+export function outputs(summary: SyncSummary): Output[] {
+  return [
+    { file: 'docs/benchmarks.md', marker: 'sync', markdown: details(summary) },
+    { file: 'docs/images/sync.svg', svg: histograms(summary.rows) },
+    ...(summary.codecs.length > 0
+      ? [{ file: 'docs/overlay.md', marker: 'sync-codecs', markdown: codecTable(summary.codecs) }]
+      : []),
+  ];
 }
 
-export function writeReport(report: Report): void {
-  mkdirSync(join(ROOT, 'docs/images'), { recursive: true });
-  writeFileSync(RESULT, `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(ROOT, IMAGE), histograms(report.rows));
-  fillIn(join(ROOT, 'docs/benchmarks.md'), 'sync', details(report));
-  if (report.codecs.length > 0) {
-    fillIn(join(ROOT, 'docs/overlay.md'), 'sync-codecs', codecTable(report.codecs));
-  }
-}
-
-/** A line per row, with all that was counted. */
-function details(report: Report): string {
+function details(report: SyncSummary): string {
   const lines = report.rows.map(
     (row) =>
-      `| ${pairOf(row)} | ${lineOf(row)} | ${row.layers} | ${methodOf(row)} | ${row.compared} | ${row.exact} % | ${row.p50} | ${row.p99} | ${row.max} | ${row.inTime} % | ${row.withOverlay} % | ${row.ownAtOnce} % | ${row.ownAtLast} % | ${row.unsure + row.unreadable} | ${row.method === 'tag' ? (isMet(row) ? 'yes' : '**no**') : ''} |`,
+      `| ${pairOf(row)} | ${LINK_TITLES[row.link]} | ${row.layers} | ${methodOf(row)} | ${row.compared} | ${row.exact} % | ${row.p50} | ${row.p99} | ${row.max} | ${row.inTime} % | ${row.withOverlay} % | ${row.ownAtOnce} % | ${row.ownAtLast} % | ${row.leftOut} | ${row.method === 'tag' ? (isMet(row) ? 'yes' : '**no**') : ''} |`,
   );
   return [
     `Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${browsersOf(report.rows)}).`,
@@ -82,8 +117,8 @@ function lateTable(rows: readonly LateRow[]): string[] {
     '| line | in step | picture held back, ms | messages | when it appeared | before it went |',
     '| --- | --- | ---: | ---: | ---: | ---: |',
     ...rows.map(
-      ({ line, inStep, heldBackMs, messages, atOnce, atLast }) =>
-        `| ${lineOf({ line })} | ${inStep} | ${heldBackMs} | ${messages} | ${atOnce} % | ${atLast} % |`,
+      ({ link, playoutDelay, delayMs, messages, atOnce, atLast }) =>
+        `| ${LINK_TITLES[link]} | ${playoutDelay} | ${delayMs} | ${messages} | ${atOnce} % | ${atLast} % |`,
     ),
   ];
 }
@@ -104,9 +139,9 @@ function costTable(rows: readonly CostRow[]): string[] {
 }
 
 function codecTable(rows: readonly CodecRow[]): string {
-  const lines = rows.map(({ codec, browser, untagged, tags, takenOff, leftOn }) => {
+  const lines = rows.map(({ codec, browser, untagged, tags, stripped, unstripped }) => {
     const tagged = TAGGABLE_CODECS.includes(`video/${codec.toLowerCase()}`) ? 'yes' : 'no';
-    const counts = untagged === 0 ? ['–', '–', '–', '–'] : [untagged, tags, takenOff, leftOn];
+    const counts = untagged === 0 ? ['–', '–', '–', '–'] : [untagged, tags, stripped, unstripped];
     return `| ${codec} | ${nameOf(browser)} | ${counts.join(' | ')} | ${tagged} |`;
   });
   return [
@@ -128,10 +163,9 @@ function dateOf(rows: readonly SyncRow[]): string {
   return newest ? ` on ${newest.slice(0, 10)}` : '';
 }
 
-/** The page takes the next best where a method has nothing to go by. */
-function methodOf({ method, methods }: SyncRow): string {
-  const used = Object.keys(methods).filter((name) => name !== method);
-  return used.length === 0 ? method : `${method} (${used.join(', ')})`;
+/** The page uses the next best method where the chosen one finds no frame. */
+function methodOf({ method, otherMethods }: SyncRow): string {
+  return otherMethods.length === 0 ? method : `${method} (${otherMethods.join(', ')})`;
 }
 
 function pairOf({ pair }: Setting): string {
@@ -140,8 +174,4 @@ function pairOf({ pair }: Setting): string {
 
 function nameOf(browser: BrowserName): string {
   return browser === 'chromium' ? 'Chromium' : 'Firefox';
-}
-
-function lineOf({ line }: Pick<Setting, 'line'>): string {
-  return line === 'direct' ? 'direct' : '50 ± 20 ms, 2 % loss';
 }

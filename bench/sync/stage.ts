@@ -1,8 +1,8 @@
-/** Server, publisher and viewer on a host each, with a line of any quality to the viewer. */
+/** Server, publisher and viewer each on a host, with a network link of any quality to the viewer. */
 import { BARCODE_CAMERA, barcodeCameraFile } from '#testkit/media/barcode-camera.ts';
-import { TestNetwork } from '#testkit/network/test-network.ts';
 import { EmulatedLink, type LinkQuality } from '#testkit/network/emulated-link.ts';
 import { ObservedServer } from '#testkit/server/observed-server.ts';
+import { openHosts } from '../stages/hosts.ts';
 import { type BenchBrowser, type BenchPage, type BrowserName, launch, until } from './pages.ts';
 import { publisherScript } from './publisher.ts';
 import { viewerScript } from './viewer.ts';
@@ -10,22 +10,22 @@ import { viewerScript } from './viewer.ts';
 const ROOM = 'sync';
 
 /**
- * - `single`: a picture so small that it goes out in one layer
- * - `switching`: three layers; the viewer is put on another one every two seconds
+ * - `single`: a video so small that it is sent in one layer
+ * - `switching`: three layers; the viewer is switched to the next layer every two seconds
  */
 export type Layers = 'single' | 'switching';
 
-export interface StageOptions {
+export interface SyncStageOptions {
   readonly publisher: BrowserName;
   readonly viewer: BrowserName;
   readonly layers: Layers;
-  /** Of the viewer's line; undefined for one without any delay or loss of its own. */
-  readonly line: LinkQuality | undefined;
-  /** Without them the pages find a browser that knows nothing of encoded and captured frames. */
+  /** The viewer's link; undefined: without added delay or loss. */
+  readonly link: LinkQuality | undefined;
+  /** If false, the browsers appear to have no interfaces for encoded and captured frames. */
   readonly transforms?: boolean;
 }
 
-export interface Stage {
+export interface SyncStage {
   readonly server: ObservedServer;
   readonly publisher: BenchPage;
   readonly viewer: BenchPage;
@@ -42,34 +42,21 @@ const WITHOUT_TRANSFORMS = `delete globalThis.RTCRtpScriptTransform;
 delete globalThis.MediaStreamTrackProcessor;
 `;
 
-export async function openStage(options: StageOptions): Promise<Stage> {
+export async function openSyncStage(options: SyncStageOptions): Promise<SyncStage> {
   const first = options.transforms === false ? WITHOUT_TRANSFORMS : '';
-  const closers: (() => unknown)[] = [];
-  const close = async () => {
-    for (const closer of closers.splice(0).toReversed()) {
-      await Promise.resolve(closer()).catch((error: unknown) => console.error(error));
-    }
-  };
+  const hosts = await openHosts((host) => ObservedServer.start(host));
+  const { server, network, publisherHost, viewerHost, closers } = hosts;
   try {
-    const network = new TestNetwork(2);
-    closers.push(() => network.close());
-    const [publisherHost, viewerHost] = network.hosts;
-    if (!publisherHost || !viewerHost) throw new Error('no hosts');
-    const server = await ObservedServer.start({
-      prefix: network.serverPrefix,
-      address: network.serverAddress,
-    });
-    closers.push(() => server.stop());
-    if (options.line) {
-      const line = await EmulatedLink.between(network, viewerHost);
-      closers.push(() => line.close());
-      await line.set(options.line);
+    if (options.link) {
+      const link = await EmulatedLink.between(network, viewerHost);
+      closers.add(() => link.close());
+      await link.set(options.link);
     }
     const size = SIZES[options.layers];
     const camera = barcodeCameraFile(size);
     const open = async (name: BrowserName, on: typeof viewerHost) => {
       const browser = await launch(name, on, server.url, camera);
-      closers.push(() => browser.close());
+      closers.add(() => browser.close());
       return browser;
     };
     const browsers = {
@@ -89,15 +76,20 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     );
     await ready(viewer);
     await live(viewer);
-    return { server, publisher, viewer, browsers, close };
+    return { server, publisher, viewer, browsers, close: () => closers.close() };
   } catch (error) {
-    await close();
+    await closers.close();
     throw error;
   }
 }
 
 async function ready(page: BenchPage): Promise<void> {
-  await until(page, 'scripts have run', () => document.documentElement.dataset['ready'], undefined);
+  await until(
+    page,
+    'the scripts to run',
+    () => document.documentElement.dataset['ready'],
+    undefined,
+  );
 }
 
 async function live(page: BenchPage): Promise<void> {

@@ -1,13 +1,14 @@
 /**
- * Runs in the viewer's page, before its own scripts. For each frame of which the page says that it
- * has drawn the overlay: the number on the picture and the number on the overlay's canvas.
+ * A script in the viewer's page that runs before the page's own scripts. For each frame for which the
+ * page has drawn the overlay, it records the number in the video and the number on the overlay's
+ * canvas.
  *
- * The picture is taken as `new VideoFrame(video)` in the moment the page is told of a frame, before
- * anything else runs, and read afterwards: a video goes on by itself, also while a callback runs.
- * In Chromium the frame so taken names its media time, so that it is known for certain to be the
- * frame that the callback speaks of; the few that are not are left out and counted. Firefox names no
- * such time; there a second one is taken after the overlay was drawn, and frames during which the
- * picture went on are counted.
+ * The video plays on, also while a callback runs. So the script takes the frame with
+ * `new VideoFrame(video)` at the start of the frame's callback, before anything else runs, and reads
+ * it later. In Chromium a frame taken this way has its media time, which shows whether it is the frame
+ * of the callback; the few frames that are not are left out and counted. In Firefox it has none; there
+ * the script takes a second frame after the overlay was drawn, and counts frames during which the
+ * video advanced.
  */
 import type { MatchMethod, Shape } from '#protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/ui/frame-debug.ts';
@@ -16,31 +17,31 @@ import { overlayCodeScript } from './overlay-code.ts';
 
 export interface SeenFrame
   extends Pick<FrameRecord, 'rtpTimestamp' | 'number' | 'method' | 'delayMs' | 'late' | 'dropped'> {
-  /** When it was seen, ms since 1970. */
+  /** When the frame was seen, ms since 1970. */
   readonly at: number;
-  /** Number on the picture; null where it can't be read. */
+  /** Number in the frame; null where it can't be read. */
   readonly picture: number | null;
-  /** Whether the message made of this frame had come when the frame appeared. */
+  /** Whether the message for this frame had arrived when the frame appeared. */
   readonly inTime: boolean;
-  /** The same after the overlay was drawn. */
+  /** Number in the video after the overlay was drawn. */
   readonly pictureAfter: number | null;
   /** Number on the overlay's canvas as the frame appears; null where nothing is drawn. */
   readonly overlay: number | null;
-  /** The same just before the next frame: what came in between is drawn at once. */
+  /** The same just before the next frame; messages that arrive in between are drawn at once. */
   overlayAtEnd: number | null;
-  /** Whether the picture taken is surely the one that was told of; null where the browser can't say. */
+  /** Whether the frame that was taken is the one of the callback; null where the browser can't show it. */
   readonly sure: boolean | null;
-  /** Of the picture as it was decoded: which layer it is. */
+  /** Decoded width, pixels: it shows the layer. */
   readonly width: number;
 }
 
 export interface ViewerBench {
   readonly frames: readonly SeenFrame[];
   attach(): void;
-  /** From here on, with what was recorded before thrown away. */
+  /** Starts to record, and discards what was recorded before. */
   record(): void;
   stop(): SeenFrame[];
-  /** No surer way of matching than this one is used. */
+  /** The page uses no more reliable matching method than this. */
   match(method: MatchMethod): void;
 }
 
@@ -56,8 +57,8 @@ export function viewerScript(): string {
 
 function install(): void {
   const framesMax = 20_000;
-  // Chromium's media time in a VideoFrame is whole microseconds; Firefox puts another number there.
-  const namesItsTime = navigator.userAgent.includes('Chrome');
+  // In Chromium a VideoFrame's timestamp is its media time, in µs. In Firefox it is another number.
+  const hasMediaTime = navigator.userAgent.includes('Chrome');
   let frames: SeenFrame[] = [];
   let recording = false;
   let overlay: HTMLCanvasElement | undefined;
@@ -70,7 +71,7 @@ function install(): void {
       return undefined;
     }
   };
-  // Whoever in the page asks for the callback, it is we who are called first.
+  // This wrapper runs before every callback of the page.
   const { prototype } = HTMLVideoElement;
   const original = Object.getOwnPropertyDescriptor(prototype, 'requestVideoFrameCallback')?.value as
     | ((this: HTMLVideoElement, callback: VideoFrameRequestCallback) => number)
@@ -80,7 +81,7 @@ function install(): void {
     return original.call(this, (now, metadata) => {
       if (this.id === 'video' && metadata.presentedFrames !== presented) {
         presented = metadata.presentedFrames;
-        // Before the canvas is read: that takes Firefox up to 20 ms, and the picture goes on meanwhile.
+        // Before reading the canvas, which takes Firefox up to 20 ms while the video plays on.
         first?.close();
         first = take(this);
         const last = frames.at(-1);
@@ -92,11 +93,11 @@ function install(): void {
   };
   const debug = () => {
     const found = globalThis.onecast;
-    if (!found) throw new Error('this is no viewer page with ?debug');
+    if (!found) throw new Error('this is not a viewer page with ?debug');
     return found;
   };
-  // When the message of each number has come; heard of before the page hears of it.
-  const cameAt = new Map<number, number>();
+  // Arrival time of the message with each number; this listener runs before the page's.
+  const arrivedAt = new Map<number, number>();
   const sameCycleMs = 3_000;
   const make = Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'createDataChannel')
     ?.value as (
@@ -109,7 +110,7 @@ function install(): void {
       if (typeof data !== 'string') return;
       const message = JSON.parse(data) as { topic?: string; shapes?: Shape[] };
       if (message.topic !== 'sync' || !message.shapes) return;
-      cameAt.set(overlayCode.of(message.shapes), performance.now());
+      arrivedAt.set(overlayCode.of(message.shapes), performance.now());
     });
     return channel;
   };
@@ -131,15 +132,15 @@ function install(): void {
     attach() {
       const video = document.querySelector<HTMLVideoElement>('#video');
       const canvas = document.querySelector<HTMLCanvasElement>('#overlay');
-      if (!video || !canvas) throw new Error('this is no viewer page');
+      if (!video || !canvas) throw new Error('this is not a viewer page');
       overlay = canvas;
       debug().onFrameDrawn = (record) => {
         if (!recording || frames.length >= framesMax || !first) return;
         const after = take(video);
-        const sure = namesItsTime ? after?.timestamp === first.timestamp : null;
+        const sure = hasMediaTime ? after?.timestamp === first.timestamp : null;
         const now = performance.now();
         const picture = barcode.readFrom(first) ?? null;
-        const came = picture === null ? undefined : cameAt.get(picture);
+        const arrived = picture === null ? undefined : arrivedAt.get(picture);
         const drawn = overlayCode.read(canvas, video) ?? null;
         const { rtpTimestamp, number, method, delayMs, late, dropped } = record;
         frames.push({
@@ -151,7 +152,7 @@ function install(): void {
           dropped,
           at: performance.timeOrigin + now,
           picture,
-          inTime: came !== undefined && now - came < sameCycleMs,
+          inTime: arrived !== undefined && now - arrived < sameCycleMs,
           pictureAfter: after ? (barcode.readFrom(after) ?? null) : null,
           overlay: drawn,
           overlayAtEnd: drawn,

@@ -1,20 +1,21 @@
-/** One server on air, its viewers, and what a stretch of time costs it. */
+/** A server with a live broadcast and viewers of the load generator; measures what forwarding costs. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Generator, Loadgen, Pace, Stream } from '../loadgen/generator.ts';
 import { type Broadcaster, type Contender, PUBLISHER } from '../peers/broadcaster.ts';
 import { exactCpuSeconds, residentBytesOfAll } from '#testkit/processes.ts';
 
-/** The server is alone on one core; all else is on the other. */
-export const SERVER_CORE = 0;
-export const GENERATOR_CORE = 1;
+/** The server runs alone on one core; everything else runs on the other. */
+const SERVER_CORE = 0;
+const GENERATOR_CORE = 1;
 /** 1.5 Mbit/s at 30 frames/s: five equal packets a frame. */
 const PROFILE = { packetsPerFrame: 5, packetBytes: 1_250, fps: 30 } as const;
 
 export type PaceName = 'bursty' | 'paced';
 
 /**
- * - `bursty`: a frame's packets leave at once, as encoders without a pacer send
- * - `paced`: over two fifths of the frame's time, as a browser's pacer does at 2.5 times the bitrate
+ * - `bursty`: the packets of a frame leave at once, as from encoders without a pacer
+ * - `paced`: they leave over two fifths of the frame's time, as from a browser's pacer at 2.5 times the
+ *   bitrate
  */
 export const PACES: Readonly<Record<PaceName, Pace>> = {
   bursty: { ...PROFILE, spread: 0 },
@@ -22,31 +23,41 @@ export const PACES: Readonly<Record<PaceName, Pace>> = {
 };
 
 const POLL_US = 1_000;
-/** Viewers that decrypt and check everything. */
+/** Number of viewers that decrypt and check everything. */
 const SAMPLES = 10;
-/** Joins under way at a time. */
-const JOINING = 8;
+/** Number of joins at the same time. */
+const PARALLEL_JOINS = 8;
 const SETTLE_MS = 400;
 
-export interface Window {
+/** What a server did and what it cost, over one stretch of time. */
+export interface LoadMeasurement {
   readonly viewers: number;
   /** Processor time of the whole server per packet that reached a viewer, µs. */
   readonly cpuPerPacketUs: number;
-  /** Cores that it kept busy. */
+  /** Cores that the server kept busy. */
   readonly cores: number;
+  /** Packets that reached viewers. */
   readonly packets: number;
   readonly lost: number;
+  /** Packets of other streams: bandwidth probes. */
   readonly probes: number;
-  /** Messages that reached viewers, and the processor time per each of them, µs. */
+  /** Data-channel messages that reached viewers. */
   readonly messages: number;
   readonly messagesSent: number;
+  /** Processor time of the whole server per message that reached a viewer, µs. */
   readonly cpuPerMessageUs: number;
-  /** Publisher's send to the viewer's socket, ms. */
+  /** Delay from the publisher's send to the viewer's socket, ms. */
   readonly p50: number;
   readonly p99: number;
 }
 
-export class Stage {
+export interface LoadStageOptions {
+  readonly loadgen: Loadgen;
+  readonly contender: Contender;
+  readonly allCores?: boolean;
+}
+
+export class LoadStage {
   readonly #server: Broadcaster;
   readonly #publisher: Generator;
   readonly #viewers: Generator;
@@ -55,9 +66,25 @@ export class Stage {
   #count = 0;
   #pace: PaceName = 'bursty';
 
-  /** `spreadOut` lets the server use every core. */
-  static async open(loadgen: Loadgen, contender: Contender, spreadOut = false): Promise<Stage> {
-    const core = spreadOut ? undefined : SERVER_CORE;
+  /** Opens a stage for `work` and closes it afterwards. `allCores` lets the server use every core. */
+  static async run<T>(
+    { loadgen, contender, allCores = false }: LoadStageOptions,
+    work: (stage: LoadStage) => Promise<T>,
+  ): Promise<T> {
+    const stage = await LoadStage.#open(loadgen, contender, allCores);
+    try {
+      return await work(stage);
+    } finally {
+      await stage.#close();
+    }
+  }
+
+  static async #open(
+    loadgen: Loadgen,
+    contender: Contender,
+    allCores: boolean,
+  ): Promise<LoadStage> {
+    const core = allCores ? undefined : SERVER_CORE;
     const server = await contender.start({ core });
     const generators: Generator[] = [];
     try {
@@ -67,9 +94,9 @@ export class Stage {
       generators.push(viewers);
       const stream = await server.publish(publisher);
       publisher.stream(PUBLISHER, stream, PACES.bursty);
-      // A server may want to see a packet before it calls this a broadcast.
+      // Some servers start the broadcast only after the first packet.
       await delay(SETTLE_MS);
-      return new Stage(server, publisher, viewers, stream, core);
+      return new LoadStage(server, publisher, viewers, stream, core);
     } catch (error) {
       for (const generator of generators) await generator.close();
       await server.close();
@@ -91,10 +118,6 @@ export class Stage {
     this.#core = core;
   }
 
-  get viewers(): number {
-    return this.#count;
-  }
-
   get residentBytes(): number {
     return residentBytesOfAll(this.#server.pids);
   }
@@ -105,13 +128,13 @@ export class Stage {
     this.#publisher.stream(PUBLISHER, this.#stream, PACES[pace]);
   }
 
-  /** From now on there is no picture, only messages of a data channel. */
-  onlyMessages(bytes: number, perSecond: number): void {
+  /** From now on the publisher sends no video, only data-channel messages. */
+  sendOnlyMessages(bytes: number, perSecond: number): void {
     this.#publisher.quiet();
     this.#publisher.messages(PUBLISHER, 0, bytes, perSecond);
   }
 
-  /** Lets viewers join until there are so many. @throws where one is refused. */
+  /** Lets viewers join until there are `viewers`. @throws if the server refuses one */
   async grow(viewers: number): Promise<void> {
     const every = Math.max(1, Math.floor(viewers / SAMPLES));
     const join = async () => {
@@ -121,10 +144,10 @@ export class Stage {
         await this.#server.watch(this.#viewers, id, id <= 2 || id % every === 0);
       }
     };
-    await Promise.all(Array.from({ length: JOINING }, join));
+    await Promise.all(Array.from({ length: PARALLEL_JOINS }, join));
   }
 
-  async measure(ms: number): Promise<Window> {
+  async measure(ms: number): Promise<LoadMeasurement> {
     await delay(SETTLE_MS);
     this.#viewers.mark();
     this.#publisher.mark();
@@ -139,7 +162,7 @@ export class Stage {
       throw new Error(`${this.#server.name}: ${report.broken + report.wrong} damaged packets`);
     }
     if (report.up < this.#count) throw new Error(`${this.#server.name}: viewers were dropped`);
-    // A viewer that hears nothing has no gap in its numbers.
+    // A viewer that gets no packets at all shows no gap in sequence numbers.
     const lost = report.lost + report.silent * sent;
     return {
       viewers: this.#count,
@@ -156,7 +179,7 @@ export class Stage {
     };
   }
 
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     await this.#publisher.close();
     await this.#viewers.close();
     await this.#server.close();

@@ -1,42 +1,42 @@
-/** From frames that a viewer has seen to the figures of a row. */
+/** From the frames that a viewer has seen to the stats of a row. */
 import { BARCODE, barcodeDistance } from '#testkit/media/barcode.ts';
 import type { SentMessage } from './publisher.ts';
 import type { SeenFrame } from './viewer.ts';
 
-export interface SyncFigures {
-  /** Frames whose message had come when they appeared, as far as both could be read. */
+export interface FrameStats {
+  /** Frames whose message had arrived when they appeared, and in which both numbers could be read. */
   readonly compared: number;
-  /** Of those, % that appeared with exactly the overlay that was made from them. */
+  /** Of `compared`, % that appeared with exactly the overlay made from them. */
   readonly exact: number;
-  /** Frames between the picture and the overlay that appeared with it, without the sign. */
+  /** Percentiles of the distance in frames between the video and the overlay on it, without sign. */
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
-  /** Frames by that error: positive where the overlay is behind the picture. */
+  /** Number of frames by error; positive where the overlay is behind the video. */
   readonly histogram: Readonly<Record<string, number>>;
-  /** All frames of which the publisher has made a message. */
+  /** Frames for which the publisher sent a message. */
   readonly frames: number;
-  /** Of those, % whose message had come in time. */
+  /** Of `frames`, % whose message arrived in time. */
   readonly inTime: number;
-  /** Of those, % that appeared with any overlay, with their own, and that had their own at last. */
+  /** Of `frames`, % that appeared with any overlay; with their own; and that had their own at the end. */
   readonly withOverlay: number;
   readonly ownAtOnce: number;
   readonly ownAtLast: number;
-  /** The error of those whose message was late or lost: they keep the one before. */
+  /** The error of frames whose message was late or lost: they keep the overlay before it. */
   readonly lateHistogram: Readonly<Record<string, number>>;
-  /** Frames by the method that the page says it has used. */
+  /** Number of frames by the method that the page reports. */
   readonly methods: Readonly<Record<string, number>>;
-  /** Frames left out: the number on the picture can't be read, or may be that of the next one. */
+  /** Frames left out: the number in the video can't be read, or may be that of the next frame. */
   readonly unreadable: number;
   readonly unsure: number;
-  /** Widths of the picture as it was decoded, and how many frames had it. */
+  /** Number of frames by decoded width. */
   readonly widths: Readonly<Record<string, number>>;
 }
 
-/** Half a cycle of the barcode: numbers so far apart in time are not those of one frame. */
+/** Half a cycle of the barcode. Equal numbers that are further apart belong to different frames. */
 const SAME_CYCLE_MS = (BARCODE.cycle / 30 / 2) * 1_000;
 
-export function figuresOf(seen: readonly SeenFrame[], sent: readonly SentMessage[]): SyncFigures {
+export function frameStatsOf(seen: readonly SeenFrame[], sent: readonly SentMessage[]): FrameStats {
   const wasSent = sentNumbers(sent);
   const errors: number[] = [];
   const lateErrors: number[] = [];
@@ -96,12 +96,12 @@ function histogramOf(errors: readonly number[]): Record<string, number> {
   return histogram;
 }
 
-/** Whether the picture that was read is the one that was drawn on. */
+/** Whether the frame that was read is the one that the overlay was drawn on. */
 function isSure({ sure, picture, pictureAfter }: SeenFrame): boolean {
   return sure ?? picture === pictureAfter;
 }
 
-/** Tells whether a message was made of the frame with this number that was seen at this time. */
+/** Returns a function: was a message sent for the frame with this number that was seen at this time? */
 function sentNumbers(sent: readonly SentMessage[]): (number: number, at: number) => boolean {
   const times = new Map<number, number[]>();
   for (const { number, at } of sent) {
@@ -117,7 +117,7 @@ function count(counts: Record<string, number>, key: string | number): void {
   counts[key] = (counts[key] ?? 0) + 1;
 }
 
-/** Rounded down to a hundredth: 100 only where nothing is missing. */
+/** Rounded down to a hundredth, so that 100 means all. */
 export function percent(part: number, whole: number): number {
   return whole === 0 ? 0 : Math.floor((part / whole) * 10_000) / 100;
 }
