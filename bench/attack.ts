@@ -43,7 +43,7 @@ const NONE: Attack = {
 };
 
 const MESSAGES: Attack = {
-  name: '1,000 messages/s from one socket, again when cut',
+  name: '1,000 messages/s from one socket, reconnecting when closed',
   prepare: async (server) => {
     const program = join(import.meta.dirname, 'attack/message-flood.ts');
     const args = [program, '127.0.0.1', String(server.port), String(PER_SECOND)];

@@ -211,7 +211,7 @@ function markdown({ rows, ...summary }: BadLinkSummary): string {
   return [
     `${measuredBy(summary, ' that also ran both browsers')} Medians.`,
     '',
-    '| line | estimated | runs | frozen, s | longest, s | frames/s | settled at | back up after, s |',
+    '| link | estimation | runs | frozen, s | longest, s | frames/s | settled at | back up after, s |',
     '| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map((row) => {
       const cells = [

@@ -108,7 +108,7 @@ async function measureDatagrams(rounds: number): Promise<string[][]> {
       }
     }
     return [
-      ['', 'one', 'five alike', 'five, a byte apart'],
+      ['', 'one', 'five of equal size', 'five, two a byte larger'],
       ...ways.map(({ name }, w) => [
         name,
         ...bursts.map((_, b) => medianOf(measured[w]?.[b] ?? []).toFixed(2)),
@@ -169,11 +169,19 @@ function markdown({ datagrams, server, rounds, ...summary }: EgressSummary): str
   const lines = (rows: readonly (readonly string[])[]) =>
     rows.map((cells) => `| ${cells.join(' | ')} |`);
   const parts = [
-    `${measuredBy(summary)} A datagram by itself, processor time in µs, medians of ${rounds}:`,
+    `${measuredBy(summary)} A single datagram, processor time in µs, medians of ${rounds} rounds:`,
     [...lines([head, head.map((_, i) => (i === 0 ? '---' : '---:'))]), ...lines(ways)].join('\n'),
   ];
   if (server) {
-    const titles = ['viewers', 'pace', 'batched', 'µs a packet', 'of off', 'p50, ms', 'p99, ms'];
+    const titles = [
+      'viewers',
+      'pace',
+      'batched',
+      'µs a packet',
+      'ratio to off',
+      'p50, ms',
+      'p99, ms',
+    ];
     const rows = server.map((row) => [
       `${row.viewers}`,
       PACE_TITLES[row.pace],
@@ -184,7 +192,7 @@ function markdown({ datagrams, server, rounds, ...summary }: EgressSummary): str
       row.p99.toFixed(1),
     ]);
     parts.push(
-      'The whole product, Node included; the ratio is the median of those within a round:',
+      'The whole server, Node included. The ratio is the median of the ratios within each round:',
       [...lines([titles, titles.map((_, i) => (i < 3 ? '---' : '---:'))]), ...lines(rows)].join(
         '\n',
       ),

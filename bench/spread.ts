@@ -136,7 +136,7 @@ function markdown({ workers, rows, ...summary }: SpreadSummary): string {
   return [
     `${measuredBy(summary, ' that also ran the load generator')} Medians; a star where packets were lost.`,
     '',
-    `| viewers | one worker: µs a packet | p50, ms | p99, ms | up to ${workers} workers: µs a packet | p50, ms | p99, ms | viewers on further workers (runs that had spread) |`,
+    `| viewers | one worker: µs a packet | p50, ms | p99, ms | up to ${workers} workers: µs a packet | p50, ms | p99, ms | viewers on other workers (runs in which the room had spread) |`,
     '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows.map(({ viewers, oneWorker, allWorkers, onOtherWorkers, spreadRounds, rounds }) => {
       const share = `${onOtherWorkers} (${spreadRounds} of ${rounds} runs)`;

@@ -1,12 +1,12 @@
 /*
- * What it costs to send a datagram, by the way it is sent: processor time in µs. Loopback, 200
- * destinations, rounds of bursts. The receivers' buffers are full, so what is measured is sending.
+ * Processor time in µs to send a datagram, by the way of sending. Loopback, 200 destinations, rounds of
+ * bursts. The receivers' buffers are full, so only sending is measured.
  *
  *   cc -O2 -o datagrams datagrams.c
  *   [LD_PRELOAD=egress.so] datagrams <way> <datagrams in a burst> <bytes the sizes differ by>
  *
- * Ways: `sendto` each by itself, then the loop waits, which is where the preloaded library sends;
- * `sendmmsg` as many as fit, copied first as a library must.
+ * Ways: `sendto` sends each datagram alone, and then the loop waits, which is when the preloaded library
+ * sends; `sendmmsg` sends as many as fit, after copying them, as a library must.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,7 +28,7 @@ static double cpu_us(void) {
   return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 
-/* The later half of a burst is larger, as Chromium's packets are. */
+/* The second half of a burst is larger, as with Chromium's packets. */
 static size_t size_of(int at, int burst, int differ) { return SIZE + (at * 2 >= burst ? differ : 0); }
 
 static void by_sendto(int s, int loop, int burst, int differ) {

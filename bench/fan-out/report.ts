@@ -80,7 +80,7 @@ function costTables(titles: Titles, { cells, floors }: Cost): string {
       const row = (id: string) => levels.map((viewers) => costCell(own, id, viewers)).join(' | ');
       const floorRow = floors.map(({ us }) => us.toFixed(1)).join(' | ');
       return [
-        `Processor time per forwarded packet, ${PACE_TITLES[pace]}: µs, and in brackets how many times the floor.`,
+        `Processor time per forwarded packet, ${PACE_TITLES[pace]}: µs, and in brackets the ratio to the floor.`,
         '',
         `| viewers | ${levels.join(' | ')} |`,
         `| --- | ${levels.map(() => '---:').join(' | ')} |`,
@@ -134,7 +134,7 @@ function rampTable(titles: Titles, ramps: readonly Ramp[]): string {
     ({ allCores, pace }) => `${allCores ? 'every core' : 'one core'}, ${PACE_TITLES[pace]}`,
   );
   return [
-    `Viewers carried: the most of whom each got every packet, 99 of 100 within ${LATE_MS} ms. In brackets why it ended.`,
+    `Viewers carried: the largest number of viewers that each got every packet, 99 of 100 within ${LATE_MS} ms. In brackets: why the measurement ended.`,
     '',
     `| server | ${head.join(' | ')} |`,
     `| --- | ${head.map(() => '---:').join(' | ')} |`,

@@ -128,20 +128,20 @@ function timesTable({ rows, roundTrips }: PagesSummary): string {
     return found === undefined ? [] : [`${found.toFixed(1)} ${WAY_TITLES[way]}`];
   });
   return [
-    '| round trip | joining | runs | p50 | p95 | max | from the last script’s arrival, p50 | target p50 | met |',
+    '| round trip | joining | runs | p50 | p95 | max | after the last script, p50 | target p50 | met |',
     '| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
     ...lines,
     ...(trips.length > 0
       ? [
           '',
-          `Round trips from the script’s start to the first frame, by how the median rises: ${trips.join(', ')}.`,
+          `Round trips from the script’s start to the first frame, computed from the slope of the median: ${trips.join(', ')}.`,
         ]
       : []),
   ].join('\n');
 }
 
 const STEP_TITLES: Record<JoinStep, string> = {
-  asked: 'asks',
+  asked: 'request',
   answered: 'answer',
   'set-up': 'set up',
   ice: 'ICE',
@@ -153,7 +153,7 @@ const STEP_TITLES: Record<JoinStep, string> = {
 function stepsTable({ rows }: PagesSummary): string {
   const titles = JOIN_STEPS.map((step) => STEP_TITLES[step]).join(' | ');
   return [
-    'The traces of the same joins: when each step was reached, median, ms from the script’s start.',
+    'The traces of the same joins: median time of each step, ms from the script’s start.',
     '',
     `| round trip | joining | ${titles} |`,
     `| ---: | --- |${' ---: |'.repeat(JOIN_STEPS.length)}`,
@@ -166,7 +166,7 @@ function stepsTable({ rows }: PagesSummary): string {
 
 function rateTable(rates: readonly JoinRate[]): string {
   return [
-    '| joining | joins/s | Node, ms of a core a join | media worker, ms | answer p50, ms | p95 | failed |',
+    '| joining | joins/s | Node, ms per join | media worker, ms | answer p50, ms | p95 | failed |',
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rates.map(
       ({ way, perSecond, nodeMs, workerMs, p50, p95, failed }) =>
@@ -194,7 +194,7 @@ function crowdTable(crowds: readonly (Provenance & Crowd)[]): string {
   );
   const commands = [...new Set(crowds.map(({ command }) => `\`${command}\``))].join(', ');
   return [
-    `By ${commands}, a row for each run. First packet in ms from a viewer’s own start; overtaken: at most so many others asked later and had their answer earlier; cost and memory for each viewer, Node + media workers.`,
+    `By ${commands}, a row for each run. The first packet is in ms from a viewer’s own start. Overtaken is the largest number of viewers that sent their request later and got their answer earlier. Cost and memory are per viewer, Node + media workers.`,
     '',
     '| viewers | failed | first packet p50 | p95 | max | overtaken | key-frame requests/s | cost, ms | memory, kB |',
     '| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
@@ -216,7 +216,7 @@ function plot({ rows }: PagesSummary): string | undefined {
     })),
   }));
   return plotOf(
-    'From the script’s start to the first frame, by the line’s round trip, ms',
+    'From the script’s start to the first frame, by the link’s round-trip time, ms',
     rtts,
     panels,
   );

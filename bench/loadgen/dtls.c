@@ -1,4 +1,4 @@
-/* DTLS as the client, and the SRTP keys that come of it. */
+/* DTLS as the client, and the SRTP keys that result from it. */
 #include "loadgen.h"
 
 #include <openssl/bio.h>
@@ -27,7 +27,8 @@ void dtls_set_up(void) {
   context = SSL_CTX_new(DTLS_client_method());
   SSL_CTX_use_certificate(context, cert);
   SSL_CTX_use_PrivateKey(context, key);
-  /* The one profile for every server, so that all do the same work; they are ours: not verified. */
+  /* The same profile for every server, so that all do the same work. Certificates are not
+   * verified: the servers are ours. */
   SSL_CTX_set_tlsext_use_srtp(context, "SRTP_AEAD_AES_128_GCM");
   uint8_t digest[EVP_MAX_MD_SIZE];
   unsigned length;
@@ -58,9 +59,9 @@ static void set_up_srtp(Leg *leg) {
   uint8_t material[56];
   SSL_export_keying_material(leg->ssl, material, sizeof material, "EXTRACTOR-dtls_srtp", 19, NULL,
                              0, 0);
-  leg->says = session_of(material, material + 32, ssrc_any_outbound);
-  leg->hears = session_of(material + 16, material + 44, ssrc_any_inbound);
-  if (!leg->says || !leg->hears) return fail(leg, "srtp_create");
+  leg->srtp_out = session_of(material, material + 32, ssrc_any_outbound);
+  leg->srtp_in = session_of(material + 16, material + 44, ssrc_any_inbound);
+  if (!leg->srtp_out || !leg->srtp_in) return fail(leg, "srtp_create");
   leg->up = 1;
   printf("dtls %d %lld\n", leg->id, now_us());
   if (leg->wants_data) sctp_start(leg);
@@ -69,11 +70,11 @@ static void set_up_srtp(Leg *leg) {
 static void advance(Leg *leg) {
   if (leg->failed) return;
   if (leg->up) {
-    /* Alerts are among it: read so that OpenSSL answers what it must. */
+    /* The data may be alerts: OpenSSL must read them to answer them. */
     uint8_t packet[PACKET];
     int length;
     while ((length = SSL_read(leg->ssl, packet, sizeof packet)) > 0) {
-      sctp_heard(leg, packet, length);
+      sctp_receive(leg, packet, length);
     }
     return;
   }
@@ -106,7 +107,7 @@ void dtls_start(Leg *leg) {
   advance(leg);
 }
 
-void dtls_heard(Leg *leg, const uint8_t *packet, size_t length) {
+void dtls_receive(Leg *leg, const uint8_t *packet, size_t length) {
   if (!leg->ssl) return;
   BIO_write(leg->in, packet, length);
   advance(leg);

@@ -1,7 +1,7 @@
 /*
- * The floor: what no server can go below. Each packet is encrypted for each viewer and sent, in the
- * rhythm of the stream and with the same library, and nothing else is done. The viewers' sockets are
- * drained by a second process on the other core.
+ * The floor: the least that a server can cost. Each packet is only encrypted for each viewer and sent,
+ * in the rhythm of the stream and with the same library. A second process on the other core reads the
+ * viewers' sockets.
  */
 #define _GNU_SOURCE
 #include "loadgen.h"
@@ -78,7 +78,7 @@ static void make(int viewers) {
   }
 }
 
-/* Prints the processor time a packet costs, in microseconds. */
+/* Prints the processor time of a packet, in microseconds. */
 int measure_floor(int viewers, int milliseconds, int per_frame, int size, int fps) {
   if (viewers < 1 || viewers > MAX_LEGS) return 1;
   make(viewers);
@@ -95,7 +95,7 @@ int measure_floor(int viewers, int milliseconds, int per_frame, int size, int fp
   int frames = milliseconds * fps / 1000;
   long long next = now_us();
   double cpu = 0;
-  /* The first frames warm up what is measured. */
+  /* The first frames are a warm-up. */
   for (int frame = -fps / 3; frame < frames; frame++) {
     double before = own_cpu_us();
     for (int i = 0; i < per_frame; i++, seq++) {

@@ -79,10 +79,10 @@ static void answer(Leg *leg, const uint8_t *request) {
   sign_and_send(leg, message, end, leg->own_password);
 }
 
-int ice_heard(Leg *leg, uint8_t *message, size_t length) {
+int ice_receive(Leg *leg, uint8_t *message, size_t length) {
   if (length < 20) return 0;
   uint16_t type = message[0] << 8 | message[1];
-  /* A server that checks back (full ICE) wants answers for as long as it lives. */
+  /* A server with full ICE sends checks too, and needs answers as long as it runs. */
   if (type == BINDING) {
     answer(leg, message);
     return 0;

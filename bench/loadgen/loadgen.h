@@ -1,6 +1,6 @@
 /*
- * The load generator: publishers and viewers with real ICE, DTLS and SRTP in one thread, so cheap
- * that a server on another core is what is measured. main.c says what it is told and what it tells.
+ * The load generator: publishers and viewers with real ICE, DTLS and SRTP in one thread. It costs so
+ * little that the bench measures the server on the other core. main.c describes its input and output.
  */
 #ifndef LOADGEN_H
 #define LOADGEN_H
@@ -14,9 +14,9 @@
 #include "aes_gcm.h"
 
 enum { MAX_LEGS = 4096, PACKET = 2048, TICK_MS = 10 };
-/* Chromium's first timers; OpenSSL's own second would hide what the server does. */
+/* Chromium's first timers; OpenSSL's default of 1 s would hide delays of the server. */
 enum { CHECK_US = 50 * 1000, DTLS_US = 50 * 1000, KEEP_ALIVE_US = 2 * 1000 * 1000 };
-/* So often a browser reports, and so often it tells what has arrived where transport-cc is agreed. */
+/* A browser's interval of receiver reports, and of transport-cc feedback where it is negotiated. */
 enum { REPORT_US = 1000 * 1000, ARRIVALS_US = 100 * 1000, ARRIVALS = 512 };
 
 typedef enum { FEEDBACK_RR, FEEDBACK_REMB, FEEDBACK_TWCC } Feedback;
@@ -31,11 +31,11 @@ typedef struct {
   int ice, up, failed;
   SSL *ssl;
   BIO *in;
-  srtp_t hears, says;
-  /* Where it has a data channel. */
+  srtp_t srtp_in, srtp_out;
+  /* NULL without a data channel. */
   struct Sctp *sctp;
   int wants_data;
-  /* What it watches, and what it says of it. */
+  /* The stream that it receives, and its feedback about it. */
   uint32_t ssrc;
   int sampled, first;
   Feedback feedback;
@@ -78,17 +78,17 @@ void fail(Leg *leg, const char *why);
 
 /* ice.c */
 void ice_check(Leg *leg);
-/* True with the first sign that the server takes what we send. */
-int ice_heard(Leg *leg, uint8_t *message, size_t length);
+/* True at the first sign that the server accepts our packets. */
+int ice_receive(Leg *leg, uint8_t *message, size_t length);
 
 /* dtls.c */
 void dtls_set_up(void);
 void dtls_start(Leg *leg);
-void dtls_heard(Leg *leg, const uint8_t *packet, size_t length);
+void dtls_receive(Leg *leg, const uint8_t *packet, size_t length);
 void dtls_tick(Leg *leg);
 
 /* viewer.c */
-void viewer_heard(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived_wall_us);
+void viewer_receive(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived_wall_us);
 void viewer_tick(Leg *leg, long long now);
 void viewers_mark(void);
 void viewers_report(void);
@@ -97,22 +97,22 @@ void delay_seen(long long us);
 
 /* sctp.c */
 void sctp_start(Leg *leg);
-void sctp_heard(Leg *leg, const uint8_t *packet, int length);
+void sctp_receive(Leg *leg, const uint8_t *packet, int length);
 void sctp_tick(Leg *leg, long long now);
 void sctp_send(Leg *leg, int stream, int bytes);
 
 /* publisher.c */
-/* Messages of a data channel, beside or without the stream. */
+/* Data-channel messages, with or without the stream. */
 void publisher_messages(Leg *leg, const char *line);
 void publisher_start(Leg *leg, const char *line);
-void publisher_heard(Leg *leg, uint8_t *packet, int length);
-/* Sends what is due and says when it wants to be called again. */
+void publisher_receive(Leg *leg, uint8_t *packet, int length);
+/* Sends what is due. Returns when it must be called again. */
 long long publisher_send(long long now);
 
-/* payload.c: the packets' own mark, so that a viewer can tell one from another. */
+/* payload.c: marks in the packets, so that a viewer can identify each packet. */
 enum { TRAILER = 16, FILLED_FROM = 64 };
 void payload_fill(uint8_t *payload, int length, uint32_t packet, long long sent_us);
-/* 0 where the packet is none of ours, -1 where it is damaged, else 1. */
+/* 1 for a valid packet, 0 for a packet that is not ours, -1 for a damaged one. */
 int payload_read(const uint8_t *payload, int length, uint32_t *packet, long long *sent_us);
 
 /* floor.c */

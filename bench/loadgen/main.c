@@ -1,5 +1,5 @@
 /*
- * loadgen [poll <us>]            legs as told, see below; 0 (the default) wakes at every packet
+ * loadgen [poll <us>]            legs as ordered, see below; 0 (the default) wakes for every packet
  * loadgen floor <viewers> <ms> <packets a frame> <size> <fps>
  *
  * Compiled by generator.ts.
@@ -9,7 +9,7 @@
  *        <controlling> <ssrc> <sampled> rr|remb|twcc <transport-cc id> <data>
  *   stream <id> …        see publisher.c; `quiet` ends it
  *   messages <id> …      see publisher.c
- *   mark                 counting begins anew
+ *   mark                 resets the counts
  *   counts, report
  * and prints, with the monotonic clock in microseconds:
  *   ice <id> <us> | dtls <id> <us> | data <id> <us> | packet <id> <us> key|delta|unknown | error <id> <text>
@@ -17,8 +17,8 @@
  *   report {…}
  * Ends at the end of its input.
  *
- * With `poll` it looks at its sockets so often instead of being woken by each packet, and the kernel
- * notes when each arrived: on a real network a server does not pay for waking its viewers.
+ * With `poll` it reads its sockets at this interval instead of waking for each packet, and the kernel
+ * records when each packet arrived. On a real network a server does not pay for waking its viewers.
  */
 #define _GNU_SOURCE
 #include "loadgen.h"
@@ -41,7 +41,7 @@ int leg_count;
 Publisher publisher;
 Counts counts;
 
-/* The sizes of a batch; a viewer that only counts needs a packet's beginning. */
+/* The sizes of a batch; a viewer that only counts needs only the beginning of a packet. */
 enum { BATCH = 64, BEGINNING = 512 };
 static int epoll_fd, poll_us;
 
@@ -64,14 +64,14 @@ void fail(Leg *leg, const char *why) {
 static void heard(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived) {
   uint8_t first = packet[0];
   if (first < 4) {
-    if (!ice_heard(leg, packet, length)) return;
+    if (!ice_receive(leg, packet, length)) return;
     printf("ice %d %lld\n", leg->id, now_us());
     dtls_start(leg);
   } else if (first >= 20 && first < 64) {
-    dtls_heard(leg, packet, length);
+    dtls_receive(leg, packet, length);
   } else if (first >= 128 && first < 192 && length > 12 && leg->up) {
-    if (leg == publisher.leg) publisher_heard(leg, packet, length);
-    else viewer_heard(leg, packet, length, is_whole, arrived);
+    if (leg == publisher.leg) publisher_receive(leg, packet, length);
+    else viewer_receive(leg, packet, length, is_whole, arrived);
   }
 }
 
@@ -144,7 +144,7 @@ static void open_leg(const char *line) {
   leg->highest = leg->base = -1;
   snprintf(leg->username, sizeof leg->username, "%s:%s", server_ufrag, own_ufrag);
   RAND_bytes((uint8_t *)&leg->tie_breaker, sizeof leg->tie_breaker);
-  /* Reports of many viewers are not to come at the same moment. */
+  /* So that the reports of many viewers are not sent at the same moment. */
   leg->report_at = now_us() + leg->tie_breaker % REPORT_US;
   leg->arrivals_at = now_us() + leg->tie_breaker % ARRIVALS_US;
   struct sockaddr_in own = {.sin_family = AF_INET, .sin_port = htons(own_port)};
@@ -153,7 +153,7 @@ static void open_leg(const char *line) {
   inet_pton(AF_INET, ip, &server.sin_addr);
   leg->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
   legs[leg_count++] = leg;
-  /* So that what is lost was lost by the server. */
+  /* So that the server, not the generator, loses any lost packets. */
   int room = 4 << 20, on = 1;
   setsockopt(leg->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
   if (leg->sampled) setsockopt(leg->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
@@ -207,7 +207,7 @@ static int read_orders(void) {
   return 1;
 }
 
-/* Whom the publisher waits for is the clock, not the viewers beside it. */
+/* The publisher follows the clock and does not wait for viewers in the same process. */
 static void go_first(void) {
   struct sched_param priority = {.sched_priority = 10};
   sched_setscheduler(0, SCHED_FIFO, &priority);
@@ -250,7 +250,7 @@ int main(int count, char **arguments) {
     }
     if (publishes) {
       long long next = publisher_send(now);
-      /* Key-frame requests are looked for as well while it waits. */
+      /* While it waits it also reads key-frame requests. */
       wait_until(next < now + 2000 ? next : now + 2000);
     } else if (poll_us) {
       poll_at = poll_at + poll_us > now ? poll_at + poll_us : now + poll_us;

@@ -4,7 +4,7 @@
 
 static const uint8_t MAGIC[4] = {0x6f, 0x63, 0xb7, 0x1d};
 
-/* The beginning is the codec's; what a server may rewrite lies there. */
+/* The beginning belongs to the codec: servers may rewrite it. */
 void payload_fill(uint8_t *payload, int length, uint32_t packet, long long sent_us) {
   int end = length - TRAILER;
   for (int i = FILLED_FROM; i < end; i++) payload[i] = packet + i;

@@ -1,7 +1,7 @@
 /*
- * A publisher's stream: frames of equal packets, all at once or spread over a part of the frame's
- * time. The content is a mark, not a picture; the descriptor is VP8's, so that a server finds the
- * key frames, and one is sent whenever the server asks for one.
+ * A publisher's stream: frames of equal packets, sent at once or spread over a part of the frame's
+ * time. The content is a mark, not video. The payload descriptor is VP8's, so that a server finds the
+ * key frames; a key frame is sent whenever the server requests one.
  */
 #include "loadgen.h"
 
@@ -16,7 +16,7 @@ static uint64_t ntp_time(void) {
   return ((uint64_t)(us / 1000000 + 2208988800LL) << 32) | (((us % 1000000) << 32) / 1000000);
 }
 
-/* A later order changes the stream in its course.
+/* A later order changes the running stream.
  * stream <id> <ssrc> <pt> <mid> <abs-send-time> <transport-cc> <per frame> <size> <fps> <spread> */
 void publisher_start(Leg *leg, const char *line) {
   Publisher *p = &publisher;
@@ -32,7 +32,7 @@ void publisher_start(Leg *leg, const char *line) {
   p->frame_at = p->next_at = now_us();
 }
 
-/* messages <id> <stream> <bytes> <per second>; 0 a second ends them. */
+/* messages <id> <stream> <bytes> <per second>; 0 per second stops them. */
 void publisher_messages(Leg *leg, const char *line) {
   Publisher *p = &publisher;
   sscanf(line, "messages %*d %d %d %d", &p->message_stream, &p->message_bytes, &p->messages_per_s);
@@ -68,7 +68,7 @@ static int put_header(Publisher *p, uint8_t *at) {
 }
 
 static void send_packet(Publisher *p) {
-  /* What goes over the wire is `size`: 16 of it are SRTP's tag. */
+  /* `size` is what goes over the wire; 16 bytes of it are SRTP's tag. */
   uint8_t packet[PACKET];
   int length = p->size - 16;
   int at = put_header(p, packet);
@@ -85,7 +85,7 @@ static void send_packet(Publisher *p) {
     p->key_wanted = 0;
   }
   payload_fill(payload, length - at, p->packet++, wall_us());
-  if (srtp_protect(p->leg->says, packet, &length) != srtp_err_status_ok) return;
+  if (srtp_protect(p->leg->srtp_out, packet, &length) != srtp_err_status_ok) return;
   if (send(p->leg->fd, packet, length, 0) < 0) return;
   p->seq++;
   p->bytes += length - at;
@@ -102,7 +102,7 @@ static void send_report(Publisher *p) {
     memcpy(packet + 4 * i, &word, 4);
   }
   int length = sizeof words;
-  if (srtp_protect_rtcp(p->leg->says, packet, &length) == srtp_err_status_ok)
+  if (srtp_protect_rtcp(p->leg->srtp_out, packet, &length) == srtp_err_status_ok)
     send(p->leg->fd, packet, length, 0);
 }
 
@@ -122,7 +122,7 @@ long long publisher_send(long long now) {
       p->picture++;
       p->timestamp += 90000 / p->fps;
       p->frame_at += frame_us;
-      /* What the machine made us miss is not made up for by a burst that no encoder sends. */
+      /* Packets missed because of the machine are skipped: no encoder would send them in a burst. */
       if (now > p->frame_at + frame_us) p->frame_at = now;
     }
     p->next_at = p->frame_at + frame_us * p->spread_permille / 1000 * p->in_frame / p->per_frame;
@@ -134,9 +134,9 @@ long long publisher_send(long long now) {
   return p->next_at;
 }
 
-void publisher_heard(Leg *leg, uint8_t *packet, int length) {
+void publisher_receive(Leg *leg, uint8_t *packet, int length) {
   if (packet[1] < 192 || packet[1] > 223) return;
-  if (srtp_unprotect_rtcp(leg->hears, packet, &length) != srtp_err_status_ok) return;
+  if (srtp_unprotect_rtcp(leg->srtp_in, packet, &length) != srtp_err_status_ok) return;
   for (int at = 0; at + 4 <= length; at += 4 + 4 * (packet[at + 2] << 8 | packet[at + 3])) {
     int format = packet[at] & 31;
     /* PLI and FIR. */

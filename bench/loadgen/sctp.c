@@ -1,7 +1,7 @@
 /*
- * As much SCTP (RFC 9260, over DTLS: RFC 8261) as a data channel needs whose packets are not lost:
- * opening from either side, unfragmented messages out and in, acknowledgements. Channels are those
- * that signalling has agreed on (negotiated), so nothing is opened in band.
+ * The part of SCTP (RFC 9260, over DTLS: RFC 8261) that a data channel without packet loss needs:
+ * opening from either side, unfragmented messages in both directions, acknowledgements. Channels are
+ * negotiated by signalling, so nothing is opened in band.
  */
 #include "loadgen.h"
 
@@ -32,7 +32,7 @@ static unsigned get16(const uint8_t *at) { return at[0] << 8 | at[1]; }
 
 static uint32_t get32(const uint8_t *at) { return (uint32_t)get16(at) << 16 | get16(at + 2); }
 
-/* CRC32c, as SCTP's checksum is. */
+/* SCTP's checksum, CRC32c. */
 static uint32_t checksum(const uint8_t *data, size_t length) {
   static uint32_t table[256];
   if (!table[1]) {
@@ -47,7 +47,7 @@ static uint32_t checksum(const uint8_t *data, size_t length) {
   return ~crc;
 }
 
-/* A chunk's head at `at`; its body follows. */
+/* Writes the header of a chunk at `at`; the body follows. */
 static int chunk(uint8_t *at, int type, int flags, int body) {
   at[0] = type, at[1] = flags;
   put16(at + 2, 4 + body);
@@ -128,7 +128,7 @@ static void heard_init_ack(Leg *leg, const uint8_t *body, int length) {
   }
 }
 
-/* The time that a message of ours was sent, from its text. */
+/* Reads from the text of one of our messages when it was sent. */
 static void heard_message(const char *text, int length) {
   char copy[512];
   if (length >= (int)sizeof copy) return;
@@ -153,7 +153,7 @@ static void acknowledge(Leg *leg) {
   answer(leg, SACK, body, sizeof body);
 }
 
-void sctp_heard(Leg *leg, const uint8_t *packet, int length) {
+void sctp_receive(Leg *leg, const uint8_t *packet, int length) {
   struct Sctp *sctp = leg->sctp;
   int owes = 0;
   for (int at = 12; sctp && at + 4 <= length;) {
@@ -180,7 +180,7 @@ void sctp_heard(Leg *leg, const uint8_t *packet, int length) {
   if (owes) acknowledge(leg);
 }
 
-/* A message of `bytes` on a stream, unordered, in one piece. */
+/* Sends a message of `bytes` on a stream, unordered and unfragmented. */
 void sctp_send(Leg *leg, int stream, int bytes) {
   static uint32_t number;
   struct Sctp *sctp = leg->sctp;

@@ -1,6 +1,6 @@
 /*
- * What a viewer does with what it hears. All count by the header, which is not encrypted; those
- * that are sampled decrypt, check the payload and measure how long it was under way.
+ * What a viewer does with the packets that it receives. All viewers count by the header, which is not
+ * encrypted. Sampled viewers also decrypt, check the payload and measure the delay.
  */
 #include "loadgen.h"
 
@@ -13,7 +13,7 @@ enum { BUCKET_US = 20, BUCKETS = 50 * 1000 };
 static uint32_t delays[BUCKETS];
 static uint64_t delay_count;
 
-/* Where the payload begins, or 0 for what is no RTP packet. */
+/* Offset of the payload, or 0 if this is not an RTP packet. */
 static int payload_at(const uint8_t *p, int length) {
   int at = 12 + 4 * (p[0] & 15);
   if (p[0] & 16 && at + 4 <= length) at += 4 + 4 * (p[at + 2] << 8 | p[at + 3]);
@@ -53,7 +53,7 @@ void delay_seen(long long us) {
 }
 
 static void sample(Leg *leg, uint8_t *packet, int length, long long arrived) {
-  if (srtp_unprotect(leg->hears, packet, &length) != srtp_err_status_ok) {
+  if (srtp_unprotect(leg->srtp_in, packet, &length) != srtp_err_status_ok) {
     counts.broken++;
     return;
   }
@@ -71,7 +71,7 @@ static void sample(Leg *leg, uint8_t *packet, int length, long long arrived) {
   delay_seen(arrived - sent);
 }
 
-void viewer_heard(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived) {
+void viewer_receive(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived) {
   if (packet[1] >= 192 && packet[1] <= 223) return;
   uint32_t ssrc;
   memcpy(&ssrc, packet + 8, 4);
@@ -82,7 +82,7 @@ void viewer_heard(Leg *leg, uint8_t *packet, int length, int is_whole, long long
       leg->arrived_us[leg->arrivals++] = now_us();
     }
   }
-  /* The server's bandwidth probes have a stream of their own. */
+  /* The server's bandwidth probes are another stream. */
   if (ntohl(ssrc) != leg->ssrc) {
     counts.other++;
     return;
@@ -103,10 +103,10 @@ void viewer_heard(Leg *leg, uint8_t *packet, int length, int is_whole, long long
   }
 }
 
-/* --- what it tells the server */
+/* --- feedback to the server */
 
 static void say(Leg *leg, uint8_t *packet, int length) {
-  if (srtp_protect_rtcp(leg->says, packet, &length) == srtp_err_status_ok)
+  if (srtp_protect_rtcp(leg->srtp_out, packet, &length) == srtp_err_status_ok)
     send(leg->fd, packet, length, 0);
 }
 
@@ -131,7 +131,7 @@ static int receiver_report(Leg *leg, uint8_t *at) {
   return end;
 }
 
-/* Three megabits per second: more than is sent. */
+/* 3 Mbit/s: more than the publisher sends. */
 static int remb(Leg *leg, uint8_t *at) {
   int end = put32(at, 0x8fce0005);
   end += put32(at + end, 1);
@@ -142,7 +142,7 @@ static int remb(Leg *leg, uint8_t *at) {
   return end + put32(at + end, leg->ssrc);
 }
 
-/* draft-holmer-rmcat-transport-wide-cc-extensions-01, two bits a packet. */
+/* draft-holmer-rmcat-transport-wide-cc-extensions-01, two bits per packet. */
 static void say_arrivals(Leg *leg) {
   uint8_t packet[PACKET];
   uint16_t first = leg->arrived_seq[0];
@@ -204,7 +204,7 @@ void viewer_tick(Leg *leg, long long now) {
   }
 }
 
-/* --- figures */
+/* --- stats */
 
 void viewers_mark(void) {
   for (int i = 0; i < leg_count; i++) {

@@ -1,6 +1,6 @@
 /*
- * Preloaded into Janus as it is tuned: its libsrtp, Debian's, encrypts by OpenSSL then, as our media
- * worker's does, and what is compared is the servers.
+ * Preloaded into the tuned Janus: Debian's libsrtp then encrypts with OpenSSL, as our media worker
+ * does, so that the bench compares the servers and not the libraries.
  *
  * Compiled by janus.ts.
  */

@@ -23,7 +23,7 @@ export interface RecoverySummary extends Omit<Provenance, 'command'> {
 /** The rows that the README shows. */
 const README_ROWS: readonly string[] = [
   'join',
-  'socket-viewer-picture',
+  'socket-viewer-video',
   'viewer-reload',
   'publisher-reload',
   'viewer-address',

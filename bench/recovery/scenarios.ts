@@ -40,7 +40,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     id: 'undisturbed',
-    fault: 'none: the picture runs for 5 s',
+    fault: 'none: the video plays for 5 s',
     measured: 'longest time between two frames',
     stage: 'network',
     targetMs: 250,
@@ -50,8 +50,8 @@ export const SCENARIOS: readonly Scenario[] = [
       return longestFrameGap(viewer, since);
     },
   },
-  socketReset('viewer', 'picture'),
-  socketReset('publisher', 'picture'),
+  socketReset('viewer', 'video'),
+  socketReset('publisher', 'video'),
   socketReset('viewer', 'signalling'),
   {
     id: 'viewer-reload',
@@ -79,7 +79,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     id: 'viewer-address',
     fault: 'viewer’s network switch',
-    measured: 'longest gap in the picture, from the change on',
+    measured: 'longest gap in the video, after the change',
     stage: 'network',
     targetMs: 2_000,
     async run(stage) {
@@ -101,8 +101,8 @@ export const SCENARIOS: readonly Scenario[] = [
   cut('viewer', 5, 1_500),
   {
     id: 'ice-fails',
-    fault: 'ICE alone fails: UDP dropped for good, socket up',
-    measured: 'longest gap in the picture, until it runs over TCP',
+    fault: 'only ICE fails: UDP dropped permanently, socket up',
+    measured: 'longest gap in the video, until it plays over TCP',
     stage: 'network',
     targetMs: 5_000,
     async run(stage) {
@@ -134,7 +134,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     id: 'tab-frozen',
     fault: 'tab frozen 60 s',
-    measured: 'thawed, to first frame',
+    measured: 'unfrozen, to first frame',
     stage: 'local',
     targetMs: 1_000,
     share: 0.15,
@@ -147,7 +147,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     id: 'camera-loss',
     fault: 'camera unplugged',
-    measured: 'track ended, to words on the page',
+    measured: 'track ended, to a message on the page',
     stage: 'local',
     targetMs: 1_000,
     async run(stage) {
@@ -177,17 +177,17 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-function socketReset(who: 'viewer' | 'publisher', what: 'picture' | 'signalling'): Scenario {
+function socketReset(who: 'viewer' | 'publisher', what: 'video' | 'signalling'): Scenario {
   return {
     id: `socket-${who}-${what}`,
     fault: `${who}’s socket reset`,
     measured:
-      what === 'picture'
+      what === 'video'
         ? 'longest time between two frames, throughout'
-        : 'reset noticed, to session taken up again',
+        : 'reset noticed, to session resumed',
     stage: 'network',
     // For the video: the value without a fault, plus room for this machine's own pauses.
-    targetMs: what === 'picture' ? 250 : 1_000,
+    targetMs: what === 'video' ? 250 : 1_000,
     async run(stage) {
       const host = required(who === 'viewer' ? stage.viewerHost : stage.publisherHost);
       const page = who === 'viewer' ? stage.viewer : stage.publisher;
@@ -237,7 +237,7 @@ function workerFault(
   return {
     id,
     fault,
-    measured: 'longest gap in the picture',
+    measured: 'longest gap in the video',
     stage: 'local',
     targetMs,
     async run({ server, viewer }) {

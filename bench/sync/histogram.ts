@@ -20,7 +20,7 @@ const COLOURS: Readonly<Record<Method, string>> = {
   tag: '#059669',
 };
 const LINKS: Readonly<Record<LinkName, string>> = {
-  direct: 'direct line',
+  direct: 'direct link',
   poor: '50 ± 20 ms, 2 % loss',
 };
 
@@ -49,7 +49,7 @@ export function histograms(rows: readonly CountedRow[]): string {
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">` +
     '<style>text{fill:#333}@media(prefers-color-scheme:dark){text{fill:#ddd}}</style>' +
-    '<text x="24" y="22" font-size="15" font-weight="600">Overlay behind (+) or ahead of (−) the picture it is drawn on, frames; share of frames, %</text>' +
+    '<text x="24" y="22" font-size="15" font-weight="600">Overlay behind (+) or ahead of (−) the frame it is drawn on, frames; share of frames, %</text>' +
     `${panels.join('')}</svg>\n`
   );
 }

@@ -98,11 +98,11 @@ function details(report: SyncSummary): string {
   return [
     `Measured${dateOf(report.rows)} by \`npm run bench:sync\` on a machine of ${report.cores} cores that also ran both browsers (${browsersOf(report.rows)}).`,
     '',
-    '| publisher → viewer | line | layers | method | frames | exact | p50 | p99 | max | in time | any overlay | own at once | own at last | left out | met |',
+    '| publisher → viewer | link | layers | method | frames | exact | p50 | p99 | max | in time | any overlay | own at once | own at last | left out | met |',
     '| --- | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |',
     ...lines,
     '',
-    `![Error in frames of each method, on either line](images/sync.svg)`,
+    `![Error in frames of each method, on both links](images/sync.svg)`,
     ...lateTable(report.late),
     ...costTable(report.cost),
   ].join('\n');
@@ -112,9 +112,9 @@ function lateTable(rows: readonly LateRow[]): string[] {
   if (rows.length === 0) return [];
   return [
     '',
-    'Analysis that takes 150 ± 100 ms and looks at one frame at a time, Chromium → Chromium; of the messages whose frame the viewer has shown, those that were on it:',
+    'Analysis of one frame at a time that takes 150 ± 100 ms, Chromium → Chromium. The percentages are the messages that were on their frame, of all messages whose frame the viewer has shown:',
     '',
-    '| line | in step | picture held back, ms | messages | when it appeared | before it went |',
+    '| link | playout delay | delay, ms | messages | when it appeared | before it disappeared |',
     '| --- | --- | ---: | ---: | ---: | ---: |',
     ...rows.map(
       ({ link, playoutDelay, delayMs, messages, atOnce, atLast }) =>
@@ -127,9 +127,9 @@ function costTable(rows: readonly CostRow[]): string[] {
   if (rows.length === 0) return [];
   return [
     '',
-    'Processor time of all of a browser’s processes, with the tag and without; median of the runs, which took turns:',
+    'Processor time of all processes of a browser, with the tag and without; medians of alternating runs:',
     '',
-    '| who | without, s/s | with, s/s | ratio | runs each |',
+    '| browser of the | without, s/s | with, s/s | ratio | runs each |',
     '| --- | ---: | ---: | ---: | ---: |',
     ...rows.map(
       ({ who, without, with: tagged, ratio, runs }) =>
@@ -145,7 +145,7 @@ function codecTable(rows: readonly CodecRow[]): string {
     return `| ${codec} | ${nameOf(browser)} | ${counts.join(' | ')} | ${tagged} |`;
   });
   return [
-    '| codec | browser | pictures without a tag | tags that arrive | pictures, tag taken off | pictures, tag left on | we tag it |',
+    '| codec | browser | frames without a tag | tags that arrive | frames, tag stripped | frames, tag left on | tagged by Onecast |',
     '| --- | --- | ---: | ---: | ---: | ---: | --- |',
     ...lines,
   ].join('\n');

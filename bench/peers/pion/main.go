@@ -1,5 +1,6 @@
-// A broadcaster as small as Pion's own example: what one sends, all others get. Offers come over
-// HTTP, the answer is the response. Where the offer has a data channel, its messages go to all as well. -plain leaves Pion's interceptors (NACK, RTCP reports, TWCC) out.
+// A broadcaster as small as Pion's own example: it forwards one publisher's stream to all viewers.
+// Offers arrive by HTTP, and the answer is the response. If the offer has a data channel, its messages
+// are forwarded too. -plain disables Pion's interceptors (NACK, RTCP reports, TWCC).
 package main
 
 import (
@@ -107,7 +108,7 @@ func (b *broadcast) answer(
 	return peer.LocalDescription(), nil
 }
 
-// A channel that both sides have agreed on, as the overlay's: unordered, 500 ms a message.
+// A negotiated channel like the overlay's: unordered, 500 ms lifetime of a message.
 func (b *broadcast) openChannel(peer *webrtc.PeerConnection, publishes bool) error {
 	negotiated, ordered, id, lifetime := true, false, uint16(0), uint16(500)
 	channel, err := peer.CreateDataChannel("overlay", &webrtc.DataChannelInit{
@@ -163,7 +164,7 @@ func (b *broadcast) watch(peer *webrtc.PeerConnection) error {
 	if err != nil {
 		return err
 	}
-	// Interceptors work on what is read.
+	// Interceptors only see packets that are read.
 	go func() {
 		buffer := make([]byte, 1500)
 		for {
