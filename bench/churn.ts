@@ -42,7 +42,7 @@ export interface ChurnOptions {
   readonly cycles: number;
   /** Cycles between two samples; a sample waits until every grace is over. */
   readonly sampleEvery?: number;
-  readonly say?: (line: string) => void;
+  readonly log?: (line: string) => void;
 }
 
 /** Short, so that the run does not wait minutes until sessions and rooms expire. */
@@ -61,7 +61,7 @@ const WARM_UP = 0.4;
 export async function churn({
   cycles,
   sampleEvery = 500,
-  say = () => undefined,
+  log = () => undefined,
 }: ChurnOptions): Promise<ChurnResult> {
   const server = await ObservedServer.start({ limits: LIMITS });
   const errors: string[] = [];
@@ -77,7 +77,7 @@ export async function churn({
       await inParallel(batch, CONCURRENCY, (i) => cycle(server.url, done + i, errors));
       done += batch;
       samples.push(await sample(server, done));
-      say(`${done} cycles: ${JSON.stringify(samples.at(-1))}`);
+      log(`${done} cycles: ${JSON.stringify(samples.at(-1))}`);
     }
     const after = await settled(server);
     return {

@@ -61,18 +61,18 @@ export async function lightSwarm({
   try {
     const media = await loadgen.start();
     closers.push(() => media.close());
-    const scene = await MeasuredBroadcast.open(camera);
-    closers.push(() => scene.close());
+    const broadcast = await MeasuredBroadcast.open(camera);
+    closers.push(() => broadcast.close());
     const all: LightViewer[] = [];
     closers.push(() => all.forEach((viewer) => viewer.close()));
 
-    const memoryBefore = await scene.memory();
+    const memoryBefore = await broadcast.memory();
     const ownCpu = process.cpuUsage();
-    const measured = await scene.measure([media.pid], async () => {
+    const measured = await broadcast.measure([media.pid], async () => {
       const started = performance.now();
       for (let i = 0; i < viewers; i += 1) {
         await delay(Math.max(0, started + (i * spreadMs) / viewers - performance.now()));
-        all.push(new LightViewer(i, scene.server.url, media, way));
+        all.push(new LightViewer(i, broadcast.server.url, media, way));
       }
       while (performance.now() - started < deadlineMs && !all.every(({ done }) => done)) {
         await delay(20);
@@ -84,7 +84,7 @@ export async function lightSwarm({
     const first = await media.counts();
     await delay(2_000);
     const second = await media.counts();
-    const memory = await scene.memory();
+    const memory = await broadcast.memory();
     const perViewer = (who: keyof typeof memory) =>
       Math.round((memory[who] - memoryBefore[who]) / viewers / 1000);
     const times = (step: LightStep) => all.flatMap(({ at }) => at[step] ?? []);

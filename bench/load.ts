@@ -56,7 +56,7 @@ await runPart({
     }
     if (only.includes('browsers')) rows.push(await measureBrowsers(runs));
     if (only.includes('churn')) {
-      const result = await churn({ cycles, say: log });
+      const result = await churn({ cycles, log });
       for (const error of result.errors.slice(0, 10)) log(`  error: ${error}`);
       rows.push(churnRow(result));
       churned = { cycles: result.cycles, samples: result.samples };

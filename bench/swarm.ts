@@ -66,16 +66,16 @@ export async function swarm({
   deadlineMs = 60_000,
 }: SwarmOptions): Promise<SwarmResult> {
   const script = await bundle('swarm/viewers.ts');
-  const scene = await MeasuredBroadcast.open('tiny');
+  const broadcast = await MeasuredBroadcast.open('tiny');
   try {
     const launched: Launched[] = [];
     const pages: Page[] = [];
     for (let i = 0; i < browsers; i += 1) {
-      const one = await scene.launch();
+      const one = await broadcast.launch();
       launched.push(one);
-      pages.push(await swarmPage(one, scene.server.url, script));
+      pages.push(await swarmPage(one, broadcast.server.url, script));
     }
-    const { value, ...measured } = await scene.measure(
+    const { value, ...measured } = await broadcast.measure(
       launched.flatMap(({ pids }) => pids),
       () =>
         Promise.all(
@@ -112,7 +112,7 @@ export async function swarm({
       ...measured,
     };
   } finally {
-    await scene.close();
+    await broadcast.close();
   }
 }
 

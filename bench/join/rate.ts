@@ -28,9 +28,9 @@ export interface JoinRate {
 }
 
 export async function measureRate(way: JoinWay, seconds: number): Promise<JoinRate> {
-  const scene = await MeasuredBroadcast.open('tiny', { limits: { sessionGraceMs: GRACE_MS } });
+  const broadcast = await MeasuredBroadcast.open('tiny', { limits: { sessionGraceMs: GRACE_MS } });
   try {
-    const { url, pid, workerPids } = scene.server;
+    const { url, pid, workerPids } = broadcast.server;
     const cpu = () => {
       const workers = exactCpuSeconds(workerPids, undefined);
       return { node: exactCpuSeconds([pid], undefined) - workers, workers };
@@ -77,7 +77,7 @@ export async function measureRate(way: JoinWay, seconds: number): Promise<JoinRa
       failed,
     };
   } finally {
-    await scene.close();
+    await broadcast.close();
   }
 }
 

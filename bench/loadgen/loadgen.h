@@ -55,7 +55,7 @@ typedef struct {
   Leg *leg;
   int on, per_frame, size, fps, spread_permille, payload_type, mid_id, time_id, twcc_id;
   uint32_t ssrc, timestamp, packet;
-  uint16_t seq, picture;
+  uint16_t seq, picture_id;
   int in_frame, key_wanted;
   long long frame_at, next_at, report_at, message_at;
   int message_stream, message_bytes, messages_per_s;

@@ -61,7 +61,7 @@ void fail(Leg *leg, const char *why) {
   printf("error %d %s\n", leg->id, why);
 }
 
-static void heard(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived) {
+static void received(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived) {
   uint8_t first = packet[0];
   if (first < 4) {
     if (!ice_receive(leg, packet, length)) return;
@@ -108,7 +108,7 @@ static void receive(Leg *leg) {
       struct msghdr *header = &messages[i].msg_hdr;
       int is_whole = !(header->msg_flags & MSG_TRUNC);
       long long arrived = leg->sampled ? arrival_of(header) : 0;
-      heard(leg, buffers[i], messages[i].msg_len, is_whole, arrived);
+      received(leg, buffers[i], messages[i].msg_len, is_whole, arrived);
     }
   } while (count == BATCH);
 }

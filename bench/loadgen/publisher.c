@@ -77,7 +77,7 @@ static void send_packet(Publisher *p) {
   int starts = p->in_frame == 0;
   payload[0] = starts ? 0x90 : 0x80;
   payload[1] = 0x80;
-  payload[2] = 0x80 | (p->picture >> 8 & 0x7f), payload[3] = p->picture;
+  payload[2] = 0x80 | (p->picture_id >> 8 & 0x7f), payload[3] = p->picture_id;
   if (starts) {
     /* RFC 6386, 9.1: a key frame's first bit is 0; its size follows. */
     payload[4] = p->key_wanted ? 0x10 : 0x11;
@@ -119,7 +119,7 @@ long long publisher_send(long long now) {
     send_packet(p);
     if (++p->in_frame == p->per_frame) {
       p->in_frame = 0;
-      p->picture++;
+      p->picture_id++;
       p->timestamp += 90000 / p->fps;
       p->frame_at += frame_us;
       /* Packets missed because of the machine are skipped: no encoder would send them in a burst. */

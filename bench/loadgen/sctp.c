@@ -55,7 +55,7 @@ static int chunk(uint8_t *at, int type, int flags, int body) {
 }
 
 /* `packet` has room for the common header before its chunks, which end at `end`. */
-static void say(Leg *leg, uint8_t *packet, int end, uint32_t tag) {
+static void send_packet(Leg *leg, uint8_t *packet, int end, uint32_t tag) {
   put16(packet, PORT);
   put16(packet + 2, PORT);
   put32(packet + 4, tag);
@@ -79,7 +79,7 @@ static int put_init(struct Sctp *sctp, uint8_t *body) {
 static void say_init(Leg *leg) {
   uint8_t packet[64] = {0};
   int body = put_init(leg->sctp, packet + 16);
-  say(leg, packet, 12 + chunk(packet + 12, INIT, 0, body), 0);
+  send_packet(leg, packet, 12 + chunk(packet + 12, INIT, 0, body), 0);
   leg->sctp->init_at = now_us() + RETRY_US;
 }
 
@@ -109,7 +109,7 @@ static void heard_init(Leg *leg, const uint8_t *body) {
   put16(packet + 16 + end, COOKIE);
   put16(packet + 18 + end, 8);
   end += 8;
-  say(leg, packet, 12 + chunk(packet + 12, INIT_ACK, 0, end), sctp->peer_tag);
+  send_packet(leg, packet, 12 + chunk(packet + 12, INIT_ACK, 0, end), sctp->peer_tag);
 }
 
 static void heard_init_ack(Leg *leg, const uint8_t *body, int length) {
@@ -123,7 +123,7 @@ static void heard_init_ack(Leg *leg, const uint8_t *body, int length) {
     uint8_t packet[PACKET] = {0};
     if (size > PACKET - 32) return;
     memcpy(packet + 16, body + at + 4, size - 4);
-    say(leg, packet, 12 + chunk(packet + 12, COOKIE_ECHO, 0, size - 4), sctp->peer_tag);
+    send_packet(leg, packet, 12 + chunk(packet + 12, COOKIE_ECHO, 0, size - 4), sctp->peer_tag);
     return;
   }
 }
@@ -143,7 +143,7 @@ static void answer(Leg *leg, int type, const uint8_t *body, int length) {
   uint8_t packet[PACKET] = {0};
   if (length > PACKET - 32) return;
   if (body) memcpy(packet + 16, body, length);
-  say(leg, packet, 12 + chunk(packet + 12, type, 0, length), leg->sctp->peer_tag);
+  send_packet(leg, packet, 12 + chunk(packet + 12, type, 0, length), leg->sctp->peer_tag);
 }
 
 static void acknowledge(Leg *leg) {
@@ -199,6 +199,6 @@ void sctp_send(Leg *leg, int stream, int bytes) {
   put16(packet + 20, stream);
   put32(packet + 24, STRING);
   /* Unordered, beginning and end. */
-  say(leg, packet, 12 + chunk(packet + 12, DATA, 7, 12 + length), sctp->peer_tag);
+  send_packet(leg, packet, 12 + chunk(packet + 12, DATA, 7, 12 + length), sctp->peer_tag);
   counts.messages_sent++;
 }

@@ -105,7 +105,7 @@ void viewer_receive(Leg *leg, uint8_t *packet, int length, int is_whole, long lo
 
 /* --- feedback to the server */
 
-static void say(Leg *leg, uint8_t *packet, int length) {
+static void send_packet(Leg *leg, uint8_t *packet, int length) {
   if (srtp_protect_rtcp(leg->srtp_out, packet, &length) == srtp_err_status_ok)
     send(leg->fd, packet, length, 0);
 }
@@ -186,7 +186,7 @@ static void say_arrivals(Leg *leg) {
   while (end & 3) packet[end++] = 0;
   put16(packet + 2, end / 4 - 1);
   leg->arrivals = 0;
-  say(leg, packet, end);
+  send_packet(leg, packet, end);
 }
 
 void viewer_tick(Leg *leg, long long now) {
@@ -195,7 +195,7 @@ void viewer_tick(Leg *leg, long long now) {
     uint8_t packet[256];
     int end = receiver_report(leg, packet);
     if (leg->feedback == FEEDBACK_REMB) end += remb(leg, packet + end);
-    say(leg, packet, end);
+    send_packet(leg, packet, end);
     leg->report_at = now + REPORT_US;
   }
   if (now >= leg->arrivals_at) {

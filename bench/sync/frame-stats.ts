@@ -52,19 +52,19 @@ export function frameStatsOf(seen: readonly SeenFrame[], sent: readonly SentMess
     atLast: 0,
   };
   for (const frame of seen) {
-    const { picture, overlay, overlayAtEnd, inTime } = frame;
+    const { videoNumber, overlayNumber, overlayNumberAtEnd, inTime } = frame;
     count(methods, frame.method ?? 'none');
     count(widths, frame.width);
-    if (picture === null) counts.unreadable += 1;
+    if (videoNumber === null) counts.unreadable += 1;
     else if (!isSure(frame)) counts.unsure += 1;
-    else if (wasSent(picture, frame.at)) {
+    else if (wasSent(videoNumber, frame.at)) {
       counts.frames += 1;
       if (inTime) counts.inTime += 1;
-      if (overlay === picture) counts.atOnce += 1;
-      if (overlayAtEnd === picture) counts.atLast += 1;
-      if (overlay === null) continue;
+      if (overlayNumber === videoNumber) counts.atOnce += 1;
+      if (overlayNumberAtEnd === videoNumber) counts.atLast += 1;
+      if (overlayNumber === null) continue;
       counts.covered += 1;
-      (inTime ? errors : lateErrors).push(barcodeDistance(picture, overlay));
+      (inTime ? errors : lateErrors).push(barcodeDistance(videoNumber, overlayNumber));
     }
   }
   const sizes = errors.map(Math.abs).sort((a, b) => a - b);
@@ -97,8 +97,8 @@ function histogramOf(errors: readonly number[]): Record<string, number> {
 }
 
 /** Whether the frame that was read is the one that the overlay was drawn on. */
-function isSure({ sure, picture, pictureAfter }: SeenFrame): boolean {
-  return sure ?? picture === pictureAfter;
+function isSure({ sure, videoNumber, videoNumberAfter }: SeenFrame): boolean {
+  return sure ?? videoNumber === videoNumberAfter;
 }
 
 /** Returns a function: was a message sent for the frame with this number that was seen at this time? */

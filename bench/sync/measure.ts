@@ -26,7 +26,8 @@ export async function startOverlay(
   await publisher.evaluate((chosen) => publisherBench.start(chosen), analysis);
   await viewer.evaluate(() => viewerBench.attach(), undefined);
   await viewer.evaluate(() => viewerBench.record(), undefined);
-  const look = () => viewerBench.frames.some(({ overlay }) => overlay !== null) || undefined;
+  const look = () =>
+    viewerBench.frames.some(({ overlayNumber }) => overlayNumber !== null) || undefined;
   await until(viewer, 'an overlay', look, undefined);
 }
 

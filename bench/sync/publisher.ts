@@ -44,9 +44,9 @@ function install(): void {
       stop?.();
       const debug = globalThis.onecast;
       if (!debug?.watchFrames) throw new Error('this is not a publisher page with ?debug');
-      stop = debug.watchFrames(async (picture, name) => {
-        const number = barcode.readFrom(picture);
-        picture.close();
+      stop = debug.watchFrames(async (frame, name) => {
+        const number = barcode.readFrom(frame);
+        frame.close();
         if (number === undefined) return;
         if (afterMs > 0) {
           const takes = afterMs + (Math.random() * 2 - 1) * spreadMs;

@@ -20,15 +20,15 @@ export interface SeenFrame
   /** When the frame was seen, ms since 1970. */
   readonly at: number;
   /** Number in the frame; null where it can't be read. */
-  readonly picture: number | null;
+  readonly videoNumber: number | null;
   /** Whether the message for this frame had arrived when the frame appeared. */
   readonly inTime: boolean;
   /** Number in the video after the overlay was drawn. */
-  readonly pictureAfter: number | null;
+  readonly videoNumberAfter: number | null;
   /** Number on the overlay's canvas as the frame appears; null where nothing is drawn. */
-  readonly overlay: number | null;
+  readonly overlayNumber: number | null;
   /** The same just before the next frame; messages that arrive in between are drawn at once. */
-  overlayAtEnd: number | null;
+  overlayNumberAtEnd: number | null;
   /** Whether the frame that was taken is the one of the callback; null where the browser can't show it. */
   readonly sure: boolean | null;
   /** Decoded width, pixels: it shows the layer. */
@@ -86,7 +86,7 @@ function install(): void {
         first = take(this);
         const last = frames.at(-1);
         if (recording && last && overlay)
-          last.overlayAtEnd = overlayCode.read(overlay, this) ?? null;
+          last.overlayNumberAtEnd = overlayCode.read(overlay, this) ?? null;
       }
       callback(now, metadata);
     });
@@ -139,8 +139,8 @@ function install(): void {
         const after = take(video);
         const sure = hasMediaTime ? after?.timestamp === first.timestamp : null;
         const now = performance.now();
-        const picture = barcode.readFrom(first) ?? null;
-        const arrived = picture === null ? undefined : arrivedAt.get(picture);
+        const videoNumber = barcode.readFrom(first) ?? null;
+        const arrived = videoNumber === null ? undefined : arrivedAt.get(videoNumber);
         const drawn = overlayCode.read(canvas, video) ?? null;
         const { rtpTimestamp, number, method, delayMs, late, dropped } = record;
         frames.push({
@@ -151,11 +151,11 @@ function install(): void {
           late,
           dropped,
           at: performance.timeOrigin + now,
-          picture,
+          videoNumber,
           inTime: arrived !== undefined && now - arrived < sameCycleMs,
-          pictureAfter: after ? (barcode.readFrom(after) ?? null) : null,
-          overlay: drawn,
-          overlayAtEnd: drawn,
+          videoNumberAfter: after ? (barcode.readFrom(after) ?? null) : null,
+          overlayNumber: drawn,
+          overlayNumberAtEnd: drawn,
           sure,
           width: first.displayWidth,
         });
