@@ -1,14 +1,14 @@
-// Browsers for the browser tests and benches: the one that a variable names, or the system's, or
-// Debian's.
+// Browsers for the browser tests and benches: the one that an environment variable names, else the
+// one on the system, else Debian's package.
 
-import { Failure } from './failure.mjs';
 import { findCommand, isProgram } from './host.mjs';
+import { Failure } from './output.mjs';
 import { ensurePackages } from './system-packages.mjs';
 
 const CHROMIUM = {
   variable: 'CHROMIUM_PATH',
   purpose: 'The browser tests',
-  called: 'Chromium',
+  title: 'Chromium',
   otherwise: 'install Chromium or Chrome, or set CHROMIUM_PATH to one',
   commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
   apps: [
@@ -21,7 +21,7 @@ const CHROMIUM = {
 const FIREFOX = {
   variable: 'FIREFOX_PATH',
   purpose: 'The bench with two browsers',
-  called: 'Firefox',
+  title: 'Firefox',
   otherwise: 'install Firefox, or set FIREFOX_PATH to one',
   commands: ['firefox-esr', 'firefox'],
   apps: ['/Applications/Firefox.app/Contents/MacOS/firefox'],
@@ -34,7 +34,7 @@ export const ensureBrowser = () => ensure(CHROMIUM);
 /** The path of a Firefox. */
 export const ensureFirefox = () => ensure(FIREFOX);
 
-async function ensure({ variable, purpose, called, otherwise, commands, apps, debian }) {
+async function ensure({ variable, purpose, title, otherwise, commands, apps, debian }) {
   const given = process.env[variable];
   if (given) {
     if (isProgram(given)) return given;
@@ -43,6 +43,6 @@ async function ensure({ variable, purpose, called, otherwise, commands, apps, de
   const find = () => commands.map(findCommand).find(Boolean) ?? apps.find(isProgram);
   if (!find()) await ensurePackages({ purpose, missing: [debian], otherwise });
   const found = find();
-  if (!found) throw new Failure(`No ${called} was found`, otherwise);
+  if (!found) throw new Failure(`No ${title} was found`, otherwise);
   return found;
 }

@@ -1,19 +1,18 @@
-// The cache folder: what is in it is whole. Things are made in a folder of their own beside the
-// place they belong, and renamed into it; a try that was cut off leaves only such a folder.
+// The cache folder. It holds only complete entries: each is created in a temporary folder next to its
+// place and then renamed. An attempt that was interrupted leaves only the temporary folder.
 
 import * as fs from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from './failure.mjs';
 import { cacheFolder, hashOf } from './plan.mjs';
-import { say } from './progress.mjs';
+import { Failure, say } from './output.mjs';
 
 export const CACHE = cacheFolder(process.env, homedir());
 
 export const logFile = (name) => join(CACHE, 'logs', `${name}.log`);
 
-/** Node's own recursive mkdir never ends where the system answers ENOENT, as under /proc. */
+/** Node's own recursive mkdir never ends if the system returns ENOENT, as it does under /proc. */
 export function makeFolder(path) {
   if (fs.existsSync(path)) return;
   makeFolder(dirname(path));
@@ -21,19 +20,19 @@ export function makeFolder(path) {
     fs.mkdirSync(path);
   } catch (error) {
     if (error.code === 'EEXIST') return;
-    const mend = 'set ONECAST_CACHE to a folder of your own';
-    throw new Failure(`${path} cannot be made (${error.code})`, mend);
+    const fix = 'set ONECAST_CACHE to a folder of your own';
+    throw new Failure(`${path} cannot be created (${error.code})`, fix);
   }
 }
 
 export function requireSpace(folder, megabytes) {
-  let there = folder;
-  while (!fs.existsSync(there)) there = dirname(there);
-  const { bavail, bsize } = fs.statfsSync(there);
+  let existing = folder;
+  while (!fs.existsSync(existing)) existing = dirname(existing);
+  const { bavail, bsize } = fs.statfsSync(existing);
   const free = Math.floor((bavail * bsize) / 1e6);
   if (free < megabytes) {
-    const mend = 'free some space, or set ONECAST_CACHE to a folder on another disk';
-    throw new Failure(`${there} has ${free} MB free and ${megabytes} MB are needed`, mend);
+    const fix = 'free some space, or set ONECAST_CACHE to a folder on another disk';
+    throw new Failure(`${existing} has ${free} MB free and ${megabytes} MB are needed`, fix);
   }
 }
 
@@ -46,12 +45,12 @@ function isAlive(pid) {
   }
 }
 
-/** `make(folder)` fills an empty folder, which then becomes `target`. */
-export async function makeWhole(target, make) {
+/** `fill(folder)` fills an empty folder, which then replaces `target`. */
+export async function createAtomically(target, fill) {
   makeFolder(dirname(target));
-  const mark = `${basename(target)}.tmp-`;
+  const prefix = `${basename(target)}.tmp-`;
   for (const name of fs.readdirSync(dirname(target))) {
-    if (name.startsWith(mark) && !isAlive(Number(name.slice(mark.length)))) {
+    if (name.startsWith(prefix) && !isAlive(Number(name.slice(prefix.length)))) {
       fs.rmSync(join(dirname(target), name), { recursive: true, force: true });
     }
   }
@@ -59,7 +58,7 @@ export async function makeWhole(target, make) {
   fs.rmSync(temporary, { recursive: true, force: true });
   fs.mkdirSync(temporary);
   try {
-    await make(temporary);
+    await fill(temporary);
     fs.rmSync(target, { recursive: true, force: true });
     fs.renameSync(temporary, target);
   } finally {
@@ -67,11 +66,11 @@ export async function makeWhole(target, make) {
   }
 }
 
-/** One process at a time does `work` for `name`; the others wait and find it done. */
-export async function alone(name, work) {
+/** Runs `work` in one process at a time for each `name`. The other processes wait for it. */
+export async function withLock(name, work) {
   const lock = join(CACHE, 'locks', hashOf([name]));
   makeFolder(dirname(lock));
-  for (let told = false; ; ) {
+  for (let announced = false; ; ) {
     try {
       fs.writeFileSync(lock, String(process.pid), { flag: 'wx' });
       break;
@@ -83,8 +82,8 @@ export async function alone(name, work) {
       fs.rmSync(lock, { force: true });
       continue;
     }
-    if (!told) say(`… waiting for another Onecast set-up (process ${holder ?? '?'})`);
-    told = true;
+    if (!announced) say(`… waiting for another Onecast set-up (process ${holder ?? '?'})`);
+    announced = true;
     await sleep(300);
   }
   try {
@@ -94,7 +93,7 @@ export async function alone(name, work) {
   }
 }
 
-/** The holder's process id; undefined while it is being written, or when the lock is gone. */
+/** The process id in the lock file; undefined while it is being written, or if the file is gone. */
 function readHolder(lock) {
   try {
     return Number(fs.readFileSync(lock, 'utf8')) || undefined;

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { alone, makeFolder, makeWhole } from './cache.mjs';
+import { withLock, makeFolder, createAtomically } from './cache.mjs';
 
 let folder;
 beforeEach(() => {
@@ -10,9 +10,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test('a folder appears whole', async () => {
+test('a folder appears only when it is complete', async () => {
   const target = join(folder, 'thing');
-  await makeWhole(target, (temporary) => {
+  await createAtomically(target, (temporary) => {
     writeFileSync(join(temporary, 'a'), '1');
     expect(existsSync(target)).toBe(false);
   });
@@ -20,37 +20,37 @@ test('a folder appears whole', async () => {
   expect(readdirSync(folder)).toEqual(['thing']);
 });
 
-test('a try that fails leaves nothing', async () => {
+test('a failed attempt leaves nothing', async () => {
   const fail = async () => {
     throw new Error('no');
   };
-  await expect(makeWhole(join(folder, 'thing'), fail)).rejects.toThrow('no');
+  await expect(createAtomically(join(folder, 'thing'), fail)).rejects.toThrow('no');
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('what a killed try left is swept by the next', async () => {
+test('the next attempt removes what a killed process left', async () => {
   // No process has an id as high as this.
   mkdirSync(join(folder, 'thing.tmp-99999999'));
   mkdirSync(join(folder, `thing.tmp-${process.ppid}`));
-  await makeWhole(join(folder, 'thing'), () => {});
+  await createAtomically(join(folder, 'thing'), () => {});
   expect(readdirSync(folder).sort()).toEqual(['thing', `thing.tmp-${process.ppid}`]);
 });
 
-test('one at a time', async () => {
+test('the lock admits one process at a time', async () => {
   const order = [];
   const work = (name) => async () => {
     order.push(`${name} in`);
     await new Promise((resolve) => setTimeout(resolve, 20));
     order.push(`${name} out`);
   };
-  await Promise.all([alone(folder, work('a')), alone(folder, work('b'))]);
+  await Promise.all([withLock(folder, work('a')), withLock(folder, work('b'))]);
   expect(order).toHaveLength(4);
   expect(order[0]?.slice(0, 1)).toBe(order[1]?.slice(0, 1));
 });
 
-test('a folder that cannot be made is refused, not tried for ever', () => {
+test('a folder that cannot be created fails at once', () => {
   makeFolder(join(folder, 'a', 'b'));
   expect(existsSync(join(folder, 'a', 'b'))).toBe(true);
   writeFileSync(join(folder, 'file'), '');
-  expect(() => makeFolder(join(folder, 'file', 'b'))).toThrow('cannot be made');
+  expect(() => makeFolder(join(folder, 'file', 'b'))).toThrow('cannot be created');
 });

@@ -1,11 +1,11 @@
-// node_modules as the lockfile says. A stamp in it tells which lockfile it was made from.
+// Installs node_modules from the lockfile. A stamp file in it records the lockfile that was installed.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { alone, logFile, requireSpace } from './cache.mjs';
+import { withLock, logFile, requireSpace } from './cache.mjs';
 import { inRoot, readJson, ROOT } from './host.mjs';
+import { step } from './output.mjs';
 import { hashOf, isInstalled } from './plan.mjs';
-import { step } from './progress.mjs';
-import { quietly } from './shell.mjs';
+import { runLogged } from './shell.mjs';
 
 const STAMP = inRoot('node_modules', '.onecast-stamp');
 
@@ -21,14 +21,14 @@ export async function ensureDependencies() {
   const lockText = readFileSync(inRoot('package-lock.json'));
   const stamp = hashOf([lockText, process.platform, process.arch]);
   if (readStamp() === stamp) return;
-  await alone(`npm in ${ROOT}`, async () => {
+  await withLock(`npm in ${ROOT}`, async () => {
     if (readStamp() === stamp) return;
     if (!isInstalled(JSON.parse(lockText), readInstalled())) await install();
     writeFileSync(STAMP, stamp);
   });
 }
 
-/** What npm says is there; also where somebody has run `npm ci` by hand. */
+/** npm's record of what is installed; it also exists after an `npm ci` by hand. */
 function readInstalled() {
   return readJson(inRoot('node_modules', '.package-lock.json')) ?? { packages: {} };
 }
@@ -36,13 +36,13 @@ function readInstalled() {
 async function install() {
   requireSpace(ROOT, 600);
   await step('npm packages from the lockfile', async () => {
-    // NODE_ENV=production would leave out what builds and tests. Install scripts are not run:
-    // mediasoup's would build the worker its own way.
+    // --include=dev, because NODE_ENV=production would leave out the tools for building and testing.
+    // Install scripts are not run, because mediasoup's would build the worker in its own way.
     const args = ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
-    await quietly('npm', args, {
+    await runLogged('npm', args, {
       purpose: 'npm could not install the packages',
       log: logFile('npm'),
-      mend: 'npm ci, which tells more, and then the same command again',
+      fix: 'run npm ci, which reports more, and then the same command again',
       cwd: ROOT,
     });
   });

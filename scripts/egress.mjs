@@ -1,16 +1,16 @@
-// The library for batched sending (native/egress), built where there is a C compiler.
+// Builds the library for batched sending (native/egress) if there is a C compiler.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { alone, CACHE, logFile, makeWhole } from './cache.mjs';
+import { withLock, CACHE, logFile, createAtomically } from './cache.mjs';
 import { contentsOf, inRoot, isProgram, libc, readJson } from './host.mjs';
+import { say, step } from './output.mjs';
 import { hashOf } from './plan.mjs';
-import { say, step } from './progress.mjs';
-import { answers, quietly } from './shell.mjs';
+import { works, runLogged } from './shell.mjs';
 
 const SOURCES = inRoot('native', 'egress');
 
-/** Its path, or undefined where it cannot be built: the server does without and says so. */
+/** Returns its path, or undefined if it can't be built: the server then runs without it and logs that. */
 export async function ensureEgress() {
   if (process.env.MEDIA_EGRESS_LIBRARY) return process.env.MEDIA_EGRESS_LIBRARY;
   if (process.platform !== 'linux') return undefined;
@@ -20,24 +20,24 @@ export async function ensureEgress() {
   const folder = join(CACHE, `egress-${process.platform}-${process.arch}-${libc()}-${recipe}`);
   const library = join(folder, 'egress.so');
   if (isProgram(library)) return library;
-  if (!answers('cc', '--version')) {
-    say('– Batched sending: there is no C compiler (cc), the server does without');
+  if (!works('cc', '--version')) {
+    say('– Batched sending: there is no C compiler (cc), so the server runs without it');
     return undefined;
   }
   const sources = files.filter((name) => name.endsWith('.c'));
-  await alone(folder, () =>
+  await withLock(folder, () =>
     step('Batched sending, built once for this machine', async (update) => {
       if (isProgram(library)) return;
       try {
-        await makeWhole(folder, (temporary) =>
-          quietly('cc', [...flags, '-o', join(temporary, 'egress.so'), ...sources, '-ldl'], {
+        await createAtomically(folder, (temporary) =>
+          runLogged('cc', [...flags, '-o', join(temporary, 'egress.so'), ...sources, '-ldl'], {
             purpose: 'Batched sending did not compile',
             log: logFile('egress'),
             cwd: SOURCES,
           }),
         );
       } catch (error) {
-        update({ instead: `not built, the server does without (${error.message})` });
+        update({ instead: `not built, so the server runs without it (${error.message})` });
       }
     }),
   );

@@ -1,13 +1,13 @@
-// The pages, built by Vite when what they are made of has changed.
+// Builds the pages with Vite if their sources have changed.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { alone, logFile } from './cache.mjs';
+import { logFile, withLock } from './cache.mjs';
 import { contentsOf, inRoot, ROOT } from './host.mjs';
+import { step } from './output.mjs';
 import { hashOf } from './plan.mjs';
-import { step } from './progress.mjs';
-import { quietly } from './shell.mjs';
+import { runLogged } from './shell.mjs';
 
 const DIST = inRoot('frontend', 'dist');
 const STAMP = inRoot('frontend', 'dist', '.onecast-stamp');
@@ -51,16 +51,16 @@ function compress(folder) {
 
 export async function ensureFrontend(node) {
   if (readStamp() === sources()) return;
-  await alone(`vite build in ${ROOT}`, async () => {
-    // Taken before the build: a change during it makes another build the next time.
+  await withLock(`vite build in ${ROOT}`, async () => {
+    // Computed before the build, so that a change during the build causes another build next time.
     const stamp = sources();
     if (readStamp() === stamp) return;
     await step('The pages', async () => {
       const vite = inRoot('node_modules', 'vite', 'bin', 'vite.js');
-      await quietly(node, [vite, 'build', 'frontend'], {
+      await runLogged(node, [vite, 'build', 'frontend'], {
         purpose: 'The pages could not be built',
         log: logFile('frontend'),
-        mend: 'npx vite build frontend, which tells more',
+        fix: 'run npx vite build frontend, which reports more',
         cwd: ROOT,
       });
       compress(join(DIST, 'assets'));

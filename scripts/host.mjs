@@ -1,4 +1,4 @@
-// Facts about this machine and this checkout.
+// Facts about this machine and this working copy.
 
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
@@ -24,7 +24,7 @@ export function isProgram(path) {
   }
 }
 
-/** The C library and its version: a worker built against a newer one does not start on an older. */
+/** The C library and its version. A worker built with a newer one does not start on an older one. */
 export function libc() {
   if (process.platform !== 'linux') return 'system';
   process.report.excludeNetwork = true;
@@ -36,7 +36,7 @@ export function readJson(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
-/** Names and contents of all files under the given paths, in a fixed order, to be hashed. */
+/** Names and contents of all files under the given paths, in a fixed order, as input of a hash. */
 export function contentsOf(paths, { without = [] } = {}) {
   const files = [];
   const visit = (path) => {
@@ -45,7 +45,7 @@ export function contentsOf(paths, { without = [] } = {}) {
     else for (const name of readdirSync(path)) visit(join(path, name));
   };
   for (const path of paths) visit(path);
-  // Not by locale: the order decides hashes that must be the same everywhere.
+  // Not by locale: the order affects the hashes, which must be the same on every machine.
   files.sort((a, b) => (a < b ? -1 : 1));
   return files.flatMap((file) => [relative(ROOT, file), readFileSync(file)]);
 }

@@ -1,4 +1,4 @@
-// What the set-up decides, as pure functions of what is known about the host. No effects here.
+// The decisions of the set-up, as pure functions of facts about the host.
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ export function runsTypeScript(nodeVersion) {
   return major >= 24;
 }
 
-/** The npm package that carries the Node binary, or undefined where there is none. */
+/** The npm package that contains the Node binary; undefined if there is none for this platform. */
 export function nodePackage(platform, arch) {
-  const known = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
-  return known.includes(`${platform}-${arch}`) ? `node-${platform}-${arch}` : undefined;
+  const published = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
+  return published.includes(`${platform}-${arch}`) ? `node-${platform}-${arch}` : undefined;
 }
 
 export function cacheFolder(env, home) {
@@ -30,12 +30,12 @@ export function hashOf(parts) {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Everything that decides whether a worker made elsewhere may be used here. */
+/** The cache key of a worker: everything that decides whether it can be used on a machine. */
 export function workerKey({ mediasoup, platform, arch, libc, recipe }) {
   return `${mediasoup}-${platform}-${arch}-${libc}-${recipe}`;
 }
 
-/** Where mediasoup publishes its prebuilt worker; the naming is that of its npm-scripts.mjs. */
+/** Where mediasoup publishes its prebuilt worker. Its npm-scripts.mjs defines the file name. */
 export function prebuiltUrl({ repository, version, platform, arch, osRelease }) {
   const base = repository.replace(/^git\+/, '').replace(/\.git$/, '');
   const kernel = platform === 'linux' ? `-kernel${Number(osRelease.split('.')[0])}` : '';
@@ -43,7 +43,7 @@ export function prebuiltUrl({ repository, version, platform, arch, osRelease }) 
   return `${base}/releases/download/${version}/${file}`;
 }
 
-/** What the build of the worker needs: a command or a pkg-config module, and Debian's package. */
+/** What the build of the worker needs: a command or a pkg-config module, and its Debian package. */
 export const WORKER_NEEDS = [
   { command: 'c++', debian: 'g++' },
   { command: 'meson', debian: 'meson' },
@@ -57,14 +57,14 @@ export const WORKER_NEEDS = [
   { module: 'absl_flat_hash_map', debian: 'libabsl-dev' },
 ];
 
-/** Debian's names of what is missing. Without pkg-config nothing can be said of a module. */
+/** The Debian packages that are missing. Without pkg-config, every module counts as missing. */
 export function missingPackages(needs, { hasCommand, hasModule }) {
   return needs
     .filter((need) => (need.command ? !hasCommand(need.command) : !hasModule(need.module)))
     .map((need) => need.debian);
 }
 
-/** How missing system packages are to be had: installed by us, or by whom the line is for. */
+/** Whether the set-up installs missing system packages, or prints the command that does. */
 export function packagePlan({ purpose, missing, hasApt, isRoot, otherwise }) {
   if (missing.length === 0) return { action: 'none' };
   const list = missing.join(' ');
@@ -73,24 +73,24 @@ export function packagePlan({ purpose, missing, hasApt, isRoot, otherwise }) {
     return {
       action: 'refuse',
       message: `${purpose} needs packages that only root can install`,
-      mend: `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${list}`,
+      fix: `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${list}`,
     };
   }
   return {
     action: 'refuse',
     message: `${purpose} needs what Debian calls ${list}, and there is no apt-get here`,
-    mend: otherwise,
+    fix: otherwise,
   };
 }
 
-/** `[12/261] Compiling …` of ninja as a share of 1. */
+/** Progress from a line of ninja, `[12/261] Compiling …`. */
 export function ninjaProgress(line) {
   const match = /^\[(\d+)\/(\d+)\]/.exec(line);
   if (!match || Number(match[2]) === 0) return undefined;
   return { share: Number(match[1]) / Number(match[2]), note: `${match[1]} of ${match[2]}` };
 }
 
-/** A line of apt-get's APT::Status-Fd: downloading is the first half, installing the second. */
+/** Progress from a line of apt-get's APT::Status-Fd: the download is the first half. */
 export function aptProgress(line) {
   const match = /^(dl|pm)status:[^:]*:([\d.]+):/.exec(line);
   if (!match) return undefined;
@@ -101,8 +101,8 @@ export function aptProgress(line) {
 }
 
 /**
- * Whether node_modules already holds what the lockfile asks for, by npm's own record
- * (node_modules/.package-lock.json), so that an install by hand is not done again.
+ * Whether node_modules already matches the lockfile, according to npm's own record
+ * (node_modules/.package-lock.json). An installation by hand is then not repeated.
  */
 export function isInstalled(lock, installed) {
   return Object.entries(lock.packages).every(([path, wanted]) => {
@@ -123,7 +123,7 @@ export function bar(share, width = 24) {
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
 
-/** A line of npm, apt-get, meson or a compiler if it tells what is wrong, without its prefix. */
+/** The error in a line of npm, apt-get, meson or a compiler, without its prefix; undefined if none. */
 export function errorLine(line) {
   const text = line.trim();
   const npm = /^npm (?:error|ERR!) (.*)$/.exec(text)?.[1];

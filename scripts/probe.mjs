@@ -1,26 +1,36 @@
-// Asks a running Onecast from outside: health, joining a room, and an answer from every candidate of
-// the media port it is told. `node scripts/probe.mjs [http://host:port]`; exit code 0 if all is well.
+// Tests a running Onecast from outside: its health, joining a room, and an answer from each ICE
+// candidate of its transport. `node scripts/probe.mjs [http://host:port]`; exit code 0 if all is well.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { io } from 'socket.io-client';
+import { inRoot } from './host.mjs';
 import { bindingRequest, isSuccess } from './stun.mjs';
 
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 const base = process.argv[2] ?? 'http://127.0.0.1:8088';
 
-function within(what, work) {
+/** Read as text, because this script also runs on a Node that can't import TypeScript. */
+function protocolVersion() {
+  const source = readFileSync(inRoot('protocol', 'version.ts'), 'utf8');
+  const version = /PROTOCOL_VERSION = (\d+)/.exec(source)?.[1];
+  if (!version) throw new Error('protocol/version.ts contains no version');
+  return Number(version);
+}
+
+function withTimeout(what, work) {
   let timer;
   const late = new Promise((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: no answer`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`${what}: no answer`)), TIMEOUT_MS);
   });
   return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-async function ask(path) {
-  const answer = await within(path, fetch(new URL(path, base)));
-  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+async function checkPage(path) {
+  const response = await withTimeout(path, fetch(new URL(path, base)));
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
 }
 
 async function join(socket, room) {
@@ -29,9 +39,10 @@ async function join(socket, room) {
     socket.on('connect_error', reject);
   });
   socket.connect();
-  await within('socket', connected);
-  const request = { requestId: randomUUID(), protocol: 3, room, rtpCapabilities: {} };
-  const result = await within(
+  await withTimeout('socket', connected);
+  const protocol = protocolVersion();
+  const request = { requestId: randomUUID(), protocol, room, rtpCapabilities: {} };
+  const result = await withTimeout(
     'join',
     new Promise((resolve) => socket.emit('join', request, resolve)),
   );
@@ -39,8 +50,8 @@ async function join(socket, room) {
   return result.value;
 }
 
-/** A STUN binding as a browser would ask it, over UDP or framed over TCP (RFC 4571). */
-async function askMedia({ protocol, address, ip, port }, { usernameFragment, password }) {
+/** Sends a STUN binding request like a browser's, over UDP, or framed over TCP (RFC 4571). */
+async function checkCandidate({ protocol, address, ip, port }, { usernameFragment, password }) {
   const request = bindingRequest(usernameFragment, password);
   const host = address ?? ip;
   const answer = new Promise((resolve, reject) => {
@@ -65,20 +76,20 @@ async function askMedia({ protocol, address, ip, port }, { usernameFragment, pas
     }
   });
   const where = `media ${protocol} ${host}:${port}`;
-  if (!isSuccess(await within(where, answer))) throw new Error(`${where}: refused`);
+  if (!isSuccess(await withTimeout(where, answer))) throw new Error(`${where}: refused`);
   console.log(`${where} answers`);
 }
 
 const options = { transports: ['websocket'], reconnection: false, autoConnect: false };
 const socket = io(base, options);
 try {
-  await ask('/healthz');
-  await ask('/readyz');
+  await checkPage('/healthz');
+  await checkPage('/readyz');
   const room = `probe-${randomBytes(6).toString('hex')}`;
   const { transport } = await join(socket, room);
   console.log(`joined ${room}`);
   for (const candidate of transport.iceCandidates) {
-    await askMedia(candidate, transport.iceParameters);
+    await checkCandidate(candidate, transport.iceParameters);
   }
 } catch (error) {
   console.error(`probe: ${error.message}`);

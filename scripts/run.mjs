@@ -1,21 +1,24 @@
-// `npm start`, `npm test` and the rest: what a task needs is made ready, then the task runs.
-// Plain JavaScript without dependencies: it starts on Node 20, before anything is installed.
+// `npm start`, `npm test` and all other tasks: prepares what a task needs, then runs it. Plain
+// JavaScript without dependencies, because it starts on Node 20, before anything is installed.
 
 import { existsSync } from 'node:fs';
-import { ensureBenchTools, ensureLoadgenTools } from './bench-tools.mjs';
 import { ensureBrowser, ensureFirefox } from './browser.mjs';
 import { CACHE } from './cache.mjs';
 import { ensureDependencies } from './dependencies.mjs';
 import { ensureEgress } from './egress.mjs';
-import { asFailure, Failure } from './failure.mjs';
 import { ensureFrontend } from './frontend.mjs';
 import { inRoot, readJson, ROOT } from './host.mjs';
+import { asFailure, Failure, say } from './output.mjs';
 import { ensureWorker } from './media-worker.mjs';
-import { say } from './progress.mjs';
-import { ensureCompiler, ensureNetworkTools } from './network-tools.mjs';
 import { ensureRuntime } from './runtime.mjs';
-import { inOurPlace, passOn } from './shell.mjs';
+import { runInForeground, forwardSignal } from './shell.mjs';
 import { parseTestArguments, runTests, STATIC_STAGES, stagesFor } from './stages.mjs';
+import {
+  ensureBenchTools,
+  ensureCompiler,
+  ensureLoadgenTools,
+  ensureNetworkTools,
+} from './system-packages.mjs';
 
 async function prepare(...wanted) {
   const node = await ensureRuntime();
@@ -34,12 +37,12 @@ async function prepare(...wanted) {
   return { node, env };
 }
 
-/** Not --env-file-if-exists: it tells everyone without a .env that there is none. */
+/** Not --env-file-if-exists, which prints a message if there is no .env. */
 const envFile = () => (existsSync(inRoot('.env')) ? ['--env-file=.env'] : []);
 
 async function serve({ node, env }, ...options) {
   const args = [...envFile(), ...options, 'backend/src/main.ts'];
-  return inOurPlace(node, args, { cwd: ROOT, env });
+  return runInForeground(node, args, { cwd: ROOT, env });
 }
 
 const tasks = {
@@ -61,21 +64,21 @@ const tasks = {
   async format() {
     const { node } = await prepare();
     const biome = ['node_modules/@biomejs/biome/bin/biome', 'format', '--write', '.'];
-    return inOurPlace(node, biome, { cwd: ROOT });
+    return runInForeground(node, biome, { cwd: ROOT });
   },
-  /** A signed token for a room; see docs/operations.md. */
+  /** Prints a signed token for a room; see docs/operations.md. */
   async token(args) {
     const { node } = await prepare();
-    return inOurPlace(node, [...envFile(), 'backend/src/admission/make-token.ts', ...args], {
+    return runInForeground(node, [...envFile(), 'backend/src/admission/make-token.ts', ...args], {
       cwd: ROOT,
     });
   },
-  /** The pictures of docs/images. */
+  /** Writes the screenshots in docs/images. */
   async screenshots(args) {
     const { node, env } = await prepare('worker', 'egress', 'frontend', 'browser');
-    return inOurPlace(node, ['scripts/screenshots.mjs', ...args], { cwd: ROOT, env });
+    return runInForeground(node, ['scripts/screenshots.mjs', ...args], { cwd: ROOT, env });
   },
-  /** One part of the bench, or all of them in short. */
+  /** Runs one part of the bench, or a short version of all parts. */
   async bench(args) {
     const all = readJson(inRoot('bench', 'parts.json'));
     const parts = args.length === 0 ? all : all.filter(({ name }) => name === args[0]);
@@ -84,51 +87,51 @@ const tasks = {
       throw new Failure(`The bench has no part "${args[0]}"`, `npm run bench -- ${known}`);
     }
     const { node, env } = await prepare(...new Set(parts.flatMap(({ needs }) => needs)));
-    return inOurPlace(node, ['bench/bench.ts', ...args], { cwd: ROOT, env });
+    return runInForeground(node, ['bench/bench.ts', ...args], { cwd: ROOT, env });
   },
-  /** Viewers by the hundred, joins by the thousand. */
+  /** Measures hundreds of viewers and thousands of joins. */
   async 'bench:load'(args) {
     const { node, env } = await prepare('worker', 'egress', 'frontend', 'browser');
-    return inOurPlace(node, ['bench/load.ts', ...args], { cwd: ROOT, env });
+    return runInForeground(node, ['bench/load.ts', ...args], { cwd: ROOT, env });
   },
-  /** Every fault, over and over, and how long the picture is away. */
+  /** Causes every fault again and again, and measures how long viewers have no video. */
   async 'bench:recovery'(args) {
     const { node, env } = await prepare('worker', 'egress', 'frontend', 'browser', 'network');
-    return inOurPlace(node, ['bench/recovery.ts', ...args], { cwd: ROOT, env });
+    return runInForeground(node, ['bench/recovery.ts', ...args], { cwd: ROOT, env });
   },
-  /** Data drawn on its frame: how many frames off it is, over lines and browsers. */
+  /** Measures by how many frames overlay data misses its frame, over several links and browsers. */
   async 'bench:sync'(args) {
     const needs = ['worker', 'egress', 'frontend', 'browser', 'firefox', 'network', 'compiler'];
     const { node, env } = await prepare(...needs);
-    return inOurPlace(node, ['bench/sync.ts', ...args], { cwd: ROOT, env });
+    return runInForeground(node, ['bench/sync.ts', ...args], { cwd: ROOT, env });
   },
-  /** What a room notices while another page attacks the server. */
+  /** Measures what a room notices while another page attacks the server. */
   async 'bench:attack'(args) {
     const { node, env } = await prepare('worker', 'frontend', 'browser');
-    return inOurPlace(node, ['bench/attack.ts', ...args], { cwd: ROOT, env });
+    return runInForeground(node, ['bench/attack.ts', ...args], { cwd: ROOT, env });
   },
-  /** Random commands against a real server, for as long as one likes. */
+  /** Sends random commands to a real server, for a given time. */
   async fuzz(args) {
     const { node, env } = await prepare('worker', 'frontend');
-    return inOurPlace(node, ['tests/fuzz/main.ts', ...args], { cwd: ROOT, env });
+    return runInForeground(node, ['tests/fuzz/main.ts', ...args], { cwd: ROOT, env });
   },
-  /** Everything any task needs, and no more. */
+  /** Prepares everything that `npm start` and `npm test` need. */
   async setup() {
     await prepare('worker', 'egress', 'frontend', 'browser', 'network');
     return 0;
   },
-  /** What a running server needs. */
+  /** Prepares what a server needs to run. */
   async build() {
     await prepare('worker', 'egress', 'frontend');
     return 0;
   },
-  /** The worker alone; its path on stdout. */
+  /** Prepares the media worker and prints its path on stdout. */
   async worker() {
     const { env } = await prepare('worker');
     process.stdout.write(`${env.MEDIASOUP_WORKER_BIN}\n`);
     return 0;
   },
-  /** The library for batched sending; its path on stdout, nothing where it cannot be built. */
+  /** Builds the library for batched sending; prints its path on stdout, or nothing on failure. */
   async egress() {
     const library = await ensureEgress();
     if (library) process.stdout.write(`${library}\n`);
@@ -140,8 +143,8 @@ let stoppedBy;
 for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15, SIGHUP: 1 })) {
   process.on(signal, () => {
     stoppedBy = 128 + number;
-    // What runs ends by the signal, and we with it; what waits for nothing but time ends now.
-    if (!passOn(signal)) process.exit(stoppedBy);
+    // A running child ends by the signal, and then this process. Without a child it ends now.
+    if (!forwardSignal(signal)) process.exit(stoppedBy);
   });
 }
 
@@ -149,11 +152,11 @@ const [name = '', ...args] = process.argv.slice(2);
 try {
   if (!Object.hasOwn(tasks, name)) {
     const known = Object.keys(tasks).join(', ');
-    throw new Failure(`There is no task "${name}"; there are ${known}`, 'npm start');
+    throw new Failure(`There is no task "${name}". The tasks are ${known}`, 'npm start');
   }
   if (process.platform === 'win32') {
     throw new Failure(
-      'The set-up knows Linux and macOS',
+      'The set-up supports only Linux and macOS',
       'run it in WSL, or with docker compose up',
     );
   }

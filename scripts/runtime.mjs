@@ -1,15 +1,14 @@
-// Node that runs TypeScript: the host's own, or one from the npm registry, kept in the cache.
+// Provides a Node that runs TypeScript: the host's own, or one from the npm registry in the cache.
 
 import { delimiter, dirname, join } from 'node:path';
-import { alone, CACHE, logFile, makeWhole, requireSpace } from './cache.mjs';
-import { Failure } from './failure.mjs';
+import { withLock, CACHE, logFile, createAtomically, requireSpace } from './cache.mjs';
 import { isProgram } from './host.mjs';
+import { Failure, step } from './output.mjs';
 import { NODE_VERSION, nodePackage, runsTypeScript } from './plan.mjs';
-import { step } from './progress.mjs';
-import { quietly } from './shell.mjs';
+import { runLogged } from './shell.mjs';
 import { renameSync } from 'node:fs';
 
-/** Puts a fit Node first on PATH for all that we start, and gives its path. */
+/** Puts such a Node first on the PATH of all programs that are started, and returns its path. */
 export async function ensureRuntime() {
   if (runsTypeScript(process.versions.node)) return process.execPath;
   const { platform, arch } = process;
@@ -23,7 +22,7 @@ export async function ensureRuntime() {
   const folder = join(CACHE, `node-v${NODE_VERSION}-${platform}-${arch}`);
   const node = join(folder, 'bin', 'node');
   if (!isProgram(node)) {
-    await alone(folder, async () => {
+    await withLock(folder, async () => {
       if (!isProgram(node)) await fetchNode(name, folder);
     });
   }
@@ -35,13 +34,13 @@ async function fetchNode(name, folder) {
   const title = `Node ${NODE_VERSION} (this host has ${process.versions.node})`;
   requireSpace(CACHE, 400);
   await step(title, async () => {
-    await makeWhole(folder, async (temporary) => {
+    await createAtomically(folder, async (temporary) => {
       const wanted = `${name}@${NODE_VERSION}`;
-      const place = ['--prefix', temporary, '--ignore-scripts', '--no-save', '--no-package-lock'];
-      await quietly('npm', ['install', ...place, '--no-audit', '--no-fund', wanted], {
-        purpose: `Node ${NODE_VERSION} could not be had from the npm registry`,
+      const options = ['--prefix', temporary, '--ignore-scripts', '--no-save', '--no-package-lock'];
+      await runLogged('npm', ['install', ...options, '--no-audit', '--no-fund', wanted], {
+        purpose: `Node ${NODE_VERSION} could not be installed from the npm registry`,
         log: logFile('node'),
-        mend: `npm view ${wanted} version, or install Node ${NODE_VERSION} or newer yourself`,
+        fix: `npm view ${wanted} version, or install Node ${NODE_VERSION} or newer yourself`,
         cwd: temporary,
       });
       renameSync(join(temporary, 'node_modules', name, 'bin'), join(temporary, 'bin'));

@@ -1,5 +1,5 @@
-// `npm run screenshots [-- wide|phone|film]`: writes docs/images/{home,publish,join}-{wide,phone}.png and
-// docs/images/watch.webp from the real pages of a real server, with a real Chromium whose camera plays
+// `npm run screenshots [-- wide|phone|film]`: writes docs/images/{home,publish,join}-{wide,phone}.webp and
+// docs/images/watch.webp from the real pages of a real server, in a real Chromium whose camera plays
 // a drawn scene.
 
 import { once } from 'node:events';
@@ -13,15 +13,15 @@ import { createLog } from '#backend/observability/log.ts';
 import { readConfig } from '#config/env.ts';
 import { LIMITS } from '#config/limits.ts';
 import { inRoot } from './host.mjs';
-import { say } from './progress.mjs';
+import { say } from './output.mjs';
 import { animatedWebp } from './screenshots/animated-webp.mjs';
-import { palettePng } from './screenshots/palette-png.mjs';
 import { drawFrames, SCENE } from './screenshots/scene.mjs';
 
 const IMAGES = inRoot('docs', 'images');
 const ORIGIN = 'http://onecast.example';
-const PATIENCE_MS = 30_000;
-/** The estimate of the line and the figures on the pages have settled by then. */
+const TIMEOUT_MS = 30_000;
+const SCREENSHOT_QUALITY = 90;
+/** By then the bandwidth estimate and the stats on the pages are steady. */
 const SETTLE_MS = 8_000;
 
 const FORMATS = {
@@ -29,7 +29,7 @@ const FORMATS = {
   phone: { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true },
 };
 
-/** The moving picture of the README: a viewer's page that is nothing but video and overlay. */
+/** The animation for the README: a viewer's page that shows nothing but video and overlay. */
 const FILM = { width: 800, height: 450, seconds: 10, framesPerSecond: 6, quality: 0.7 };
 
 const FLAGS = [
@@ -44,7 +44,7 @@ const FLAGS = [
   '--disable-background-timer-throttling',
   '--disable-backgrounding-occluded-windows',
   '--disable-renderer-backgrounding',
-  // Only loopback need exist: candidates are 127.0.0.1, unhidden.
+  // So that it works without a network: the candidates are 127.0.0.1, not hidden by mDNS.
   '--allow-loopback-in-peer-connection',
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
@@ -52,7 +52,7 @@ const FLAGS = [
 const launch = (...flags) =>
   chromium.launch({ executablePath: process.env.CHROMIUM_PATH, args: [...FLAGS, ...flags] });
 
-/** Media ports can't be left to the system. */
+/** The server can't let the system choose its media port. */
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -91,48 +91,41 @@ async function drawScene(file) {
   }
 }
 
-async function opened(context, path) {
+async function openPage(context, path) {
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
+  page.setDefaultTimeout(TIMEOUT_MS);
   page.on('pageerror', (error) => say(`${path}: ${error.message}`));
   await page.goto(`${ORIGIN}${path}`);
   await page.waitForSelector('html[data-ready]');
   return page;
 }
 
-async function picture(page, name) {
-  const full = await page.screenshot();
-  // A page of its own: those of the project allow no foreign script.
-  const reader = await page.context().browser().newPage();
-  const { width, height, rgba } = await reader.evaluate(readPixels, full.toString('base64'));
-  await reader.close();
-  const png = palettePng(Buffer.from(rgba, 'base64'), width, height);
-  writeFileSync(join(IMAGES, `${name}.png`), png);
-  say(`docs/images/${name}.png  ${Math.round(png.length / 1024)} kB`);
+function writeImage(name, image) {
+  writeFileSync(join(IMAGES, name), image);
+  say(`docs/images/${name}  ${Math.round(image.length / 1024)} kB`);
 }
 
-async function readPixels(png) {
-  const picture = await createImageBitmap(new Blob([Uint8Array.fromBase64(png)]));
-  const { width, height } = picture;
-  const canvas = new OffscreenCanvas(width, height).getContext('2d');
-  canvas.drawImage(picture, 0, 0);
-  const { data } = canvas.getImageData(0, 0, width, height);
-  return { width, height, rgba: new Uint8Array(data.buffer).toBase64() };
+async function takeScreenshot(page, name) {
+  // Through DevTools, because Playwright can't write WebP.
+  const devTools = await page.context().newCDPSession(page);
+  const options = { format: 'webp', quality: SCREENSHOT_QUALITY };
+  const { data } = await devTools.send('Page.captureScreenshot', options);
+  writeImage(`${name}.webp`, Buffer.from(data, 'base64'));
 }
 
-/** The three pages in one format, while a broadcast runs between two of them. */
-async function takePictures(browser, format) {
-  // A context of its own has no secret of the room before.
+/** Takes screenshots of the three pages in one format, while a broadcast runs between two of them. */
+async function takeScreenshots(browser, format) {
+  // A new context, which has no secret of the previous room.
   const room = `lakeside-${format}`;
   const context = await browser.newContext(FORMATS[format]);
   try {
-    await picture(await opened(context, '/'), `home-${format}`);
+    await takeScreenshot(await openPage(context, '/'), `home-${format}`);
 
-    const publish = await opened(context, `/publish/${room}`);
+    const publish = await openPage(context, `/publish/${room}`);
     await publish.selectOption('#overlay-source', 'motion');
     await publish.click('#start');
     await publish.waitForSelector('#status[data-status="live"]');
-    const watch = await opened(context, `/join/${room}`);
+    const watch = await openPage(context, `/join/${room}`);
     await watch.waitForSelector('#status[data-status="live"]');
     await watch.waitForFunction(
       (width) => document.querySelector('video').videoWidth === width,
@@ -140,14 +133,14 @@ async function takePictures(browser, format) {
     );
     await watch.waitForTimeout(SETTLE_MS);
 
-    // A key wakes the controls without leaving a mark on the page.
+    // A key shows the controls without changing the page.
     await watch.bringToFront();
     await watch.keyboard.press('Shift');
     await watch.waitForTimeout(500);
-    await picture(watch, `join-${format}`);
+    await takeScreenshot(watch, `join-${format}`);
     await publish.bringToFront();
     await publish.waitForTimeout(500);
-    await picture(publish, `publish-${format}`);
+    await takeScreenshot(publish, `publish-${format}`);
     await publish.click('#stop');
     await publish.waitForSelector('#status[data-status="idle"]');
   } finally {
@@ -155,18 +148,18 @@ async function takePictures(browser, format) {
   }
 }
 
-/** docs/images/watch.webp: ten seconds of a viewer's page. */
+/** Writes docs/images/watch.webp: ten seconds of a viewer's page. */
 async function takeFilm(browser) {
   const { width, height, seconds, framesPerSecond, quality } = FILM;
   const context = await browser.newContext({ viewport: { width, height } });
   try {
-    const publish = await opened(context, '/publish/lakeside-film');
+    const publish = await openPage(context, '/publish/lakeside-film');
     await publish.selectOption('#overlay-source', 'motion');
     await publish.click('#start');
     await publish.waitForSelector('#status[data-status="live"]');
-    const watch = await opened(context, '/join/lakeside-film');
+    const watch = await openPage(context, '/join/lakeside-film');
     await watch.waitForSelector('#status[data-status="live"]');
-    // By then the controls are gone too: nobody has moved.
+    // By then the page has also hidden its controls.
     await watch.waitForTimeout(SETTLE_MS);
     await watch.bringToFront();
 
@@ -175,31 +168,29 @@ async function takeFilm(browser) {
     for (let i = 0; i < seconds * framesPerSecond; i += 1) {
       const wait = start + (i * 1_000) / framesPerSecond - performance.now();
       if (wait > 0) await watch.waitForTimeout(wait);
-      const at = performance.now();
-      // A PNG takes too long to keep the pace.
-      shots.push({ at, jpeg: await watch.screenshot({ type: 'jpeg', quality: 95 }) });
+      const time = performance.now();
+      // JPEG, because Chromium needs too long for a PNG at this frame rate.
+      shots.push({ time, jpeg: await watch.screenshot({ type: 'jpeg', quality: 95 }) });
     }
     const end = performance.now();
     const reader = await browser.newPage();
     const frames = [];
-    for (const [i, { at, jpeg }] of shots.entries()) {
+    for (const [i, { time, jpeg }] of shots.entries()) {
       const still = await reader.evaluate(stillWebp, { jpeg: jpeg.toString('base64'), quality });
-      const ms = Math.round((shots[i + 1]?.at ?? end) - at);
+      const ms = Math.round((shots[i + 1]?.time ?? end) - time);
       frames.push({ webp: Buffer.from(still, 'base64'), ms });
     }
     await reader.close();
-    const film = animatedWebp(frames, width, height);
-    writeFileSync(join(IMAGES, 'watch.webp'), film);
-    say(`docs/images/watch.webp  ${Math.round(film.length / 1024)} kB`);
+    writeImage('watch.webp', animatedWebp(frames, width, height));
   } finally {
     await context.close();
   }
 }
 
 async function stillWebp({ jpeg, quality }) {
-  const picture = await createImageBitmap(new Blob([Uint8Array.fromBase64(jpeg)]));
-  const canvas = new OffscreenCanvas(picture.width, picture.height);
-  canvas.getContext('2d', { alpha: false }).drawImage(picture, 0, 0);
+  const image = await createImageBitmap(new Blob([Uint8Array.fromBase64(jpeg)]));
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext('2d', { alpha: false }).drawImage(image, 0, 0);
   const blob = await canvas.convertToBlob({ type: 'image/webp', quality });
   return new Uint8Array(await blob.arrayBuffer()).toBase64();
 }
@@ -208,7 +199,7 @@ mkdirSync(IMAGES, { recursive: true });
 const folder = mkdtempSync(join(tmpdir(), 'onecast-scene-'));
 const app = await startServer();
 try {
-  // The camera's name on the page is the file's, so it is opened from its folder.
+  // The page shows the camera's path as its name, so Chromium runs in the folder of the file.
   process.chdir(folder);
   const camera = 'Lake.mjpeg';
   say('drawing the scene');
@@ -218,16 +209,16 @@ try {
     '--use-fake-device-for-media-stream',
     `--use-file-for-fake-video-capture=${camera}`,
     `--host-resolver-rules=MAP onecast.example 127.0.0.1:${app.port}`,
-    // Cameras are for https and localhost only.
+    // Otherwise only https and localhost may use a camera.
     `--unsafely-treat-insecure-origin-as-secure=${ORIGIN}`,
   );
   try {
-    const wanted = process.argv.slice(2);
-    const all = wanted.length === 0;
+    const requested = process.argv.slice(2);
+    const all = requested.length === 0;
     for (const format of Object.keys(FORMATS)) {
-      if (all || wanted.includes(format)) await takePictures(browser, format);
+      if (all || requested.includes(format)) await takeScreenshots(browser, format);
     }
-    if (all || wanted.includes('film')) await takeFilm(browser);
+    if (all || requested.includes('film')) await takeFilm(browser);
   } finally {
     await browser.close();
   }

@@ -1,4 +1,4 @@
-// Running other programs: quietly with their output in a log, or in our place with our terminal.
+// Runs other programs: with their output in a log file, or in the foreground with our terminal.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
@@ -6,32 +6,33 @@ import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { makeFolder } from './cache.mjs';
-import { Failure } from './failure.mjs';
 import { errorLine } from './plan.mjs';
+import { Failure } from './output.mjs';
 
 const running = new Set();
 
 /**
- * Hands a signal on to what runs; false if nothing does. A Ctrl-C is not handed on: the terminal has
- * given it to every program already, and a server takes a second one to mean "at once".
+ * Forwards a signal to the running programs; false if there are none. Ctrl-C is not forwarded: the
+ * terminal has sent it to every program already, and a second one makes a server stop at once.
  */
-export function passOn(signal) {
+export function forwardSignal(signal) {
   if (signal !== 'SIGINT' || !process.stdin.isTTY) {
     for (const child of running) child.kill(signal);
   }
   return running.size > 0;
 }
 
-/** True if the program can be started at all and says its version. */
-export function answers(command, ...args) {
+/** True if the program can be started with these arguments and exits with 0. */
+export function works(command, ...args) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
 /**
- * Runs a program to its end; its output goes to `log`. Rejects with a Failure that tells `purpose`,
- * its first line of error and where the log is. `onStatus` gets the lines of file descriptor 3.
+ * Runs a program to its end and appends its output to `log`. Rejects with a Failure that contains
+ * `purpose`, the program's first error line and the path of the log. `onStatus` gets the lines of file
+ * descriptor 3.
  */
-export async function quietly(command, args, { purpose, log, mend, cwd, env, onLine, onStatus }) {
+export async function runLogged(command, args, { purpose, log, fix, cwd, env, onLine, onStatus }) {
   makeFolder(dirname(log));
   const file = createWriteStream(log, { flags: 'a' });
   file.on('error', () => {});
@@ -39,19 +40,19 @@ export async function quietly(command, args, { purpose, log, mend, cwd, env, onL
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio });
   running.add(child);
   let last = '';
-  let telling;
-  const listen = (stream, heard) => {
-    createInterface({ input: stream }).on('line', heard);
+  let firstError;
+  const listen = (stream, listener) => {
+    createInterface({ input: stream }).on('line', listener);
   };
-  const heard = (line) => {
+  const record = (line) => {
     file.write(`${line}\n`);
     last = line.trim() || last;
-    // The first error is the cause; those that follow are its consequences.
-    telling ??= errorLine(line);
+    // The first error is usually the cause of those that follow.
+    firstError ??= errorLine(line);
     onLine?.(line);
   };
-  listen(child.stdout, heard);
-  listen(child.stderr, heard);
+  listen(child.stdout, record);
+  listen(child.stderr, record);
   if (onStatus) listen(child.stdio[3], onStatus);
   const end = await new Promise((resolve) => {
     child.on('error', (error) => resolve({ error }));
@@ -60,15 +61,16 @@ export async function quietly(command, args, { purpose, log, mend, cwd, env, onL
   running.delete(child);
   await new Promise((resolve) => file.end(resolve));
   if (end.code === 0) return;
-  if (/no space left on device|ENOSPC/i.test(`${telling} ${last}`)) {
+  if (/no space left on device|ENOSPC/i.test(`${firstError} ${last}`)) {
     throw new Failure(`${purpose}: the disk is full`, 'free some space, or set ONECAST_CACHE');
   }
-  const reason = end.error?.message ?? telling ?? (last || `ended with ${end.signal ?? end.code}`);
-  throw new Failure(`${purpose}: ${reason} (log: ${log})`, mend);
+  const reason =
+    end.error?.message ?? firstError ?? (last || `ended with ${end.signal ?? end.code}`);
+  throw new Failure(`${purpose}: ${reason} (log: ${log})`, fix);
 }
 
-/** Runs a program with our terminal and gives its exit code. */
-export async function inOurPlace(command, args, { cwd, env }) {
+/** Runs a program with our terminal and returns its exit code. */
+export async function runInForeground(command, args, { cwd, env }) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: 'inherit' });
   running.add(child);
   const end = await new Promise((resolve, reject) => {

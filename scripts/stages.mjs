@@ -1,22 +1,21 @@
-// The stages of `npm test`: all are run, and one summary tells how each ended.
+// Runs the stages of `npm test`, all of them, and prints one summary.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { inRoot, readJson, ROOT } from './host.mjs';
-import { Failure } from './failure.mjs';
-import { say } from './progress.mjs';
-import { inOurPlace } from './shell.mjs';
+import { Failure, say } from './output.mjs';
+import { runInForeground } from './shell.mjs';
 import { failedResult, readReport, summaryLines } from './summary.mjs';
 
 const bin = (path) => inRoot('node_modules', ...path.split('/'));
 
-/** Programs that read the sources only. */
+/** Programs that only read the sources. */
 const STATIC = {
   types: [bin('typescript/bin/tsc'), '--noEmit'],
   lint: [bin('oxlint/bin/oxlint')],
   format: [bin('@biomejs/biome/bin/biome'), 'format', '.'],
 };
 
-/** Projects of vitest, and what must be ready for them. */
+/** The vitest projects, and what must be prepared for each. */
 const PROJECTS = {
   unit: [],
   integration: ['worker', 'egress', 'frontend'],
@@ -25,11 +24,11 @@ const PROJECTS = {
 
 export const STATIC_STAGES = Object.keys(STATIC);
 
-/** `--only <stage>`; the rest goes to vitest. */
+/** Parses `--only <stage>`; all other arguments go to vitest. */
 export function parseTestArguments(args) {
-  const at = args.indexOf('--only');
-  if (at === -1) return { only: undefined, rest: args };
-  return { only: args[at + 1] ?? '', rest: args.toSpliced(at, 2) };
+  const index = args.indexOf('--only');
+  if (index === -1) return { only: undefined, rest: args };
+  return { only: args[index + 1] ?? '', rest: args.toSpliced(index, 2) };
 }
 
 export function stagesFor(only) {
@@ -41,7 +40,7 @@ export function stagesFor(only) {
   return { stages, wanted: [...new Set(stages.flatMap((stage) => PROJECTS[stage] ?? []))] };
 }
 
-/** Runs the stages and gives the exit code. */
+/** Runs the stages and returns the exit code. */
 export async function runTests({ node, env }, stages, rest = []) {
   const results = [];
   for (const stage of stages) {
@@ -52,13 +51,13 @@ export async function runTests({ node, env }, stages, rest = []) {
     results.push({ stage, seconds: (performance.now() - started) / 1000, ...result });
   }
   const { lines, ok } = summaryLines(results);
-  // stdout, for whoever reads the last line only.
+  // On stdout, for programs that read only the last line.
   process.stdout.write(`\n${lines.join('\n')}\n`);
   return ok ? 0 : 1;
 }
 
 async function runStatic(stage, { node }) {
-  const code = await inOurPlace(node, STATIC[stage], { cwd: ROOT });
+  const code = await runInForeground(node, STATIC[stage], { cwd: ROOT });
   return { kind: 'static', ok: code === 0 };
 }
 
@@ -68,7 +67,7 @@ async function runProject(stage, { node, env, rest }) {
   rmSync(report, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const args = [bin('vitest/vitest.mjs'), 'run', '--project', stage, ...reporters, ...rest];
-  const code = await inOurPlace(node, args, { cwd: ROOT, env });
+  const code = await runInForeground(node, args, { cwd: ROOT, env });
   const json = readJson(report);
   return json ? readReport(json, code) : failedResult('no report');
 }

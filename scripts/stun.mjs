@@ -1,4 +1,4 @@
-// As much of STUN (RFC 5389) as an ICE binding request takes.
+// The part of STUN (RFC 5389) that an ICE binding request needs.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -12,7 +12,7 @@ function attribute(type, value) {
   return Buffer.concat([head, value, Buffer.alloc((4 - (value.length % 4)) % 4)]);
 }
 
-/** The length in the header counts the attribute that is about to be added. */
+/** The length in the header must already include the `extra` bytes of the attribute added next. */
 function withLength(message, extra) {
   const copy = Buffer.from(message);
   copy.writeUInt16BE(message.length - 20 + extra, 2);

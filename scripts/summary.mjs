@@ -1,8 +1,8 @@
-// The summary of `npm test`, as pure functions of what the stages gave.
+// The summary of `npm test`, as pure functions of the stages' results.
 
 /**
- * vitest's JSON report as counts. What fails without failing a test (a file that does not load, a
- * rejection nobody handled) counts as one failure, and so does a run without any test.
+ * Counts the tests in vitest's JSON report. A failure outside a test (a file that does not load, an
+ * unhandled rejection) counts as one failed test, and so does a run without any test.
  */
 export function readReport(json, exitCode) {
   const passed = json.numPassedTests;
@@ -34,7 +34,7 @@ export function failedResult(note) {
 const counts = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 
-/** One line a stage and the sum of the tests alone on the last. A failed check counts as one. */
+/** One line per stage, then a last line with only the totals. A failed check counts as one test. */
 export function summaryLines(results) {
   const sum = { passed: 0, failed: 0, skipped: 0 };
   const lines = results.map((result) => {
@@ -45,7 +45,7 @@ export function summaryLines(results) {
     } else if (!result.ok) {
       sum.failed += 1;
     }
-    const text = result.kind === 'tests' ? counts(result) : result.ok ? 'clean' : 'faults found';
+    const text = result.kind === 'tests' ? counts(result) : result.ok ? 'clean' : 'problems found';
     const time = `${result.seconds.toFixed(1)} s`.padStart(8);
     const note = result.note ? ` (${result.note})` : '';
     return `${result.ok ? '✓' : '✗'} ${result.stage.padEnd(12)}${time}  ${text}${note}`;

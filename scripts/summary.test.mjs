@@ -32,7 +32,7 @@ describe('the report of a stage', () => {
     expect(readReport(report({ numFailedTests: 1 }, files), 1).failed).toBe(1);
   });
 
-  test('knows a run that failed with no test to blame', () => {
+  test('counts a run that failed without a failed test', () => {
     expect(readReport(report({ numPassedTests: 2 }), 1)).toMatchObject({ failed: 1, ok: false });
   });
 });
@@ -49,14 +49,14 @@ describe('the summary', () => {
   };
   const types = { stage: 'types', kind: 'static', seconds: 2, ok: true };
 
-  test('ends with the sum alone', () => {
+  test('ends with a line of only the totals', () => {
     const { lines, ok } = summaryLines([types, tests, { ...tests, stage: 'e2e', passed: 4 }]);
     expect(ok).toBe(true);
     expect(lines).toHaveLength(4);
     expect(lines.at(-1)).toBe('7 passed, 0 failed');
   });
 
-  test('tells of skipped tests where there are any', () => {
+  test('contains the skipped tests if there are any', () => {
     const { lines } = summaryLines([{ ...tests, skipped: 2 }]);
     expect(lines.at(-1)).toBe('3 passed, 0 failed, 2 skipped');
   });
@@ -67,7 +67,7 @@ describe('the summary', () => {
     expect(lines.at(-1)).toBe('3 passed, 1 failed');
   });
 
-  test('a stage that gave no report is a failure', () => {
+  test('a stage without a report is a failure', () => {
     const { ok } = summaryLines([{ stage: 'e2e', seconds: 0, ...failedResult('no report') }]);
     expect(ok).toBe(false);
   });

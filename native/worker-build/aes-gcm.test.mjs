@@ -1,4 +1,4 @@
-// libsrtp's AES-GCM by OpenSSL, against the distribution's own, under the sanitizers.
+// Compares our AES-GCM for libsrtp (OpenSSL) with the distribution's own, under the sanitizers.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -23,49 +23,49 @@ function compiled() {
   const warnings = ['-std=gnu17', '-O1', '-g', '-Wall', '-Wextra', '-Werror'];
   const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
   const sources = [TEST, join(SOURCES, 'aes_gcm.c')];
-  const words = [...warnings, ...sanitizers, `-I${SOURCES}`, '-o', program, ...sources];
-  execFileSync('cc', [...words, '-lsrtp2', '-lcrypto']);
+  const options = [...warnings, ...sanitizers, `-I${SOURCES}`, '-o', program, ...sources];
+  execFileSync('cc', [...options, '-lsrtp2', '-lcrypto']);
   return program;
 }
 
 const program = compiled();
-if (!program) console.log("AES-GCM is not tested: no C compiler, or not libsrtp's headers");
+if (!program) console.log("AES-GCM is not tested: this needs a C compiler and libsrtp's headers");
 
 describe.skipIf(!program).each(['128', '256'])('SRV-9 AES-GCM of %s bits', (bits) => {
-  const run = (words, input) => execFileSync(program, words, { encoding: 'utf8', input });
-  const seal = (who) => run([who, bits, String(PACKETS)]);
-  const open = (packets) => run(['open', bits], packets).trim().split('\n');
+  const run = (args, input) => execFileSync(program, args, { encoding: 'utf8', input });
+  const encrypt = (cipher) => run([cipher, bits, String(PACKETS)]);
+  const decrypt = (packets) => run(['open', bits], packets).trim().split('\n');
 
-  test('seals what the distribution’s seals, to the bit', () => {
-    const sealed = seal('ours');
-    expect(sealed.trim().split('\n')).toHaveLength(2 * PACKETS);
-    expect(sealed).toBe(seal('theirs'));
+  test('encrypts exactly as the distribution’s', () => {
+    const encrypted = encrypt('ours');
+    expect(encrypted.trim().split('\n')).toHaveLength(2 * PACKETS);
+    expect(encrypted).toBe(encrypt('theirs'));
   });
 
-  test('opens what the distribution’s has sealed', () => {
-    const opened = open(seal('theirs'));
-    expect(opened).toHaveLength(2 * PACKETS);
-    expect(opened.filter((line) => line.includes('error'))).toEqual([]);
-    // The second packet, where its payload begins.
-    expect(opened[2]?.slice('rtp '.length + 24).slice(0, 6)).toBe('0c0d0e');
+  test('decrypts what the distribution’s has encrypted', () => {
+    const decrypted = decrypt(encrypt('theirs'));
+    expect(decrypted).toHaveLength(2 * PACKETS);
+    expect(decrypted.filter((line) => line.includes('error'))).toEqual([]);
+    // The start of the second packet's payload.
+    expect(decrypted[2]?.slice('rtp '.length + 24).slice(0, 6)).toBe('0c0d0e');
   });
 
-  // The distribution's loads NSS for a session that is the only one, which takes 25 times as long.
-  test('makes a session without loading NSS for it', () => {
-    const each = (who) => Number(run([`${who}-sessions`, bits, '200']));
-    expect(each('ours')).toBeLessThan(each('theirs') / 2);
+  // The distribution's libsrtp loads NSS again for a session that is the only one: 25 times slower.
+  test('creates a session without loading NSS for it', () => {
+    const microseconds = (cipher) => Number(run([`${cipher}-sessions`, bits, '200']));
+    expect(microseconds('ours')).toBeLessThan(microseconds('theirs') / 2);
   });
 
-  test('refuses a packet of which any bit is another, and takes it as it was', () => {
-    const [packet = ''] = seal('ours').split('\n').slice(2, 3);
+  test('refuses a packet with any bit changed, and accepts the original', () => {
+    const [packet = ''] = encrypt('ours').split('\n').slice(2, 3);
     const hex = packet.slice('rtp '.length);
-    // The first byte and the SSRC say what to look up, so they are refused before the tag is.
-    for (const at of [1, 5, 12, 20, hex.length / 2 - 16, hex.length / 2 - 1]) {
-      const byte = (Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16) ^ 0x04).toString(16);
-      const other = `${hex.slice(0, 2 * at)}${byte.padStart(2, '0')}${hex.slice(2 * at + 2)}`;
-      const [refused, taken] = open(`rtp ${other}\nrtp ${hex}\n`);
+    // Not the first byte and the SSRC: libsrtp refuses those before it checks the tag.
+    for (const index of [1, 5, 12, 20, hex.length / 2 - 16, hex.length / 2 - 1]) {
+      const byte = (Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16) ^ 0x04).toString(16);
+      const other = `${hex.slice(0, 2 * index)}${byte.padStart(2, '0')}${hex.slice(2 * index + 2)}`;
+      const [refused, accepted] = decrypt(`rtp ${other}\nrtp ${hex}\n`);
       expect(refused).toBe(`rtp error ${AUTHENTICATION_FAILED}`);
-      expect(taken).not.toContain('error');
+      expect(accepted).not.toContain('error');
     }
   });
 });

@@ -1,47 +1,51 @@
-// Builds the worker from the sources in mediasoup's npm package with the system's libraries. The
-// source archives that mediasoup's own build downloads are replaced by `subprojects/`: for each a
-// few lines that name the system's library.
+// Builds the worker from the sources in mediasoup's npm package, with the system's libraries.
+// mediasoup's own build downloads source archives. `subprojects/` replaces each of them with a few
+// lines that refer to the system's library.
 
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { logFile, requireSpace } from '../../scripts/cache.mjs';
-import { Failure } from '../../scripts/failure.mjs';
 import { inRoot } from '../../scripts/host.mjs';
+import { Failure, step } from '../../scripts/output.mjs';
 import { missingPackages, ninjaProgress, WORKER_NEEDS } from '../../scripts/plan.mjs';
-import { step } from '../../scripts/progress.mjs';
-import { answers, quietly } from '../../scripts/shell.mjs';
+import { works, runLogged } from '../../scripts/shell.mjs';
 import { ensurePackages } from '../../scripts/system-packages.mjs';
 import { patched } from './patches.mjs';
 
 const missing = () =>
   missingPackages(WORKER_NEEDS, {
-    hasCommand: (command) => answers(command, '--version'),
-    hasModule: (module) => answers('pkg-config', '--exists', module),
+    hasCommand: (command) => works(command, '--version'),
+    hasModule: (module) => works('pkg-config', '--exists', module),
   });
 
 export async function buildWorker({ binary }) {
-  const otherwise =
-    'install those, or set MEDIASOUP_WORKER_BIN to a mediasoup-worker for this host';
+  const otherwise = 'install them, or set MEDIASOUP_WORKER_BIN to a mediasoup-worker for this host';
   const purpose = 'The build of the media worker';
   requireSpace(dirname(binary), 300);
   await ensurePackages({ purpose, missing: missing(), otherwise });
   const still = missing();
   if (still.length > 0) {
-    const message = `The media worker cannot be built: ${still.join(' ')} is not usable`;
+    const message = `The media worker cannot be built: ${still.join(' ')} cannot be used`;
     throw new Failure(message, otherwise);
   }
-  const place = join(dirname(binary), 'build');
+  const folder = join(dirname(binary), 'build');
   await step('Media worker, built once for this machine (some minutes)', async (update) => {
-    const source = copySources(place);
-    const out = join(place, 'out');
+    const source = copySources(folder);
+    const out = join(folder, 'out');
     const log = logFile('media-worker');
     rmSync(log, { force: true });
-    const run = (purposeOf, command, args, onLine) =>
-      quietly(command, args, { purpose: purposeOf, log, onLine, mend: `read ${log}` });
+    const run = (failure, command, args, onLine) =>
+      runLogged(command, args, { purpose: failure, log, onLine, fix: `read ${log}` });
     update({ note: 'configuring' });
     const options = ['--buildtype', 'release', '-Db_ndebug=true', '--wrap-mode', 'nodownload'];
-    await run('meson refused the media worker', 'meson', ['setup', ...options, out, source]);
-    // mediasoup does not say that libwebrtc includes the generated headers: all of them first.
+    await run('meson could not configure the media worker', 'meson', [
+      'setup',
+      ...options,
+      out,
+      source,
+    ]);
+    // mediasoup's build does not declare that libwebrtc includes the generated headers, so they are
+    // generated first.
     const generated = ['-C', out, 'fbs/FBS/message.h'];
     await run("The worker's headers could not be generated", 'ninja', generated);
     const ninja = ['-C', out, 'mediasoup-worker'];
@@ -51,12 +55,12 @@ export async function buildWorker({ binary }) {
     await run('strip failed', 'strip', [join(out, 'mediasoup-worker')]);
     renameSync(join(out, 'mediasoup-worker'), binary);
   });
-  rmSync(place, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 }
 
-function copySources(place) {
-  const source = join(place, 'worker');
-  mkdirSync(place, { recursive: true });
+function copySources(folder) {
+  const source = join(folder, 'worker');
+  mkdirSync(folder, { recursive: true });
   cpSync(inRoot('node_modules', 'mediasoup', 'worker'), source, { recursive: true });
   rmSync(join(source, 'subprojects'), { recursive: true, force: true });
   for (const name of ['subprojects', 'pch']) {

@@ -1,14 +1,14 @@
-// Does a worker binary run here?
+// Tests whether a worker binary runs on this machine.
 
 import { spawnSync } from 'node:child_process';
 import { inRoot, isProgram } from '../../scripts/host.mjs';
 
-/** mediasoup's own test: without MEDIASOUP_VERSION a worker that starts at all ends with 41. */
+/** mediasoup's own test: without MEDIASOUP_VERSION, a worker that can start exits with 41. */
 export function starts(binary) {
   return isProgram(binary) && spawnSync(binary, { env: {}, stdio: 'ignore' }).status === 41;
 }
 
-// A worker that listens on UDP and TCP, dumps that, and ends.
+// Starts a worker that listens on UDP and TCP, checks its dump, and closes it.
 const PROGRAM = `
 import { createWorker } from 'mediasoup';
 const worker = await createWorker({ workerBin: process.argv[1] });
@@ -20,8 +20,8 @@ if (udpSockets.length !== 1 || tcpServers.length !== 1) throw new Error('it does
 worker.close();
 `;
 
-/** What is wrong with the worker when mediasoup uses it; undefined if nothing is. */
-export function serves(node, binary) {
+/** Lets mediasoup use the worker. Returns the error, or undefined if it works. */
+export function findFault(node, binary) {
   const args = ['--input-type=module', '-e', PROGRAM, binary];
   const env = { ...process.env, NODE_OPTIONS: '' };
   const run = spawnSync(node, args, { cwd: inRoot(), env, encoding: 'utf8', timeout: 20_000 });

@@ -1,8 +1,8 @@
-// An animated WebP made of still ones, as Chromium writes them. The container is described at
+// Joins still WebP images, as Chromium writes them, into an animated one. The container is described at
 // https://developers.google.com/speed/webp/docs/riff_container
 
 const ANIMATION = 0x02;
-/** Replace the frame before, whatever it was. */
+/** The frame replaces the previous one, without blending. */
 const DO_NOT_BLEND = 0x02;
 
 function chunk(name, ...parts) {
@@ -18,25 +18,32 @@ function uint24(...values) {
   return bytes;
 }
 
-/** The chunk with the encoded picture, with its head. */
-function pictureOf(webp) {
-  for (let at = 12; at < webp.length; ) {
-    const end = at + 8 + webp.readUInt32LE(at + 4);
-    const name = webp.toString('latin1', at, at + 4);
-    if (name === 'VP8 ' || name === 'VP8L') return webp.subarray(at, end + (end % 2));
-    at = end + (end % 2);
+/** The chunk with the encoded image, including its header. */
+function imageChunkOf(webp) {
+  for (let offset = 12; offset < webp.length; ) {
+    const end = offset + 8 + webp.readUInt32LE(offset + 4);
+    const name = webp.toString('latin1', offset, offset + 4);
+    if (name === 'VP8 ' || name === 'VP8L') return webp.subarray(offset, end + (end % 2));
+    offset = end + (end % 2);
   }
   throw new Error('not a still WebP');
 }
 
-/** `frames`: `{ webp, ms }` each, all of one size; `ms` is how long a frame is shown. It loops. */
+/** `frames`: a list of `{ webp, ms }`, all of one size. A frame is shown for `ms`. It loops for ever. */
 export function animatedWebp(frames, width, height) {
   const size = uint24(width - 1, height - 1);
   const chunks = [
     chunk('VP8X', Buffer.from([ANIMATION, 0, 0, 0]), size),
     chunk('ANIM', Buffer.alloc(6)),
     ...frames.map(({ webp, ms }) =>
-      chunk('ANMF', uint24(0, 0), size, uint24(ms), Buffer.from([DO_NOT_BLEND]), pictureOf(webp)),
+      chunk(
+        'ANMF',
+        uint24(0, 0),
+        size,
+        uint24(ms),
+        Buffer.from([DO_NOT_BLEND]),
+        imageChunkOf(webp),
+      ),
     ),
   ];
   return chunk('RIFF', Buffer.from('WEBP'), ...chunks);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { animatedWebp } from './animated-webp.mjs';
 
-/** A still WebP with these bytes as its picture. */
+/** A still WebP with these bytes as its image data. */
 function still(...bytes) {
   const padded = bytes.length + (bytes.length % 2);
   const webp = Buffer.alloc(20 + padded);
@@ -23,7 +23,7 @@ function chunksOf(bytes, from) {
   return chunks;
 }
 
-test('frames are in order, each with its time and its picture', () => {
+test('frames are in order, each with its duration and image', () => {
   const webp = animatedWebp(
     [
       { webp: still(1, 2, 3), ms: 120 },

@@ -1,10 +1,10 @@
-// A calm picture for the screenshots' camera: a lake under hills, a road, and a few things that move.
+// Draws the scene for the screenshots' camera: a lake under hills, a road, and a few moving things.
 
 export const SCENE = { width: 1280, height: 720, framesPerSecond: 30, seconds: 12 };
 
 /**
- * Runs inside a page. Draws the frames `from` to `to` and gives each as a JPEG in base64. Frame
- * `framesPerSecond * seconds` is frame 0 again, for the camera plays the file in a loop.
+ * Runs inside a page. Draws the frames `from` (inclusive) to `to` (exclusive) and returns each as a
+ * JPEG in base64. Frame `framesPerSecond * seconds` equals frame 0, because the camera loops the file.
  */
 export async function drawFrames({ width, height, framesPerSecond, seconds, from, to }) {
   const canvas = new OffscreenCanvas(width, height);
@@ -31,7 +31,7 @@ export async function drawFrames({ width, height, framesPerSecond, seconds, from
     });
 
   const land = () => {
-    // Bands, not a gradient: the pictures stay small.
+    // Bands instead of a gradient, so that the screenshots stay small.
     const bands = ['#5d86a6', '#7491a6', '#8c9ea5', '#a7aba4', '#c3b7a2', '#dbc1a1', '#f0c9a0'];
     for (const [i, color] of bands.entries()) {
       c.fillStyle = color;
@@ -123,19 +123,20 @@ export async function drawFrames({ width, height, framesPerSecond, seconds, from
     rounded('#6b4a35', x - 11, y + 72, 22, 17, 4);
   };
 
-  /** Across the picture `laps` times a loop, from a place of its own. */
-  const across = (at, laps, start) => ((((at * laps + start) % 1) + 1) % 1) * (width + 320) - 160;
-  const around = (at, turns) => Math.sin(2 * Math.PI * at * turns);
+  /** The x position of something that crosses the frame `laps` times per loop. */
+  const across = (progress, laps, start) =>
+    ((((progress * laps + start) % 1) + 1) % 1) * (width + 320) - 160;
+  const around = (progress, turns) => Math.sin(2 * Math.PI * progress * turns);
 
   const frames = [];
   for (let frame = from; frame < to; frame += 1) {
-    const at = frame / (framesPerSecond * seconds);
+    const progress = frame / (framesPerSecond * seconds);
     land();
-    balloon(across(at, -1, 0.6), 150 + 18 * around(at, 2));
-    boat(across(at, 1, 0.35), 500);
-    van(across(at, 1, 0.72), 664);
-    car(across(at, 1, 0.12), 666, '#4f9fb0');
-    car(across(at, 1, 0.42), 666, '#d8a63c');
+    balloon(across(progress, -1, 0.6), 150 + 18 * around(progress, 2));
+    boat(across(progress, 1, 0.35), 500);
+    van(across(progress, 1, 0.72), 664);
+    car(across(progress, 1, 0.12), 666, '#4f9fb0');
+    car(across(progress, 1, 0.42), 666, '#d8a63c');
     const blob = await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.92 });
     frames.push(new Uint8Array(await blob.arrayBuffer()).toBase64());
   }

@@ -1,5 +1,5 @@
-// Parsed once instead of 170 times: takes a third off the time of the build. System headers only,
-// so that it changes nothing for the sources that follow it.
+// Precompiled header: parsed once instead of 170 times, which saves a third of the build time. It holds
+// only system headers, so that it changes nothing for the sources.
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 #include <flatbuffers/flatbuffers.h>

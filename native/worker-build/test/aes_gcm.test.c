@@ -1,8 +1,8 @@
 /*
- * aes_gcm.test ours|theirs <profile bits> <packets>: packets sealed under a fixed key, as hex.
- * aes_gcm.test open <profile bits>: those of the input opened by our cipher, or the error's number.
- * aes_gcm.test ours-sessions|theirs-sessions <profile bits> <count>: µs of processor time for each made.
- * A packet that begins with "rtcp" is SRTCP.
+ * aes_gcm.test ours|theirs <key bits> <packets>: prints packets encrypted with a fixed key, as hex.
+ * aes_gcm.test open <key bits>: decrypts the packets of stdin with our cipher; prints them or the error.
+ * aes_gcm.test ours-sessions|theirs-sessions <key bits> <count>: prints the CPU time per session, in µs.
+ * "ours" is the cipher with OpenSSL, "theirs" the distribution's. Lines that begin with "rtcp" are SRTCP.
  */
 #include "aes_gcm.h"
 
@@ -32,13 +32,13 @@ static void print(const char *kind, const uint8_t *bytes, int length) {
   printf("\n");
 }
 
-/* Payloads of every length up to a packet's, none among them. */
+/* Payloads of many lengths up to that of a full packet, including an empty one. */
 static void seal(int bits, int packets) {
   srtp_t session = session_of(bits, ssrc_any_outbound);
   for (int i = 0; i < packets; i++) {
     uint8_t bytes[SIZE] = {0x80, 96, (uint8_t)(i >> 8), (uint8_t)i, [11] = 1};
     int length = HEADER + (i == 0 ? 0 : (i * 37) % 1200);
-    for (int at = HEADER; at < length; at++) bytes[at] = (uint8_t)(at * i);
+    for (int n = HEADER; n < length; n++) bytes[n] = (uint8_t)(n * i);
     if (srtp_protect(session, bytes, &length) != srtp_err_status_ok) exit(4);
     print("rtp", bytes, length);
     uint8_t report[SIZE] = {0x81, 201, 0, 7, [7] = 1};
@@ -78,18 +78,18 @@ static double cpu_us(void) {
   return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 
-/* One after another, as viewers come and go. */
+/* Creates and closes one session after another, as viewers do. */
 static void make_sessions(int bits, int count) {
   double started = cpu_us();
   for (int i = 0; i < count; i++) srtp_dealloc(session_of(bits, ssrc_any_outbound));
   printf("%.1f\n", (cpu_us() - started) / count);
 }
 
-int main(int count, char **words) {
+int main(int count, char **arguments) {
   if (count < 3 || srtp_init() != srtp_err_status_ok) return 2;
-  if (strncmp(words[1], "theirs", 6) != 0 && onecast_gcm_by_openssl() != srtp_err_status_ok) return 1;
-  if (strcmp(words[1], "open") == 0) open_all(atoi(words[2]));
-  else if (strstr(words[1], "-sessions")) make_sessions(atoi(words[2]), atoi(words[3]));
-  else seal(atoi(words[2]), atoi(words[3]));
+  if (strncmp(arguments[1], "theirs", 6) != 0 && onecast_gcm_by_openssl() != srtp_err_status_ok) return 1;
+  if (strcmp(arguments[1], "open") == 0) open_all(atoi(arguments[2]));
+  else if (strstr(arguments[1], "-sessions")) make_sessions(atoi(arguments[2]), atoi(arguments[3]));
+  else seal(atoi(arguments[2]), atoi(arguments[3]));
   return srtp_shutdown() == srtp_err_status_ok ? 0 : 6;
 }

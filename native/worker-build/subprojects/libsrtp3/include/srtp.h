@@ -1,4 +1,4 @@
-// The calls of libsrtp 3 that mediasoup-worker makes, over the libsrtp 2 of the distribution.
+// Implements those functions of libsrtp 3 that mediasoup-worker calls, with the distribution's libsrtp 2.
 //
 // libsrtp 3 differs in two ways that matter here: a policy is an opaque object filled by setters,
 // and a packet is read from one buffer and written to another (libsrtp 2 works in place).
@@ -17,7 +17,7 @@
 
 #include "aes_gcm.h"
 
-// Codes that libsrtp 2 does not know; its enum has room up to 31.
+// Error codes that libsrtp 2 does not define; its enum has room for values up to 31.
 constexpr auto srtp_err_status_buffer_small = static_cast<srtp_err_status_t>(28);
 constexpr auto srtp_err_status_cryptex_err = static_cast<srtp_err_status_t>(29);
 
@@ -36,7 +36,7 @@ inline srtp_err_status_t onecast_srtp_init()
 	return err ? err : onecast_gcm_by_openssl();
 }
 
-// A function of libsrtp 2 that takes nothing cannot be overloaded.
+// A macro, because a function without parameters cannot be overloaded.
 #define srtp_init onecast_srtp_init
 
 inline srtp_err_status_t srtp_policy_create(srtp_policy_t* policy)
@@ -50,7 +50,7 @@ inline void srtp_policy_destroy(srtp_policy_t policy)
 {
 	if (policy)
 	{
-		// A plain memset before delete may be optimised away, and this is key material.
+		// These bytes are a key. The compiler may remove a plain memset before delete.
 		volatile uint8_t* bytes = policy->key;
 
 		for (size_t i = 0; i < sizeof(policy->key); ++i)
@@ -116,7 +116,7 @@ inline srtp_err_status_t srtp_create(srtp_t* session, srtp_policy_t policy)
 	return srtp_create(session, &policy->policy);
 }
 
-// The SSRC is in network byte order in both.
+// Both versions expect the SSRC in network byte order.
 inline srtp_err_status_t srtp_stream_remove(srtp_t session, uint32_t ssrc)
 {
 	return srtp_remove_stream(session, ssrc);
@@ -126,7 +126,8 @@ namespace onecast
 {
 	using InPlace = srtp_err_status_t (*)(srtp_t, void*, int*);
 
-	// `room` is how much an operation may add. `outLen` holds the size of `out` and gets the result's.
+	// `room` is the number of bytes that an operation may add. `outLen` is the size of `out` on entry and
+	// the length of the result on return.
 	inline srtp_err_status_t Copied(
 	  InPlace operation, srtp_t session, const uint8_t* in, size_t inLen, uint8_t* out, size_t* outLen, size_t room)
 	{

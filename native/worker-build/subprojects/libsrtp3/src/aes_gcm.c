@@ -1,9 +1,9 @@
 /*
- * AES-GCM for libsrtp 2 by OpenSSL, in the place of what the distribution's libsrtp was built with.
+ * AES-GCM for libsrtp 2, implemented with OpenSSL. It replaces the cipher of the distribution's libsrtp.
  *
- * Debian builds libsrtp on NSS, which takes twice the time for a packet, and encryption is much of
- * what a worker does for each of them. libsrtp has a door for this: srtp_replace_cipher_type() takes
- * a cipher that passes its own test cases and those of the one it stands in for.
+ * Debian builds libsrtp with NSS, which needs twice the time per packet, and encryption is a large part
+ * of a worker's work per packet. srtp_replace_cipher_type() accepts a new cipher if the cipher passes
+ * its own test cases and those of the cipher that it replaces.
  */
 #include "aes_gcm.h"
 
@@ -15,9 +15,9 @@
 enum {
   KEY_128_LEN = 16,
   KEY_256_LEN = 32,
-  /* libsrtp hands over key and salt in one, and tells the cipher by their length. */
+  /* libsrtp passes key and salt as one array, and chooses the cipher by its length. */
   SALT_LEN = 12,
-  /* RFC 7714; also what OpenSSL takes unless told otherwise. */
+  /* RFC 7714; also OpenSSL's default. */
   IV_LEN = 12,
 };
 
@@ -31,14 +31,14 @@ static const srtp_cipher_type_t type_128, type_256;
 
 static srtp_err_status_t gcm_dealloc(srtp_cipher_t *cipher) {
   Gcm *gcm = cipher->state;
-  /* Cleanses the key schedule as well. */
+  /* This also erases the key schedule. */
   EVP_CIPHER_CTX_free(gcm->context);
   free(gcm);
   free(cipher);
   return srtp_err_status_ok;
 }
 
-static srtp_err_status_t gcm_alloc(srtp_cipher_t **made, int key_len, int tag_len) {
+static srtp_err_status_t gcm_alloc(srtp_cipher_t **result, int key_len, int tag_len) {
   bool is_128 = key_len == KEY_128_LEN + SALT_LEN;
   if (!is_128 && key_len != KEY_256_LEN + SALT_LEN) return srtp_err_status_bad_param;
   if (tag_len != 8 && tag_len != 16) return srtp_err_status_bad_param;
@@ -56,7 +56,7 @@ static srtp_err_status_t gcm_alloc(srtp_cipher_t **made, int key_len, int tag_le
   cipher->type = is_128 ? &type_128 : &type_256;
   cipher->algorithm = is_128 ? SRTP_AES_GCM_128 : SRTP_AES_GCM_256;
   cipher->key_len = key_len;
-  *made = cipher;
+  *result = cipher;
   return srtp_err_status_ok;
 }
 
@@ -76,19 +76,19 @@ static srtp_err_status_t gcm_set_iv(void *state, uint8_t *iv, srtp_cipher_direct
 
 static srtp_err_status_t gcm_set_aad(void *state, const uint8_t *aad, uint32_t length) {
   Gcm *gcm = state;
-  int done = 0;
-  bool taken = EVP_CipherUpdate(gcm->context, NULL, &done, aad, (int)length) == 1;
-  return taken ? srtp_err_status_ok : srtp_err_status_algo_fail;
+  int processed = 0;
+  bool done = EVP_CipherUpdate(gcm->context, NULL, &processed, aad, (int)length) == 1;
+  return done ? srtp_err_status_ok : srtp_err_status_algo_fail;
 }
 
-/* In place; nothing to do for a packet that is only a header. */
+/* Encrypts or decrypts in place. A packet that is only a header has no bytes to process. */
 static bool run(Gcm *gcm, unsigned char *bytes, unsigned length) {
-  int done = 0, rest = 0;
-  if (length > 0 && EVP_CipherUpdate(gcm->context, bytes, &done, bytes, (int)length) != 1) {
+  int processed = 0, rest = 0;
+  if (length > 0 && EVP_CipherUpdate(gcm->context, bytes, &processed, bytes, (int)length) != 1) {
     return false;
   }
-  /* Of a packet that is decrypted this tells whether it is genuine. */
-  return EVP_CipherFinal_ex(gcm->context, bytes + done, &rest) == 1;
+  /* When decrypting, this checks the authentication tag. */
+  return EVP_CipherFinal_ex(gcm->context, bytes + processed, &rest) == 1;
 }
 
 static srtp_err_status_t gcm_encrypt(void *state, uint8_t *bytes, unsigned *length) {
@@ -104,7 +104,7 @@ static srtp_err_status_t gcm_get_tag(void *state, uint8_t *tag, uint32_t *length
   return srtp_err_status_ok;
 }
 
-/* What comes ends with the tag, what goes is without it. */
+/* The input ends with the tag; the output does not contain it. */
 static srtp_err_status_t gcm_decrypt(void *state, uint8_t *bytes, unsigned *length) {
   Gcm *gcm = state;
   if (*length < (unsigned)gcm->tag_len) return srtp_err_status_bad_param;
@@ -120,7 +120,7 @@ static srtp_err_status_t gcm_decrypt(void *state, uint8_t *bytes, unsigned *leng
 
 /*
  * Test cases 4 and 16 of McGrew and Viega, "The Galois/Counter Mode of Operation": the same texts
- * under a key of 128 and of 256 bits. The salt behind a key is for libsrtp and not looked at.
+ * with a key of 128 and of 256 bits. The salt after the key belongs to libsrtp and is ignored here.
  */
 static const uint8_t test_key_128[KEY_128_LEN + SALT_LEN] = {
     0xfe, 0xff, 0xe9, 0x92, 0x86, 0x65, 0x73, 0x1c,  //
@@ -174,11 +174,11 @@ static const srtp_cipher_type_t type_128 = TYPE("AES-128 GCM by OpenSSL", test_1
 static const srtp_cipher_type_t type_256 = TYPE("AES-256 GCM by OpenSSL", test_256, SRTP_AES_GCM_256);
 
 /*
- * Keys are still derived by what libsrtp was built with. NSS is taken down with the last cipher that
- * uses it and loaded anew for the next, 0.7 ms for each session: one that stays, and that nobody
- * sends by, keeps it.
+ * libsrtp still derives keys with NSS. It unloads NSS together with the last cipher that uses it, and
+ * loads it again for the next one, which costs 0.7 ms per session. One session that is never closed or
+ * used keeps NSS loaded.
  */
-static srtp_err_status_t keep_derivation(void) {
+static srtp_err_status_t keep_nss_loaded(void) {
   static srtp_t kept;
   static uint8_t no_key[SRTP_MAX_KEY_LEN];
   if (kept) return srtp_err_status_ok;
@@ -191,5 +191,5 @@ static srtp_err_status_t keep_derivation(void) {
 srtp_err_status_t onecast_gcm_by_openssl(void) {
   srtp_err_status_t error = srtp_replace_cipher_type(&type_128, SRTP_AES_GCM_128);
   if (!error) error = srtp_replace_cipher_type(&type_256, SRTP_AES_GCM_256);
-  return error ? error : keep_derivation();
+  return error ? error : keep_nss_loaded();
 }

@@ -8,7 +8,7 @@ extern "C"
 {
 #endif
 
-/* After srtp_init(): AES-GCM by OpenSSL from now on. Fails where a test case of the cipher does. */
+/* Makes libsrtp use OpenSSL for AES-GCM. Call it after srtp_init(). Fails if a cipher test case fails. */
 srtp_err_status_t onecast_gcm_by_openssl(void);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-// What mediasoup-worker uses of ankerl::unordered_dense, over Abseil's tables, which the worker
-// links anyway and mediasoup itself used in earlier versions.
+// The part of ankerl::unordered_dense that mediasoup-worker uses, implemented with Abseil's tables. The
+// worker links Abseil anyway, and earlier versions of mediasoup used these tables themselves.
 #ifndef ONECAST_UNORDERED_DENSE_OVER_ABSL_H
 #define ONECAST_UNORDERED_DENSE_OVER_ABSL_H
 
@@ -8,7 +8,7 @@
 
 namespace onecast
 {
-	// erase(iterator) of Abseil gives nothing back; the worker expects the next element, as of std.
+	// Abseil's erase(iterator) returns nothing; the worker expects the next element, as with std.
 	template<typename Table>
 	class StdErase : public Table
 	{
