@@ -23,7 +23,7 @@ function withResolvers<T>() {
 /** Effects that record their calls; the test answers the requests. */
 function fakeEffects() {
   const done: string[] = [];
-  const asked = {
+  const requests = {
     openSession: withResolvers<SessionOpened>(),
     resume: withResolvers<SessionResumed>(),
     renewTransport: withResolvers<SessionAnswer>(),
@@ -31,28 +31,28 @@ function fakeEffects() {
     requestKeyFrame: withResolvers<void>(),
   };
   let iceSignal: AbortSignal | undefined;
-  const ask = <N extends keyof typeof asked>(name: N): (typeof asked)[N]['promise'] => {
+  const request = <N extends keyof typeof requests>(name: N): (typeof requests)[N]['promise'] => {
     done.push(name);
     const fresh = withResolvers<never>();
-    asked[name] = fresh as unknown as (typeof asked)[N];
+    requests[name] = fresh as unknown as (typeof requests)[N];
     return fresh.promise;
   };
   const effects: Effects = {
     openSocket: () => void done.push('openSocket'),
     closeSocket: () => void done.push('closeSocket'),
-    openSession: () => ask('openSession'),
-    resume: () => ask('resume'),
+    openSession: () => request('openSession'),
+    resume: () => request('resume'),
     restartIce: (signal) => {
       iceSignal = signal;
-      return ask('restartIce');
+      return request('restartIce');
     },
-    renewTransport: () => ask('renewTransport'),
-    requestKeyFrame: () => ask('requestKeyFrame'),
+    renewTransport: () => request('renewTransport'),
+    requestKeyFrame: () => request('requestKeyFrame'),
     applyAnswer: () => void done.push('applyAnswer'),
     dropMedia: () => void done.push('dropMedia'),
     forgetSession: () => void done.push('forgetSession'),
   };
-  return { effects, done, asked, iceSignal: () => iceSignal };
+  return { effects, done, requests, iceSignal: () => iceSignal };
 }
 
 function started() {
@@ -67,7 +67,7 @@ function started() {
 
 async function live() {
   const world = started();
-  world.asked.openSession.resolve({ ahead: false, answer: ANSWER });
+  world.requests.openSession.resolve({ ahead: false, answer: ANSWER });
   await vi.advanceTimersByTimeAsync(0);
   world.driver.send({ type: 'MEDIA_READY' });
   expect(world.phase()).toBe('live');
@@ -85,13 +85,13 @@ afterEach(() => {
 
 describe('Driver', () => {
   it('CONN-9 the machine takes its step first, then the role applies the answer', async () => {
-    const { asked, effects, driver, phase } = started();
+    const { requests, effects, driver, phase } = started();
     const seen: unknown[] = [];
     effects.applyAnswer = (answer) => {
       seen.push(phase(), answer);
       driver.send({ type: 'MEDIA_READY' });
     };
-    asked.openSession.resolve({ ahead: false, answer: ANSWER });
+    requests.openSession.resolve({ ahead: false, answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
     expect(seen).toEqual(['negotiating', ANSWER]);
     expect(phase()).toBe('live');
@@ -120,8 +120,8 @@ describe('Driver', () => {
   });
 
   it('CONN-5 an answer that arrives after its phase changes nothing', async () => {
-    const { asked, driver, done, phase } = started();
-    const late = asked.openSession;
+    const { requests, driver, done, phase } = started();
+    const late = requests.openSession;
     driver.send({ type: 'SOCKET_DOWN' });
     late.resolve({ ahead: false, answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
@@ -131,8 +131,8 @@ describe('Driver', () => {
   });
 
   it('CONN-5 a refusal that arrives after its phase changes nothing', async () => {
-    const { asked, driver, phase } = started();
-    const late = asked.openSession;
+    const { requests, driver, phase } = started();
+    const late = requests.openSession;
     driver.send({ type: 'SOCKET_DOWN' });
     late.reject(new OnecastError('room-taken'));
     await vi.advanceTimersByTimeAsync(0);
@@ -140,8 +140,8 @@ describe('Driver', () => {
   });
 
   it('CONN-16 a refusal reaches the machine with its retry', async () => {
-    const { asked, phase, driver } = started();
-    asked.openSession.reject(new OnecastError('room-taken'));
+    const { requests, phase, driver } = started();
+    requests.openSession.reject(new OnecastError('room-taken'));
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('failed');
     expect(driver.state.value).toMatchObject({ code: 'room-taken' });
@@ -149,8 +149,8 @@ describe('Driver', () => {
 
   it('CONN-8 a missing answer is no refusal: the deadline decides', async () => {
     vi.spyOn(console, 'warn').mockReturnValue();
-    const { asked, phase } = started();
-    asked.openSession.reject(new Error('socket has been disconnected'));
+    const { requests, phase } = started();
+    requests.openSession.reject(new Error('socket has been disconnected'));
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('joining');
     await vi.advanceTimersByTimeAsync(TIMING.answerDeadlineMs);
@@ -158,19 +158,19 @@ describe('Driver', () => {
   });
 
   it('CONN-10 an ICE restart is complete when its path is proven', async () => {
-    const { asked, driver, phase } = await live();
+    const { requests, driver, phase } = await live();
     driver.send({ type: 'MEDIA_FAILED' });
     driver.send({ type: 'MEDIA_READY' });
     expect(phase()).toBe('repairing');
-    asked.restartIce.resolve();
+    requests.restartIce.resolve();
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('live');
   });
 
   it('CONN-9 an ICE restart is aborted at its deadline, and its result no longer counts', async () => {
-    const { asked, driver, phase, iceSignal } = await live();
+    const { requests, driver, phase, iceSignal } = await live();
     driver.send({ type: 'MEDIA_FAILED' });
-    const late = asked.restartIce;
+    const late = requests.restartIce;
     expect(iceSignal()?.aborted).toBe(false);
     await vi.advanceTimersByTimeAsync(TIMING.repairDeadlineMs);
     expect(iceSignal()?.aborted).toBe(true);
@@ -191,25 +191,25 @@ describe('Driver', () => {
   });
 
   it('CONN-7 a socket that is lost and opened again: resume, key frame, nothing else', async () => {
-    const { asked, driver, phase, done } = await live();
+    const { requests, driver, phase, done } = await live();
     driver.send({ type: 'SOCKET_DOWN' });
     await vi.advanceTimersByTimeAsync(300);
     driver.send({ type: 'SOCKET_UP' });
-    asked.resume.resolve({ transport: 'kept', answer: ANSWER });
+    requests.resume.resolve({ transport: 'kept', answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('live');
     expect(done).toEqual(['closeSocket', 'openSocket', 'resume', 'requestKeyFrame', 'applyAnswer']);
   });
 
   it('CONN-9 a session without its transport gets a new one', async () => {
-    const { asked, driver, phase, done } = await live();
+    const { requests, driver, phase, done } = await live();
     driver.send({ type: 'SOCKET_DOWN' });
     await vi.advanceTimersByTimeAsync(300);
     driver.send({ type: 'SOCKET_UP' });
-    asked.resume.resolve({ transport: 'gone', answer: ANSWER });
+    requests.resume.resolve({ transport: 'gone', answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
     expect(done.slice(-2)).toEqual(['renewTransport', 'applyAnswer']);
-    asked.renewTransport.resolve(ANSWER);
+    requests.renewTransport.resolve(ANSWER);
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('negotiating');
   });
@@ -238,8 +238,8 @@ describe('Driver', () => {
   });
 
   it('CONN-17 records every step in the trace, without the secrets of an answer', async () => {
-    const { asked, driver, trace } = started();
-    asked.openSession.resolve({ ahead: false, answer: ANSWER });
+    const { requests, driver, trace } = started();
+    requests.openSession.resolve({ ahead: false, answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
     driver.send({ type: 'MEDIA_READY' });
     driver.send({ type: 'REFUSED', code: 'session-gone', retry: 'rejoin' });
@@ -260,11 +260,11 @@ describe('Driver', () => {
 
   it('CONN-8 an answer that can not be applied is logged: the deadline decides', async () => {
     const warned = vi.spyOn(console, 'warn').mockReturnValue();
-    const { asked, effects, phase } = started();
+    const { requests, effects, phase } = started();
     effects.applyAnswer = () => {
       throw new Error('the peer connection can not be made');
     };
-    asked.openSession.resolve({ ahead: false, answer: ANSWER });
+    requests.openSession.resolve({ ahead: false, answer: ANSWER });
     await vi.advanceTimersByTimeAsync(0);
     expect(phase()).toBe('negotiating');
     expect(warned).toHaveBeenCalledOnce();

@@ -102,7 +102,7 @@ describe('the table', () => {
     },
   );
 
-  it('CONN-16 every code leads where its row says, from every phase that waits for an answer', () => {
+  it('CONN-16 every error code leads where its `retry` says', () => {
     for (const code of Object.keys(ERRORS) as ErrorCode[]) {
       const { state } = step(inPhase('resuming', { media: 'up' }), refusal(code), ENV);
       const expected = {
@@ -138,7 +138,7 @@ function run(state: State, events: readonly (Event | { at: number })[], env: Env
   return last;
 }
 
-describe('the ladder', () => {
+describe('a sequence of events', () => {
   it('CONN-9 climbs from disturbance to ICE restart, new transport, another, and the backoff', () => {
     const phases: string[] = [];
     let state: State = inPhase('live', { since: ENV.now });
@@ -173,7 +173,7 @@ describe('the ladder', () => {
     ]);
   });
 
-  it('CONN-8 the waits grow from 0.15 to 7 s, shrink with a success and start anew after 30 s of stability', () => {
+  it('CONN-8 the waits grow from 0.15 to 7 s, shrink after a success and start again after 30 s of stability', () => {
     const waits: (number | undefined)[] = [];
     let state: State = inPhase('connecting');
     for (let i = 0; i < 12; i += 1) {
@@ -215,7 +215,7 @@ describe('the ladder', () => {
     expect(outcome(Number.POSITIVE_INFINITY).state.phase).not.toBe('failed');
   });
 
-  it('CONN-8 patience is measured from the trouble at hand, not from the first one', () => {
+  it('CONN-8 patience is measured from the present trouble, not from an earlier one', () => {
     const env = { ...ENV, patienceMs: 600_000 };
     const first = run(inPhase('live', { since: ENV.now }), [{ type: 'SOCKET_DOWN' }], env);
     const back = run(
@@ -235,9 +235,9 @@ describe('the ladder', () => {
   });
 });
 
-// --- random worlds
+// --- random events
 
-const ASKED_IN: Partial<Record<Command['do'], Phase>> = {
+const REQUESTED_IN: Partial<Record<Command['do'], Phase>> = {
   openSession: 'joining',
   resume: 'resuming',
   renewTransport: 'rebuilding',
@@ -245,7 +245,7 @@ const ASKED_IN: Partial<Record<Command['do'], Phase>> = {
 };
 const TERMINAL = new Set<string>(['ended', 'failed']);
 
-/** What a driver and a socket would know; checks each step against what must always hold. */
+/** Plays the driver and the socket, and checks after each step what must always hold. */
 class World {
   state: State = INITIAL;
   now = 0;
@@ -257,7 +257,7 @@ class World {
 
   send(event: Event, random = 0.5, patienceMs = Number.POSITIVE_INFINITY): void {
     const before = this.state;
-    // A socket and a timer that are not there say nothing.
+    // Without a socket or a timer there are no events of it.
     if (event.type === 'SOCKET_UP') {
       if (this.socket !== 'opening') return;
       this.socket = 'up';
@@ -321,24 +321,27 @@ class World {
       this.#assert(this.state === before && commands.length === 0, 'a terminal phase was left');
       return;
     }
-    const asked = commands.filter((command) => ASKED_IN[command.do] !== undefined);
-    this.#assert(asked.length <= 1, 'two requests at once');
-    for (const command of asked) {
-      this.#assert(ASKED_IN[command.do] === phase, `${command.do} in ${phase}`);
+    const requests = commands.filter((command) => REQUESTED_IN[command.do] !== undefined);
+    this.#assert(requests.length <= 1, 'two requests at once');
+    for (const command of requests) {
+      this.#assert(REQUESTED_IN[command.do] === phase, `${command.do} in ${phase}`);
     }
     this.#assert(
       commands.filter((command) => command.do === 'timer').length <= 1,
       'two timers at once',
     );
     if (TERMINAL.has(phase)) {
-      this.#assert(this.timer === undefined, 'a timer outlives the end');
-      this.#assert(this.socket === 'none', 'a socket outlives the end');
-      this.#assert(!holdsSession(this.state) && media === undefined, 'something outlives the end');
-      this.#assert(names(commands).includes('dropMedia'), 'media outlives the end');
+      this.#assert(this.timer === undefined, 'a timer remains after the end');
+      this.#assert(this.socket === 'none', 'a socket remains after the end');
+      this.#assert(
+        !holdsSession(this.state) && media === undefined,
+        'a session or media remains after the end',
+      );
+      this.#assert(names(commands).includes('dropMedia'), 'media is not dropped at the end');
       return;
     }
     const restsHere = phase === 'idle' || (phase === 'live' && media === 'up');
-    this.#assert(restsHere || this.timer !== undefined, 'nothing will ever happen here');
+    this.#assert(restsHere || this.timer !== undefined, 'nothing leads out of this state');
     const needsSocket = !['idle', 'waiting', 'connecting'].includes(phase);
     this.#assert(!needsSocket || this.socket === 'up', `${phase} without a socket`);
     this.#assert(phase !== 'waiting' || this.socket === 'none', 'waits with a socket open');
@@ -348,8 +351,8 @@ class World {
     );
   }
 
-  /** Everything works from here on: how does the page get on? */
-  heal(): void {
+  /** From here on, everything works. */
+  recover(): void {
     this.send({ type: 'START' });
     for (let i = 0; i < 40; i += 1) {
       if (this.state.phase === 'live' && mediaOf(this.state) === 'up') return;
@@ -393,8 +396,8 @@ const never = (event: Event) =>
   event.type === 'LEAVE' ||
   event.type === 'SUPERSEDED' ||
   (event.type === 'REFUSED' && event.retry === 'never');
-const HEALABLE = ALL_EVENTS.filter((event) => !never(event));
-/** Events that make a page get somewhere come often enough for deep states to be reached. */
+const RECOVERABLE = ALL_EVENTS.filter((event) => !never(event));
+/** Events that advance a page are frequent enough for deep states to be reached. */
 const likely = (events: readonly Event[]) =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(...events) },
@@ -422,8 +425,8 @@ const moves = (events: readonly Event[]) =>
   );
 const RUNS = { numRuns: 3_000 };
 
-describe('random worlds', () => {
-  it('CONN-9 CONN-16 whatever comes, in whatever order, nothing that must hold is broken', () => {
+describe('random events', () => {
+  it('CONN-9 CONN-16 any events in any order break nothing that must always hold', () => {
     fc.assert(
       fc.property(
         moves(ALL_EVENTS),
@@ -442,16 +445,16 @@ describe('random worlds', () => {
     );
   });
 
-  it('CONN-9 UI-3 from wherever it is, a page is live again once the world heals', () => {
+  it('CONN-9 UI-3 from any state, a page is live again once everything works', () => {
     fc.assert(
-      fc.property(moves(HEALABLE), (list) => {
+      fc.property(moves(RECOVERABLE), (list) => {
         const world = new World();
         world.send({ type: 'START' });
         for (const { event, random, laterMs } of list) {
           world.now += laterMs;
           world.send(event, random);
         }
-        world.heal();
+        world.recover();
         expect(world.state).toMatchObject({
           phase: 'live',
           media: 'up',
@@ -461,7 +464,7 @@ describe('random worlds', () => {
     );
   });
 
-  it('CONN-7 a socket that comes and goes never drops media, renews nothing and restarts nothing', () => {
+  it('CONN-7 a socket that closes and opens again never drops media, and renews and restarts nothing', () => {
     fc.assert(
       fc.property(
         fc.array(

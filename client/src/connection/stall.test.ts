@@ -130,7 +130,7 @@ describe('stepStall', () => {
     ]);
   });
 
-  it('CONN-11 whatever the counters do: each remedy at most once until a frame arrives, never two at once', () => {
+  it('CONN-11 with any counters: each remedy at most once until a frame arrives, never two at once', () => {
     const kinds = fc.constantFrom<readonly ('frames' | 'packets' | 'arrivals')[]>(
       [],
       ['arrivals'],

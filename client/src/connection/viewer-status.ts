@@ -22,7 +22,7 @@ export function viewerStatus({
   everFlowed,
 }: ViewerFacts): ViewerStatus {
   if (failed || phase === 'failed') return 'failed';
-  // Video that flows is live, whatever the state of signalling.
+  // Video that flows is live, even while signalling is down.
   if (flowing && room !== 'ended') return 'live';
   if (phase === 'live') {
     switch (room) {

@@ -44,7 +44,7 @@ export class JoinTracer {
     if (trace.success) this.#trace.value = trace.output;
   }
 
-  /** Nothing is on air, or the page is not visible: later steps would not measure the join. */
+  /** There is no broadcast, or the page is not visible: later steps would not measure the join. */
   abandon(): void {
     this.#over = true;
   }
