@@ -1,4 +1,6 @@
+import type { ReadonlySignal } from '@preact/signals-core';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import type { ConnectionTrace } from './trace.ts';
 import type { Diagnostics } from './types.ts';
 
 /** Fields of an RTCStatsReport by type of entry. Only these are copied: no address, no credential. */
@@ -61,29 +63,34 @@ const STATS_FIELDS: Readonly<Record<string, readonly string[]>> = {
   'data-channel': ['label', 'state', 'messagesSent', 'messagesReceived'],
 };
 
-/** Everything that describes one connection, for a bug report. It holds no secret: see STATS_FIELDS. */
+/** What a connection shows of itself, for both roles. */
+interface DescribedConnection {
+  readonly status: ReadonlySignal<Diagnostics['status']>;
+  readonly failure: ReadonlySignal<Diagnostics['failure']>;
+  readonly room: ReadonlySignal<Diagnostics['roomView']>;
+  getStats(): Promise<RTCStatsReport | undefined>;
+}
+
+/** Describes a connection for a bug report. The result holds no secret: see STATS_FIELDS. Never rejects. */
 export async function collectDiagnostics(
-  connection: Pick<
-    Diagnostics,
-    'role' | 'room' | 'sessionId' | 'status' | 'failure' | 'roomView' | 'transitions'
-  >,
-  getStats: () => Promise<RTCStatsReport | undefined>,
+  identity: Pick<Diagnostics, 'role' | 'room' | 'sessionId'>,
+  connection: DescribedConnection,
+  trace: Pick<ConnectionTrace, 'transitions'>,
 ): Promise<Diagnostics> {
-  // A peer connection that closes meanwhile may reject.
-  const stats = await getStats().catch(() => undefined);
-  const { role, room, sessionId, status, failure, roomView, transitions } = connection;
+  // A peer connection that is being closed may reject.
+  const stats = await connection.getStats().catch(() => undefined);
   return {
     takenAt: new Date().toISOString(),
     nowMs: Math.round(performance.now()),
     versions: { protocol: PROTOCOL_VERSION },
     userAgent: navigator.userAgent,
-    role,
-    room,
-    sessionId,
-    status,
-    failure,
-    roomView,
-    transitions,
+    role: identity.role,
+    room: identity.room,
+    sessionId: identity.sessionId,
+    status: connection.status.peek(),
+    failure: connection.failure.peek(),
+    roomView: connection.room.peek(),
+    transitions: trace.transitions(),
     stats: selectStats(stats),
   };
 }

@@ -77,16 +77,9 @@ class Publisher implements PublisherConnection {
   }
 
   async diagnostics(): Promise<Diagnostics> {
-    const connection = {
-      role: 'publisher',
-      room: this.#options.room,
-      sessionId: this.#broadcast.peek()?.sessionId,
-      status: this.status.peek(),
-      failure: this.failure.peek(),
-      roomView: this.room.peek(),
-      transitions: this.#trace.transitions(),
-    } as const;
-    return collectDiagnostics(connection, () => this.getStats());
+    const { room } = this.#options;
+    const sessionId = this.#broadcast.peek()?.sessionId;
+    return collectDiagnostics({ role: 'publisher', room, sessionId }, this, this.#trace);
   }
 
   close(): void {

@@ -91,10 +91,7 @@ export class SignalClient {
       .timeout(TIMING.answerDeadlineMs)
       .emitWithAck(name, { requestId, ...payload });
     this.#slowestMs = Math.max(this.#slowestMs, performance.now() - sent);
-    const result = v.parse(ResultSchema, ack);
-    if (!result.ok) throw new OnecastError(result.code, result.message);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by this name's own schema
-    return v.parse(ANSWERS[name], result.value) as AnswerOf<N>;
+    return parseAnswer(name, ack);
   }
 
   /**
@@ -128,6 +125,17 @@ export class SignalClient {
   cut(): void {
     this.#socket?.io.engine.close();
   }
+}
+
+/**
+ * The value of a server's answer to a request of this name.
+ * @throws OnecastError where the server refused; Error where the answer is invalid.
+ */
+export function parseAnswer<N extends RequestName>(name: N, answer: unknown): AnswerOf<N> {
+  const result = v.parse(ResultSchema, answer);
+  if (!result.ok) throw new OnecastError(result.code, result.message);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- parsed by this name's own schema
+  return v.parse(ANSWERS[name], result.value) as AnswerOf<N>;
 }
 
 export function newRequestId(): string {

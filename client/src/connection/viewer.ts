@@ -193,16 +193,9 @@ class Viewer implements ViewerConnection {
   }
 
   async diagnostics(): Promise<Diagnostics> {
-    const connection = {
-      role: 'viewer',
-      room: this.#options.room,
-      sessionId: this.#link.sessionId,
-      status: this.status.peek(),
-      failure: this.failure.peek(),
-      roomView: this.room.peek(),
-      transitions: this.#trace.transitions(),
-    } as const;
-    return collectDiagnostics(connection, () => this.getStats());
+    const { room } = this.#options;
+    const sessionId = this.#link.sessionId;
+    return collectDiagnostics({ role: 'viewer', room, sessionId }, this, this.#trace);
   }
 
   close(): void {

@@ -1,9 +1,12 @@
-import * as v from 'valibot';
 import { OnecastError } from '#protocol/errors.ts';
-import { ResultSchema } from '#protocol/result.ts';
-import { ANSWERS, type AnswerOf, JOIN_PATH, type SessionGrant } from '#protocol/signalling.ts';
+import { type AnswerOf, JOIN_PATH, type SessionGrant } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
-import { newRequestId, type Outgoing, type SignalClient } from '../connection/signal-client.ts';
+import {
+  newRequestId,
+  type Outgoing,
+  parseAnswer,
+  type SignalClient,
+} from '../connection/signal-client.ts';
 import type { SessionOpened } from '../connection/states.ts';
 import type { JoinTracer } from './join-trace.ts';
 
@@ -92,10 +95,7 @@ async function postJoin(request: Outgoing<'join'>, closed: AbortSignal): Promise
     body: JSON.stringify({ requestId: newRequestId(), ...request }),
     signal: AbortSignal.any([closed, AbortSignal.timeout(AHEAD_DEADLINE_MS)]),
   });
-  const answer: unknown = await response.json();
-  const result = v.parse(ResultSchema, answer);
-  if (!result.ok) throw new OnecastError(result.code, result.message);
-  return v.parse(ANSWERS.join, result.value);
+  return parseAnswer('join', await response.json());
 }
 
 /** The page's side of a transport that does not exist yet. */
