@@ -1,6 +1,7 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import type { BrowserContext, Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { goLive, type OpenedPage } from '#testkit/browser/browser.ts';
+import { sharedSite } from '#testkit/browser/shared-site.ts';
 import {
   expectedColour,
   waitForFrames,
@@ -9,21 +10,19 @@ import {
   waitForStatus,
 } from '#testkit/browser/shown-video.ts';
 import { recordPages, firstStatusSince } from '#testkit/browser/page-recorder.ts';
-import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const ROOM = 'broadcast-test';
 const WIDE = { width: 1280, height: 720 };
 const TALL = { width: 500, height: 800 };
 
 describe('one publisher, three viewers', () => {
-  let server: ServerProcess;
-  let browser: Browser;
+  const site = sharedSite();
   let publisher: OpenedPage;
   const viewers: OpenedPage[] = [];
   const all = () => [publisher, ...viewers];
 
   const newContext = async (): Promise<BrowserContext> => {
-    const context = await browser.newContext({ viewport: WIDE });
+    const context = await site.browser.newContext({ viewport: WIDE });
     await recordPages(context);
     return context;
   };
@@ -34,34 +33,26 @@ describe('one publisher, three viewers', () => {
   };
 
   beforeAll(async () => {
-    server = await ServerProcess.start();
-    browser = await launchBrowser();
-    publisher = await openPage(await newContext(), `${server.url}/publish/${ROOM}`);
+    publisher = await site.open(`/publish/${ROOM}`, await newContext());
     await publisher.page.selectOption('#overlay-source', 'motion');
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
+    await goLive(publisher.page);
     for (let i = 0; i < 3; i += 1) {
-      viewers.push(await openPage(await newContext(), `${server.url}/join/${ROOM}`));
+      viewers.push(await site.open(`/join/${ROOM}`, await newContext()));
     }
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  /** Every viewer shows new frames, and the overlay moves with the picture. */
-  async function allSeeIt(frames: number): Promise<void> {
+  /** Expects that every viewer shows new frames, and that the overlay of the first one moves. */
+  async function expectAllWatch(frames: number): Promise<void> {
     await Promise.all(
       viewers.map(async ({ page }) => {
         await waitForStatus(page, 'live');
         await waitForFrames(page, frames);
       }),
     );
-    await freshOverlay(first());
+    await expectMovingOverlay(first());
   }
 
-  async function freshOverlay(page: Page): Promise<void> {
+  async function expectMovingOverlay(page: Page): Promise<void> {
     const places = new Set<number>();
     await expect
       .poll(
@@ -75,32 +66,34 @@ describe('one publisher, three viewers', () => {
       .toBeGreaterThanOrEqual(3);
   }
 
-  test('MEDIA-1 three viewers in contexts of their own decode 50 advancing frames each', async () => {
+  test('MEDIA-1 three viewers in separate browser contexts decode 50 more frames each', async () => {
     await Promise.all(viewers.map(({ page }) => waitForFrames(page, 50)));
     for (const { page } of viewers) {
       expect(await page.getAttribute('#status', 'data-status')).toBe('live');
     }
   });
 
-  test('OBS-1 LIMIT-8 the metrics count what flows, and no honest page is refused', async () => {
+  test('OBS-1 LIMIT-8 the metrics count the traffic, and the server refuses no honest page', async () => {
     const flowed = async (direction: string) =>
-      server.metric(`onecast_media_bytes_total{direction="${direction}"}`);
+      site.server.metric(`onecast_media_bytes_total{direction="${direction}"}`);
     for (const direction of ['in', 'out']) {
       await expect
         .poll(async () => flowed(direction), { timeout: 60_000, interval: 100 })
         .toBeGreaterThan(100_000);
     }
-    expect(await server.metric('onecast_viewers')).toBe(3);
-    expect(await server.metric('onecast_overlay_messages_total{fate="taken"}')).toBeGreaterThan(0);
+    expect(await site.server.metric('onecast_viewers')).toBe(3);
+    expect(
+      await site.server.metric('onecast_overlay_messages_total{fate="taken"}'),
+    ).toBeGreaterThan(0);
     for (const code of ['too-many', 'bitrate-exceeded', 'overlay-flood', 'bad-request']) {
-      expect([code, await server.metric(`onecast_refused_total{code="${code}"}`)]).toEqual([
+      expect([code, await site.server.metric(`onecast_refused_total{code="${code}"}`)]).toEqual([
         code,
         0,
       ]);
     }
   });
 
-  test('MEDIA-1 the decoded pixels are the publisher’s', async () => {
+  test('MEDIA-1 every viewer decodes the publisher’s pixels', async () => {
     for (const { page } of viewers) {
       const colours = await quarterColours(page);
       for (const quarter of ['topLeft', 'topRight', 'bottomLeft', 'bottomRight'] as const) {
@@ -118,11 +111,11 @@ describe('one publisher, three viewers', () => {
   test.each([
     ['wide', WIDE],
     ['tall', TALL],
-  ])('OVL-1 the motion boxes are drawn where the picture moves, window %s', async (_, size) => {
+  ])('OVL-1 a viewer draws the motion boxes where the video moves, window %s', async (_, size) => {
     const page = first();
     await page.setViewportSize(size);
     await waitForFrames(page, 10);
-    // The box is some frames behind the picture it is held against, so many moments are looked at.
+    // The box is some frames behind the video, so the test samples many moments.
     const offsets: number[] = [];
     const edges: number[] = [];
     const strays: number[] = [];
@@ -134,7 +127,7 @@ describe('one publisher, three viewers', () => {
           if (square && drawn) {
             const centre = (rect: typeof square) => (rect.left + rect.right) / 2;
             offsets.push(Math.abs(centre(drawn) - centre(square)));
-            // The upper edge is the label's; the lower one is the box's own.
+            // The upper edge belongs to the label; the lower edge is the box's own.
             edges.push(Math.abs(drawn.bottom - square.bottom));
           }
           return offsets.length;
@@ -154,55 +147,54 @@ describe('one publisher, three viewers', () => {
       .toContain('3');
   });
 
-  test('ROOM-8 CONN-14 the publisher reloads: viewers see the new broadcast, no hand on their pages', async () => {
+  test('ROOM-8 CONN-14 viewers see the new broadcast in the same page when the publisher reloads', async () => {
     const marks = await Promise.all(viewers.map(({ page }) => markDocument(page)));
     const since = Date.now();
     await publisher.page.reload();
     await waitForStatus(publisher.page, 'live');
-    await allSeeIt(30);
+    await expectAllWatch(30);
     for (const { page } of viewers) {
       expect(await firstStatusSince(page, since, 'ended', 'failed', 'connecting')).toBeUndefined();
     }
     expect(await Promise.all(viewers.map(({ page }) => documentMark(page)))).toEqual(marks);
   });
 
-  test('ROOM-5 the publisher stops and starts again', async () => {
+  test('ROOM-5 viewers stay and see the next broadcast when the publisher stops and starts again', async () => {
     const marks = await Promise.all(viewers.map(({ page }) => markDocument(page)));
     await publisher.page.click('#stop');
     await Promise.all(viewers.map(({ page }) => waitForStatus(page, 'ended')));
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
-    await allSeeIt(30);
+    await goLive(publisher.page);
+    await expectAllWatch(30);
     expect(await Promise.all(viewers.map(({ page }) => documentMark(page)))).toEqual(marks);
   });
 
-  test('a viewer reloads', async () => {
+  test('MEDIA-4 a viewer that reloads watches again and is counted once', async () => {
     await first().reload();
-    await allSeeIt(30);
+    await expectAllWatch(30);
     await expect
       .poll(() => publisher.page.textContent('#viewers'), { timeout: 60_000 })
       .toContain('3');
   });
 
-  test('ROOM-8 the server is killed and starts again: everybody is back', async () => {
+  test('ROOM-8 all pages recover without a reload when the server is killed and starts again', async () => {
     const marks = await Promise.all(all().map(({ page }) => markDocument(page)));
-    await server.stop('SIGKILL');
-    await server.start();
+    await site.server.stop('SIGKILL');
+    await site.server.start();
     await waitForStatus(publisher.page, 'live');
-    await allSeeIt(30);
+    await expectAllWatch(30);
     expect(await Promise.all(all().map(({ page }) => documentMark(page)))).toEqual(marks);
   });
 
-  test('no page has raised an error or been held back by the security policy', () => {
+  test('SEC-8 no page has a script error or violates the security policy', () => {
     expect(all().flatMap(({ faults }) => faults)).toEqual([]);
   });
 
-  test('SRV-4 SIGTERM while people watch: clean exit', async () => {
-    expect(await server.stop('SIGTERM')).toBe(0);
+  test('SRV-4 the server exits with 0 on SIGTERM while viewers watch', async () => {
+    expect(await site.server.stop('SIGTERM')).toBe(0);
   });
 });
 
-/** Survives anything but a reload of the page. */
+/** Marks the document; the mark survives anything but a reload of the page. */
 async function markDocument(page: Page): Promise<string> {
   return page.evaluate(() => {
     const mark = String(Math.random());

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { churn } from '../../bench/churn.ts';
 
-test('SRV-7 after joins and leaves of every kind nothing stays', async () => {
+test('SRV-7 the server holds nothing after joins and leaves of every kind', async () => {
   const { errors, before, after, openFiles } = await churn({ cycles: 120, sampleEvery: 120 });
   expect(errors).toEqual([]);
   expect(after).toMatchObject({ sessions: 0, rooms: 0, transports: 0, workerTransports: 0 });

@@ -2,13 +2,15 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Browser, Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { goLive, launchBrowser, openPage } from '#testkit/browser/browser.ts';
 import { freePorts } from '#testkit/server/ports.ts';
 import { ServerProcess } from '#testkit/server/server-process.ts';
-import { waitForStatus } from '#testkit/browser/shown-video.ts';
 
-/** Somebody else's site: a page of another origin that shows the room in a frame. */
-async function site(port: number, content: (query: URLSearchParams) => string): Promise<Server> {
+/** Another site: a page of another origin that shows the room in a frame. */
+async function serveSite(
+  port: number,
+  content: (query: URLSearchParams) => string,
+): Promise<Server> {
   const http = createServer((request, response) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://site');
     response.setHeader('Content-Type', 'text/html');
@@ -19,7 +21,7 @@ async function site(port: number, content: (query: URLSearchParams) => string): 
   return http;
 }
 
-describe('SEC-13 a room in somebody else’s page', () => {
+describe('SEC-13 a room in a page of another site', () => {
   let server: ServerProcess;
   let browser: Browser;
   const sites: Server[] = [];
@@ -33,7 +35,7 @@ describe('SEC-13 a room in somebody else’s page', () => {
     server = await ServerProcess.start({ env: { EMBED_ORIGINS: allowed } });
     for (const port of [allowedPort, strangerPort]) {
       sites.push(
-        await site(
+        await serveSite(
           port,
           (query) =>
             `<iframe id="room" src="${server.url}/${query.get('page')}" width="480" height="270" allow="autoplay; camera; microphone"></iframe>`,
@@ -44,8 +46,7 @@ describe('SEC-13 a room in somebody else’s page', () => {
     const publisher = await openPage(await browser.newContext(), `${server.url}/publish/embedded`);
     await publisher.page.selectOption('#overlay-source', 'demo');
     await publisher.page.click('#microphone');
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
+    await goLive(publisher.page);
   });
 
   afterAll(async () => {
@@ -54,12 +55,12 @@ describe('SEC-13 a room in somebody else’s page', () => {
     await server?.stop();
   });
 
-  async function show(origin: string, path: string): Promise<{ page: Page; said: string[] }> {
+  async function show(origin: string, path: string): Promise<{ page: Page; logged: string[] }> {
     const page = await (await browser.newContext()).newPage();
-    const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
+    const logged: string[] = [];
+    page.on('console', (message) => logged.push(message.text()));
     await page.goto(`${origin}/?page=${path}`, { waitUntil: 'load' });
-    return { page, said };
+    return { page, logged };
   }
 
   function frameOf(page: Page): Frame {
@@ -68,8 +69,8 @@ describe('SEC-13 a room in somebody else’s page', () => {
     return frame;
   }
 
-  test('picture, overlay and sound, and nothing else', async () => {
-    const { page, said } = await show(allowed, 'embed/embedded');
+  test('an embedded room shows video, overlay and sound and nothing else', async () => {
+    const { page, logged } = await show(allowed, 'embed/embedded');
     const frame = frameOf(page);
     await frame.waitForSelector('#status[data-status="live"]', { state: 'attached' });
     await frame.waitForFunction(() => {
@@ -95,11 +96,11 @@ describe('SEC-13 a room in somebody else’s page', () => {
           .map(({ id }) => id),
       );
     expect(seen).toEqual(['sound']);
-    expect(said.filter((text) => /Content Security Policy|Trusted|Error/.test(text))).toEqual([]);
+    expect(logged.filter((text) => /Content Security Policy|Trusted|Error/.test(text))).toEqual([]);
     await page.context().close();
   });
 
-  test('SEC-14 no camera, whatever the site lets the frame ask for', async () => {
+  test('SEC-14 an embedded room can’t use the camera, whatever the site allows', async () => {
     const { page } = await show(allowed, 'embed/embedded');
     const frame = frameOf(page);
     await frame.waitForSelector('html[data-ready="true"]', { state: 'attached' });
@@ -114,12 +115,12 @@ describe('SEC-13 a room in somebody else’s page', () => {
   });
 
   test.each([
-    ['a site that the operator does not allow', () => stranger, 'embed/embedded'],
+    ['a room on a site that the operator does not allow', () => stranger, 'embed/embedded'],
     ['the viewer’s own page', () => allowed, 'join/embedded'],
     ['the publisher’s page', () => allowed, 'publish/embedded'],
-  ])('not shown: %s', async (_what, origin, path) => {
-    const { page, said } = await show(origin(), path);
-    await expect.poll(() => said.join(), { timeout: 30_000 }).toContain('frame-ancestors');
+  ])('the browser does not show %s', async (_what, origin, path) => {
+    const { page, logged } = await show(origin(), path);
+    await expect.poll(() => logged.join(), { timeout: 30_000 }).toContain('frame-ancestors');
     await expect
       .poll(() => frameOf(page).url(), { timeout: 30_000 })
       .toBe('chrome-error://chromewebdata/');

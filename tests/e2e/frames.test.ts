@@ -1,27 +1,28 @@
-/** The truth is read from the picture itself: each frame carries its number as a barcode. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+/** The test reads from the pixels which frame is shown: each frame carries its number as a barcode. */
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { MatchMethod } from '#protocol/overlay.ts';
 import type { FrameRecord } from '../../frontend/src/ui/frame-debug.ts';
 import { barcodeDistance, barcodeScript } from '#testkit/media/barcode.ts';
 import { barcodeCameraFile } from '#testkit/media/barcode-camera.ts';
-import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import { goLive, type OpenedPage } from '#testkit/browser/browser.ts';
+import { sharedSite } from '#testkit/browser/shared-site.ts';
 import { waitForStatus } from '#testkit/browser/shown-video.ts';
-import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const ROOM = 'frames-test';
 
 interface Seen {
-  /** What the picture says it is, and what the message that is drawn on it says it was made from. */
-  readonly picture: number | undefined;
+  /** Barcode of the frame that is shown. */
+  readonly video: number | undefined;
+  /** Barcode of the frame that the drawn message was made from. */
   readonly data: number | undefined;
   readonly method: string | undefined;
   readonly number: number | undefined;
   readonly late: number;
 }
 
-/** A captured frame that was analysed: its number, and what its picture says it is. */
-type Analysed = readonly [number: number, picture: number];
+/** A captured frame that was analysed: its number and its barcode. */
+type Analysed = readonly [number: number, video: number];
 
 declare global {
   var peers: RTCPeerConnection[];
@@ -31,16 +32,13 @@ declare global {
   var analysisMs: () => number;
 }
 
-describe('data on its very frame', () => {
-  let server: ServerProcess;
-  let browser: Browser;
+describe('overlay on its exact frame', () => {
+  const site = sharedSite({}, { camera: barcodeCameraFile() });
   let publisher: OpenedPage;
   let viewer: OpenedPage;
 
   beforeAll(async () => {
-    server = await ServerProcess.start();
-    browser = await launchBrowser({ camera: barcodeCameraFile() });
-    const context = await browser.newContext({ viewport: { width: 800, height: 500 } });
+    const context = await site.browser.newContext({ viewport: { width: 800, height: 500 } });
     await context.addInitScript(barcodeScript());
     await context.addInitScript(() => {
       globalThis.peers = [];
@@ -51,30 +49,24 @@ describe('data on its very frame', () => {
         }
       };
     });
-    publisher = await openPage(context, `${server.url}/publish/${ROOM}?debug`);
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
-    await analyse(publisher.page);
-    viewer = await openPage(context, `${server.url}/join/${ROOM}?debug`);
+    publisher = await site.open(`/publish/${ROOM}?debug`, context);
+    await goLive(publisher.page);
+    await sendBarcodes(publisher.page);
+    viewer = await site.open(`/join/${ROOM}?debug`, context);
     await waitForStatus(viewer.page, 'live');
   });
 
   const sent = () => publisher.page.evaluate(() => analysed);
 
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  test('FRAME-1 each message is drawn on the frame it was made from, on 99 % of 400 frames', async () => {
-    // Picture and data take the same 20 ms here: on a busy machine now one, now the other is first,
-    // and either may stand still for a while.
+  test('FRAME-1 a viewer draws each message on the frame it was made from, on 99 % of 400 frames', async () => {
+    // Video and data both take about 20 ms here: on a busy machine either can arrive first, and
+    // either can stall for a while.
     await viewer.page.evaluate(() => onecast?.setPlayoutDelay?.(300));
-    await delayIs(viewer.page, 300);
-    const all = await watch(viewer.page, 400);
+    await waitForDelay(viewer.page, 300);
+    const all = await recordFrames(viewer.page, 400);
     expect(all.filter(({ method }) => method !== 'tag')).toEqual([]);
     const { exact, judged, errors } = judge(all, await sent());
-    // A busy machine analyses fewer frames; the others show what was found in the one before.
+    // A busy machine analyses fewer frames; the other frames show the previous result.
     expect(judged).toBeGreaterThan(100);
     expect(
       exact,
@@ -82,45 +74,45 @@ describe('data on its very frame', () => {
     ).toBeGreaterThanOrEqual(0.99);
   });
 
-  test('OBS-1 FRAME-8 the metrics count the viewer by the way its messages find their frames', async () => {
+  test('OBS-1 FRAME-8 the metrics count the viewer by its match method', async () => {
     await expect
-      .poll(async () => server.metric('onecast_viewers_overlay_match{method="tag"}'), {
+      .poll(async () => site.server.metric('onecast_viewers_overlay_match{method="tag"}'), {
         timeout: 60_000,
       })
       .toBe(1);
   });
 
   test.each(['publisher', 'viewer'] as const)(
-    'FRAME-1 FRAME-3 a new transport of the %s: numbers go on, and data is on its frame again',
+    'FRAME-1 FRAME-3 after a new transport of the %s, numbers go on and messages are on their frames again',
     async (who) => {
-      const [before] = await watch(viewer.page, 1);
+      const [before] = await recordFrames(viewer.page, 1);
       const { page } = who === 'publisher' ? publisher : viewer;
       await page.evaluate(() => onecast?.simulate('transport-loss'));
       await expect
-        .poll(async () => judge(await watch(viewer.page, 60), await sent()).exact, {
+        .poll(async () => judge(await recordFrames(viewer.page, 60), await sent()).exact, {
           timeout: 60_000,
         })
         .toBeGreaterThanOrEqual(0.99);
-      const [after] = await watch(viewer.page, 1);
+      const [after] = await recordFrames(viewer.page, 1);
       expect(after?.number).toBeGreaterThan(before?.number ?? Infinity);
     },
   );
 
-  test('FRAME-7 data that takes 150 ± 100 ms to make lands on its frame when the picture waits', async () => {
+  test('FRAME-7 with playout delay, data that takes 150 ± 100 ms to make lands on its frame', async () => {
     await publisher.page.evaluate(() => {
       globalThis.analysisMs = () => 50 + Math.random() * 200;
     });
     await viewer.page.evaluate(() => onecast?.setPlayoutDelay?.('off'));
-    await delayIs(viewer.page, 0);
-    const without = judge(await watch(viewer.page, 150), await sent());
+    await waitForDelay(viewer.page, 0);
+    const without = judge(await recordFrames(viewer.page, 150), await sent());
     await viewer.page.click('#stats-toggle');
     await viewer.page.selectOption('#playout-delay', 'auto');
-    // The picture is moved slowly, so that nobody sees it.
+    // The page changes the delay slowly, so that nobody notices.
     await expect
       .poll(() => viewer.page.textContent('#overlay-delay'), { timeout: 30_000 })
       .toMatch(/^[1-5]\d\d ms$/);
     await expect
-      .poll(async () => judge(await watch(viewer.page, 100), await sent()).exact, {
+      .poll(async () => judge(await recordFrames(viewer.page, 100), await sent()).exact, {
         timeout: 60_000,
       })
       .toBeGreaterThan(0.9);
@@ -129,27 +121,27 @@ describe('data on its very frame', () => {
     expect(await viewer.page.textContent('#overlay-match')).toBe('Exact frame (tag)');
   });
 
-  test('FRAME-2 FRAME-8 a browser without transforms shows the picture, and goes by the capture time', async () => {
-    const context = await browser.newContext({ viewport: { width: 800, height: 500 } });
+  test('FRAME-2 FRAME-8 a browser without transforms shows the video and matches by capture time', async () => {
+    const context = await site.browser.newContext({ viewport: { width: 800, height: 500 } });
     await context.addInitScript(barcodeScript());
     await context.addInitScript(() => Reflect.deleteProperty(globalThis, 'RTCRtpScriptTransform'));
-    const { page, faults } = await openPage(context, `${server.url}/join/${ROOM}?debug`);
+    const { page, faults } = await site.open(`/join/${ROOM}?debug`, context);
     await waitForStatus(page, 'live');
-    const all = await watch(page, 60, 'time');
-    // What can be read was decoded whole, for all the tag behind it.
-    expect(all.filter(({ picture }) => picture !== undefined).length).toBeGreaterThan(50);
+    const all = await recordFrames(page, 60, 'time');
+    // A readable barcode means that the frame was decoded whole, despite the tag behind it.
+    expect(all.filter(({ video }) => video !== undefined).length).toBeGreaterThan(50);
     expect(new Set(all.map(({ number }) => number))).toEqual(new Set([undefined]));
     expect(faults).toEqual([]);
     await context.close();
   });
 
-  test('no page has raised an error or been held back by the security policy', () => {
+  test('no page has a script error or violates the security policy', () => {
     expect([publisher, viewer].flatMap(({ faults }) => faults)).toEqual([]);
   });
 });
 
-/** Resolves when the browser holds the picture back by about so much; it goes there slowly. */
-async function delayIs(page: Page, ms: number): Promise<void> {
+/** Resolves when the browser delays the video by about `ms`; it approaches that slowly. */
+async function waitForDelay(page: Page, ms: number): Promise<void> {
   await page.evaluate(async (wanted) => {
     const peer = peers.at(-1);
     const read = async () => {
@@ -174,14 +166,14 @@ async function delayIs(page: Page, ms: number): Promise<void> {
   }, ms);
 }
 
-/** The publisher reads the barcode of each captured frame and sends what it read. */
-async function analyse(page: Page): Promise<void> {
+/** Makes the publisher's page read the barcode of each captured frame and send it. */
+async function sendBarcodes(page: Page): Promise<void> {
   await page.evaluate(() => {
     globalThis.analysed = [];
     globalThis.analysisMs = () => 0;
-    onecast?.watchFrames?.((picture, name) => {
-      const number = barcode.readFrom(picture);
-      picture.close();
+    onecast?.watchFrames?.((image, name) => {
+      const number = barcode.readFrom(image);
+      image.close();
       if (number === undefined) return;
       if (name.number !== undefined) analysed.push([name.number, number]);
       const send = () =>
@@ -200,8 +192,8 @@ async function analyse(page: Page): Promise<void> {
   });
 }
 
-/** What `count` frames carried, from the first message on that was matched so. */
-async function watch(page: Page, count: number, by: MatchMethod = 'tag'): Promise<Seen[]> {
+/** Records `count` frames, from the first message on that was matched by this method. */
+async function recordFrames(page: Page, count: number, by: MatchMethod = 'tag'): Promise<Seen[]> {
   await page.evaluate((expected) => {
     if (!onecast) throw new Error('no debug object');
     globalThis.seen = [];
@@ -212,8 +204,8 @@ async function watch(page: Page, count: number, by: MatchMethod = 'tag'): Promis
       const [drawn] = record.drawn;
       const label = drawn?.shapes.find((shape) => shape.type === 'label');
       seen.push({
-        // The very picture that the overlay was matched to.
-        picture: record.image && barcode.readFrom(record.image),
+        // The frame that the overlay was matched to.
+        video: record.image && barcode.readFrom(record.image),
         data: label?.type === 'label' ? Number(label.text) : undefined,
         method,
         number,
@@ -228,16 +220,16 @@ async function watch(page: Page, count: number, by: MatchMethod = 'tag'): Promis
   return page.evaluate(() => seen);
 }
 
-/** How many frames the data on a picture is off, over the frames that data was made from. */
+/** By how many frames the drawn data misses, over all frames that data was made from. */
 function judge(all: readonly Seen[], analysed: readonly Analysed[]) {
-  const pictures = new Map(analysed);
+  const barcodes = new Map(analysed);
   const errors = new Map<number, number>();
-  for (const { picture, data, number } of all) {
-    if (picture === undefined || data === undefined || number === undefined) continue;
-    // The tag is not taken at its word: any frame of that picture about then will do.
-    const near = Array.from({ length: 21 }, (_, i) => pictures.get(number - 10 + i));
-    if (!near.includes(picture)) continue;
-    const off = barcodeDistance(data, picture);
+  for (const { video, data, number } of all) {
+    if (video === undefined || data === undefined || number === undefined) continue;
+    // The number in the tag is not trusted: the barcode must match one of the frames around it.
+    const near = Array.from({ length: 21 }, (_, i) => barcodes.get(number - 10 + i));
+    if (!near.includes(video)) continue;
+    const off = barcodeDistance(data, video);
     errors.set(off, (errors.get(off) ?? 0) + 1);
   }
   const judged = [...errors.values()].reduce((sum, count) => sum + count, 0);

@@ -1,45 +1,35 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { goLive } from '#testkit/browser/browser.ts';
+import { sharedSite } from '#testkit/browser/shared-site.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
-import { ServerProcess } from '#testkit/server/server-process.ts';
 
 describe('joining', () => {
-  let server: ServerProcess;
-  let browser: Browser;
+  const site = sharedSite();
 
   beforeAll(async () => {
-    server = await ServerProcess.start();
-    browser = await launchBrowser();
-    const { page } = await openPage(await browser.newContext(), `${server.url}/publish/joining`);
+    const { page } = await site.open('/publish/joining');
     await page.selectOption('#overlay-source', 'note');
-    await page.fill('#note', 'a note for those who come late');
-    await page.click('#start');
-    await waitForStatus(page, 'live');
+    await page.fill('#note', 'a note for late viewers');
+    await goLive(page);
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  test('JOIN-1 one round trip: the picture is there before a socket is', async () => {
-    const page = await (await browser.newContext()).newPage();
+  test('JOIN-1 a viewer joins in one round trip and shows video before its socket works', async () => {
+    const page = await (await site.browser.newContext()).newPage();
     const joins: string[] = [];
     page.on('request', (request) => {
       if (request.method() === 'POST') joins.push(new URL(request.url()).pathname);
     });
-    // It opens, and nothing that is sent over it arrives anywhere.
+    // The socket opens, but nothing that the page sends over it arrives.
     await page.routeWebSocket(/socket\.io/, () => undefined);
-    await page.goto(`${server.url}/join/joining`);
+    await page.goto(`${site.server.url}/join/joining`);
     await waitForFrames(page, 10);
     await waitForStatus(page, 'live');
     expect(joins).toEqual(['/api/join']);
     await page.close();
   });
 
-  test('JOIN-1 CONN-1 the socket takes the session up that was joined ahead of it', async () => {
-    const page = await (await browser.newContext()).newPage();
+  test('JOIN-1 CONN-1 the socket takes over the session of a viewer that joined ahead of it', async () => {
+    const page = await (await site.browser.newContext()).newPage();
     const sent: string[] = [];
     page.on('websocket', (socket) => {
       socket.on('framesent', ({ payload }) => {
@@ -47,7 +37,7 @@ describe('joining', () => {
         if (name) sent.push(name);
       });
     });
-    await page.goto(`${server.url}/join/joining`);
+    await page.goto(`${site.server.url}/join/joining`);
     await waitForFrames(page, 10);
     await expect.poll(() => sent).toContain('attach');
     expect(sent).not.toContain('join');
@@ -55,10 +45,10 @@ describe('joining', () => {
     await page.close();
   });
 
-  test('JOIN-1 a page that can’t join ahead joins over its socket, in one round trip too', async () => {
-    const page = await (await browser.newContext()).newPage();
+  test('JOIN-1 a page that can’t join ahead joins over its socket, also in one round trip', async () => {
+    const page = await (await site.browser.newContext()).newPage();
     await page.route('**/api/join', (route) => route.abort());
-    /** What went over the socket, in order: requests sent, and acks that were let through. */
+    /** Requests sent and acks passed on, in the order of the wire. */
     const wire: string[] = [];
     const names = new Map<string, string>();
     await page.routeWebSocket(/socket\.io/, (socket) => {
@@ -75,13 +65,13 @@ describe('joining', () => {
       upstream.onMessage((message) => {
         const ack = /^43(\d+)\[/.exec(String(message));
         const name = ack?.[1] && names.get(ack[1]);
-        // All answers but the first are held back: who waits for a second one never gets a picture.
+        // Only the first answer passes: a page that needs a second one never shows video.
         if (name && name !== 'join') return;
         if (name) wire.push(`acked ${name}`);
         socket.send(message);
       });
     });
-    await page.goto(`${server.url}/join/joining`);
+    await page.goto(`${site.server.url}/join/joining`);
     await waitForFrames(page, 10);
     expect(wire.slice(0, 2)).toEqual(['sent join', 'acked join']);
     expect(wire).toContain('sent resumeConsumers');
@@ -89,11 +79,11 @@ describe('joining', () => {
     await page.close();
   });
 
-  test('JOIN-5 the trace of a join is drawn in the figures and counted once', async () => {
+  test('JOIN-5 a viewer’s page shows its join trace, and the metrics count the trace once', async () => {
     const series = 'onecast_join_step_seconds_count{step="frame",way="ahead"}';
-    const before = await server.metric(series);
-    const page = await (await browser.newContext()).newPage();
-    await page.goto(`${server.url}/join/joining`);
+    const before = await site.server.metric(series);
+    const page = await (await site.browser.newContext()).newPage();
+    await page.goto(`${site.server.url}/join/joining`);
     await waitForStatus(page, 'live');
     await page.click('#stats-toggle');
     const steps = page.locator('#join-steps [data-step]');
@@ -111,24 +101,24 @@ describe('joining', () => {
     );
     expect(shown[0]?.step).toBe('asked');
     expect(shown.at(-1)?.step).toBe('frame');
-    // Each bar begins where the one before ends, and the times add up to what is said of the whole.
+    // Each bar begins where the one before ends, and the times add up to the total.
     const ends = shown.slice(0, -1).map(({ right }) => right);
     for (const [i, end] of ends.entries()) expect(shown[i + 1]?.left).toBeCloseTo(end, 0);
     const total = Number.parseFloat((await page.textContent('#join-total')) ?? '');
     const sum = shown.reduce((all, { ms }) => all + ms, 0);
     expect(Math.abs(sum - total)).toBeLessThanOrEqual(shown.length);
-    await expect.poll(() => server.metric(series)).toBe(before + 1);
+    await expect.poll(() => site.server.metric(series)).toBe(before + 1);
     await page.reload();
     await waitForStatus(page, 'live');
-    await expect.poll(() => server.metric(series)).toBe(before + 2);
+    await expect.poll(() => site.server.metric(series)).toBe(before + 2);
     await page.close();
   });
 
-  test('JOIN-5 no trace comes of a page that found nothing on air', async () => {
-    const context = await browser.newContext();
-    const viewer = await openPage(context, `${server.url}/join/later`);
+  test('JOIN-5 a page that found no live broadcast has no join trace', async () => {
+    const context = await site.browser.newContext();
+    const viewer = await site.open('/join/later', context);
     await waitForStatus(viewer.page, 'waiting');
-    const publisher = await openPage(await browser.newContext(), `${server.url}/publish/later`);
+    const publisher = await site.open('/publish/later');
     await publisher.page.click('#start');
     await waitForStatus(viewer.page, 'live');
     await waitForFrames(viewer.page, 10);
@@ -137,29 +127,25 @@ describe('joining', () => {
     await publisher.page.context().close();
   });
 
-  test('OVL-5 who joins late gets the latest overlay in the answer to join', async () => {
-    const page = await (await browser.newContext()).newPage();
+  test('OVL-5 a viewer that joins late gets the latest overlay in the answer to its first request', async () => {
+    const page = await (await site.browser.newContext()).newPage();
     const answers: string[] = [];
     page.on('websocket', (socket) => {
       socket.on('framereceived', ({ payload }) => {
         if (String(payload).startsWith('43')) answers.push(String(payload));
       });
     });
-    await page.goto(`${server.url}/join/joining`);
+    await page.goto(`${site.server.url}/join/joining`);
     await waitForStatus(page, 'live');
-    expect(answers[0]).toContain('a note for those who come late');
+    expect(answers[0]).toContain('a note for late viewers');
     await page.close();
   });
 
-  test('ROOM-5 a viewer who comes first waits, and is live when the publisher starts', async () => {
-    const viewer = await openPage(await browser.newContext(), `${server.url}/join/early-bird`);
+  test('ROOM-5 a viewer that comes first waits, and is live when the publisher starts', async () => {
+    const viewer = await site.open('/join/early-bird');
     await waitForStatus(viewer.page, 'waiting');
-    const publisher = await openPage(
-      await browser.newContext(),
-      `${server.url}/publish/early-bird`,
-    );
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
+    const publisher = await site.open('/publish/early-bird');
+    await goLive(publisher.page);
     await waitForStatus(viewer.page, 'live');
     await waitForFrames(viewer.page, 20);
     expect([...viewer.faults, ...publisher.faults]).toEqual([]);
@@ -167,11 +153,10 @@ describe('joining', () => {
     await publisher.page.context().close();
   });
 
-  test('MEDIA-5 sound is off, then on, then off again, without a break in the picture', async () => {
-    const publisher = await openPage(await browser.newContext(), `${server.url}/publish/sound`);
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
-    const viewer = await openPage(await browser.newContext(), `${server.url}/join/sound`);
+  test('MEDIA-5 the publisher turns sound on and off while the video goes on', async () => {
+    const publisher = await site.open('/publish/sound');
+    await goLive(publisher.page);
+    const viewer = await site.open('/join/sound');
     await waitForStatus(viewer.page, 'live');
     const audioTracks = () =>
       viewer.page
@@ -190,20 +175,18 @@ describe('joining', () => {
     await publisher.page.context().close();
   });
 
-  test('ROOM-1 ROOM-2 another browser can not take the room; a second tab of the same one can', async () => {
-    const stranger = await openPage(await browser.newContext(), `${server.url}/publish/taken`);
-    const owner = await browser.newContext();
-    const first = await openPage(owner, `${server.url}/publish/taken`);
-    await first.page.click('#start');
-    await waitForStatus(first.page, 'live');
+  test('ROOM-1 ROOM-2 another browser can’t take over the room, but a second tab of the same browser can', async () => {
+    const stranger = await site.open('/publish/taken');
+    const owner = await site.browser.newContext();
+    const first = await site.open('/publish/taken', owner);
+    await goLive(first.page);
 
     await stranger.page.click('#start');
     await waitForStatus(stranger.page, 'failed');
     expect(await first.page.getAttribute('#status', 'data-status')).toBe('live');
 
-    const second = await openPage(owner, `${server.url}/publish/taken`);
-    await second.page.click('#start');
-    await waitForStatus(second.page, 'live');
+    const second = await site.open('/publish/taken', owner);
+    await goLive(second.page);
     await waitForStatus(first.page, 'superseded');
     await stranger.page.context().close();
     await owner.close();

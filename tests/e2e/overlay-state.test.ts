@@ -1,19 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { StateEntry } from '#protocol/overlay-state.ts';
-import {
-  copiedDiagnostics,
-  launchBrowser,
-  openPage,
-  type OpenedPage,
-  pasted,
-} from '#testkit/browser/browser.ts';
-import { type Host, networkUnavailable, TestNetwork } from '#testkit/network/test-network.ts';
+import { copiedDiagnostics, goLive, openPage, type OpenedPage, pasted } from '#testkit/browser/browser.ts';
+import { sharedNetwork, sharedSite } from '#testkit/browser/shared-site.ts';
+import { networkUnavailable } from '#testkit/network/test-network.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
-import { ServerProcess } from '#testkit/server/server-process.ts';
 
 const BOXES = join(import.meta.dirname, '../../docs/examples/boxes.py');
 const python = spawnSync('python3', ['--version']).status === 0;
@@ -21,12 +15,12 @@ if (!python) console.warn('SKIPPED: the Python example. There is no python3 on t
 const curl = spawnSync('curl', ['--version']).status === 0;
 if (!curl) console.warn('SKIPPED: the command for a terminal. There is no curl on this machine.');
 const unavailable = networkUnavailable();
-if (unavailable) console.warn(`SKIPPED: state over a line that loses. ${unavailable}`);
+if (unavailable) console.warn(`SKIPPED: state on a lossy connection. ${unavailable}`);
 
 const places = (entries: readonly Pick<StateEntry, 'topic' | 'key'>[]) =>
   entries.map(({ topic, key }) => `${topic} ${key}`).sort();
 
-/** All keyed state as the page knows it. */
+/** The keyed state that the page holds. */
 const stateOf = (page: Page) =>
   page.evaluate(() => (onecast?.overlayState?.() ?? []) as StateEntry[]);
 
@@ -38,7 +32,7 @@ const byPlace = (entries: readonly StateEntry[]) =>
 const secretOf = (page: Page, room: string) =>
   page.evaluate((key) => localStorage.getItem(key) ?? '', `onecast.publisher.${room}`);
 
-/** From the publisher's own page: the same origin, as a program on its machine would. */
+/** Posts messages as a program does, from the publisher's own page. */
 async function post(publisher: Page, room: string, messages: readonly object[]): Promise<void> {
   const secret = await secretOf(publisher, room);
   const answer = await publisher.evaluate(
@@ -59,7 +53,7 @@ async function post(publisher: Page, room: string, messages: readonly object[]):
   expect(answer).toEqual({ status: 200, text: `{"accepted":${messages.length},"refused":[]}` });
 }
 
-const goals = (key: string, value: unknown) => ({
+const keyed = (key: string, value: unknown) => ({
   kind: 'data',
   topic: 'match',
   key,
@@ -67,34 +61,25 @@ const goals = (key: string, value: unknown) => ({
   data: value,
 });
 
-describe('state that survives, and data from a program', () => {
+describe('keyed state, and messages of a program', () => {
   const ROOM = 'overlay-state';
-  let server: ServerProcess;
-  let browser: Browser;
+  const site = sharedSite();
   let publisher: OpenedPage;
   let viewer: OpenedPage;
   let command = '';
 
-  const openViewer = async () =>
-    openPage(await browser.newContext(), `${server.url}/join/${ROOM}?debug`);
+  const openViewer = async () => site.open(`/join/${ROOM}?debug`);
 
   beforeAll(async () => {
-    server = await ServerProcess.start();
-    browser = await launchBrowser();
-    publisher = await openPage(await browser.newContext(), `${server.url}/publish/${ROOM}?debug`);
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
+    publisher = await site.open(`/publish/${ROOM}?debug`);
+    await goLive(publisher.page);
     viewer = await openViewer();
     await waitForStatus(viewer.page, 'live');
     await waitForFrames(viewer.page, 10);
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-
-  async function everybodyHas(expected: readonly string[], ...pages: readonly Page[]) {
+  /** Expects that all pages end with the same state, which has these keys. */
+  async function expectState(expected: readonly string[], ...pages: readonly Page[]) {
     for (const page of pages) {
       await expect
         .poll(async () => places(await stateOf(page)), { timeout: 30_000 })
@@ -104,23 +89,23 @@ describe('state that survives, and data from a program', () => {
     for (const other of others) expect(byPlace(other)).toEqual(byPlace(first ?? []));
   }
 
-  test('STATE-1 STATE-2 a viewer who has lost changes, and one who comes late, have the whole state', async () => {
+  test('STATE-1 STATE-2 a viewer that has lost changes and one that joins late have the whole state', async () => {
     const { page } = publisher;
     await page.selectOption('#overlay-source', 'note');
-    await page.fill('#note', 'kept for who comes late');
-    await post(page, ROOM, [goals('home', 1), goals('away', 1), goals('gone', 1)]);
-    await everybodyHas(['match away', 'match gone', 'match home', 'note line'], viewer.page);
+    await page.fill('#note', 'kept for late viewers');
+    await post(page, ROOM, [keyed('home', 1), keyed('away', 1), keyed('gone', 1)]);
+    await expectState(['match away', 'match gone', 'match home', 'note line'], viewer.page);
     await viewer.page.evaluate(() => onecast?.simulate('overlay-loss'));
-    await post(page, ROOM, [goals('home', 2), goals('gone', null), goals('extra', { n: 1 })]);
+    await post(page, ROOM, [keyed('home', 2), keyed('gone', null), keyed('extra', { n: 1 })]);
     const late = await openViewer();
-    await everybodyHas(
+    await expectState(
       ['match away', 'match extra', 'match home', 'note line'],
       viewer.page,
       late.page,
     );
     const home = (await stateOf(viewer.page)).find(({ key }) => key === 'home');
     expect(home).toMatchObject({ data: 2, from: 'ingest' });
-    // As people see it, too.
+    // The data panel shows it as well.
     await late.page.click('#data-toggle');
     const shown = late.page.locator('#topics h3');
     await expect
@@ -130,79 +115,82 @@ describe('state that survives, and data from a program', () => {
     await late.page.context().close();
   });
 
-  test('STATE-3 the publisher’s page is reloaded, and stops: its keys follow', async () => {
-    const outside = ['match away', 'match extra', 'match home'];
+  test('STATE-3 the page’s keys follow when the publisher reloads and stops', async () => {
+    const program = ['match away', 'match extra', 'match home'];
     await publisher.page.reload();
     await waitForStatus(publisher.page, 'live');
-    await everybodyHas([...outside, 'note line'], viewer.page);
+    await expectState([...program, 'note line'], viewer.page);
     await publisher.page.fill('#note', 'another line');
     await expect
       .poll(async () => JSON.stringify(await stateOf(viewer.page)), { timeout: 30_000 })
       .toContain('another line');
     await publisher.page.click('#stop');
     await waitForStatus(viewer.page, 'ended');
-    await everybodyHas(outside, viewer.page);
+    await expectState(program, viewer.page);
     await publisher.page.click('#start');
     await waitForStatus(viewer.page, 'live');
-    await everybodyHas([...outside, 'note line'], viewer.page);
+    await expectState([...program, 'note line'], viewer.page);
   });
 
-  test('STATE-3 the server is killed: what is the page’s is back, what was a program’s is gone', async () => {
-    await server.stop('SIGKILL');
-    await server.start();
+  test('STATE-3 after the server is killed, the page’s keys are back and the program’s keys are gone', async () => {
+    await site.server.stop('SIGKILL');
+    await site.server.start();
     await waitForStatus(publisher.page, 'live');
     await waitForStatus(viewer.page, 'live');
-    await everybodyHas(['note line'], viewer.page);
+    await expectState(['note line'], viewer.page);
     expect(await stateOf(viewer.page)).toMatchObject([{ from: 'page' }]);
     await publisher.page.selectOption('#overlay-source', 'off');
-    await everybodyHas([], viewer.page);
+    await expectState([], viewer.page);
   });
 
   test.skipIf(!python)(
-    'INGEST-5 the boxes of the Python example are on a viewer’s canvas, and again after an outage',
+    'INGEST-5 a viewer shows the boxes of the Python example, also after an outage',
     async () => {
       const secret = await secretOf(publisher.page, ROOM);
-      const boxes = new Boxes(server.url, ROOM, secret);
+      const boxes = new Boxes(site.server.url, ROOM, secret);
       try {
-        await boxesMove(viewer.page);
-        await server.stop('SIGKILL');
+        await expectMovingBoxes(viewer.page);
+        await site.server.stop('SIGKILL');
         await expect.poll(() => boxes.output, { timeout: 30_000 }).toContain('can not be reached');
-        await server.start();
+        await site.server.start();
         await waitForStatus(viewer.page, 'live');
-        await boxesMove(viewer.page);
+        await expectMovingBoxes(viewer.page);
       } finally {
         await boxes.stop();
       }
-      // Nobody clears them: they are gone by themselves.
-      await expect.poll(() => magenta(viewer.page), { timeout: 30_000 }).toBeUndefined();
+      // The boxes disappear without a message that clears them.
+      await expect.poll(() => boxesLeft(viewer.page), { timeout: 30_000 }).toBeUndefined();
     },
   );
 
-  test.skipIf(!python)('INGEST-1 boxes that name their frame by its time are drawn', async () => {
-    const secret = await secretOf(publisher.page, ROOM);
-    const boxes = new Boxes(server.url, ROOM, secret, '--name-frame');
-    try {
-      await boxesMove(viewer.page);
-    } finally {
-      await boxes.stop();
-    }
-    expect(boxes.output).toContain(`sending to room ${ROOM}`);
-  });
+  test.skipIf(!python)(
+    'INGEST-1 a viewer draws boxes that name their frame by its capture time',
+    async () => {
+      const secret = await secretOf(publisher.page, ROOM);
+      const boxes = new Boxes(site.server.url, ROOM, secret, '--name-frame');
+      try {
+        await expectMovingBoxes(viewer.page);
+      } finally {
+        await boxes.stop();
+      }
+      expect(boxes.output).toContain(`sending to room ${ROOM}`);
+    },
+  );
 
-  test.skipIf(!python)('INGEST-5 the Python example says what is wrong', async () => {
-    const wrong = new Boxes(server.url, ROOM, 'A'.repeat(43));
+  test.skipIf(!python)('INGEST-5 the Python example reports what is wrong', async () => {
+    const wrong = new Boxes(site.server.url, ROOM, 'A'.repeat(43));
     expect(await wrong.exitCode).toBe(1);
     expect(wrong.output).toContain('Somebody else is the publisher of this room. (403 room-taken)');
-    const none = new Boxes(server.url, ROOM, '');
+    const none = new Boxes(site.server.url, ROOM, '');
     expect(await none.exitCode).toBe(2);
     expect(none.output).toContain('set ONECAST_SECRET');
   });
 
-  test('INGEST-5 the publisher’s page gives a command that works, and hides the secret until asked', async () => {
+  test('INGEST-5 the publisher’s page offers a command and hides the secret until it is asked to show it', async () => {
     const { page } = publisher;
     const secret = await secretOf(page, ROOM);
     const shown = () => page.inputValue('#ingest-command');
-    // With the keyboard alone.
+    // By keyboard only.
     await page.focus('#ingest summary');
     await page.keyboard.press('Enter');
     expect(await shown()).not.toContain(secret);
@@ -217,17 +205,17 @@ describe('state that survives, and data from a program', () => {
     expect(page.url()).not.toContain(secret);
     await page.click('#show-secret');
     await page.click('#ingest summary');
-    // Browsers tell of an element that was closed a moment later.
+    // Browsers report that a <details> element was closed a moment later.
     await expect.poll(shown).not.toContain(secret);
   });
 
-  test('CONN-17 the publisher’s diagnostics hold no secret of the room', async () => {
+  test('CONN-17 the publisher’s diagnostics contain no secret of the room', async () => {
     const text = await copiedDiagnostics(publisher.page);
     expect(JSON.parse(text)).toMatchObject({ role: 'publisher', room: ROOM });
     expect(text).not.toContain(await secretOf(publisher.page, ROOM));
   });
 
-  test.skipIf(!curl)('INGEST-5 the command draws on every viewer’s screen', async () => {
+  test.skipIf(!curl)('INGEST-5 the offered command draws on the viewer’s screen', async () => {
     const { stdout } = spawnSync('sh', ['-c', command]);
     expect(stdout.toString()).toBe('{"accepted":1,"refused":[]}');
     await expect
@@ -235,55 +223,32 @@ describe('state that survives, and data from a program', () => {
       .toBeGreaterThan(0);
   });
 
-  test('no page has raised an error or been held back by the security policy', () => {
+  test('no page has a script error or violates the security policy', () => {
     expect([...publisher.faults, ...viewer.faults]).toEqual([]);
   });
 });
 
-describe.skipIf(unavailable !== undefined)('state over a line that loses', () => {
+describe.skipIf(unavailable !== undefined)('state on a lossy connection', () => {
   const ROOM = 'lossy';
-  let network: TestNetwork;
-  let server: ServerProcess;
-  let browsers: Browser[];
+  const net = sharedNetwork(2);
 
-  beforeAll(async () => {
-    network = new TestNetwork(2);
-    server = await ServerProcess.start({
-      prefix: network.serverPrefix,
-      address: network.serverAddress,
-    });
-    const launch = (on: Host) =>
-      launchBrowser({
-        on,
-        flags: [`--unsafely-treat-insecure-origin-as-secure=${server.url}`],
-      });
-    browsers = await Promise.all(network.hosts.map(launch));
-  });
-
-  afterAll(async () => {
-    for (const browser of browsers ?? []) await browser.close();
-    await server?.stop();
-    network?.close();
-  });
-
-  test('STATE-2 with a quarter of its packets lost a viewer ends with the publisher’s state, and so does one who joins then', async () => {
-    const [near, far] = browsers as [Browser, Browser];
+  test('STATE-2 a viewer that loses a quarter of its packets ends with the publisher’s state, and so does one that joins then', async () => {
+    const [near, far] = [net.browser(0), net.browser(1)];
     const publisher = await openPage(
       await near.newContext(),
-      `${server.url}/publish/${ROOM}?debug`,
+      `${net.server.url}/publish/${ROOM}?debug`,
     );
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
+    await goLive(publisher.page);
     await publisher.page.selectOption('#overlay-source', 'note');
-    const viewer = await openPage(await far.newContext(), `${server.url}/join/${ROOM}?debug`);
+    const viewer = await openPage(await far.newContext(), `${net.server.url}/join/${ROOM}?debug`);
     await waitForStatus(viewer.page, 'live');
-    network.hosts[1]?.loseUdp(0.25);
+    net.host(1).loseUdp(0.25);
 
     const expected = new Map<string, object>();
     for (let round = 0; round < 40; round += 1) {
       const batch = [0, 1, 2].map((n) => {
         const key = `k${(round * 7 + n * 5) % 11}`;
-        const message = goals(key, (round + n) % 4 === 0 ? null : { round, n });
+        const message = keyed(key, (round + n) % 4 === 0 ? null : { round, n });
         if (message.data === null) expected.delete(key);
         else expected.set(key, { ...message, from: 'ingest' });
         return message;
@@ -291,7 +256,7 @@ describe.skipIf(unavailable !== undefined)('state over a line that loses', () =>
       await post(publisher.page, ROOM, batch);
       await publisher.page.fill('#note', `round ${round}`);
     }
-    const late = await openPage(await far.newContext(), `${server.url}/join/${ROOM}?debug`);
+    const late = await openPage(await far.newContext(), `${net.server.url}/join/${ROOM}?debug`);
     const [note] = await stateOf(publisher.page);
     const truth = byPlace([
       ...([...expected.values()] as StateEntry[]),
@@ -307,7 +272,7 @@ describe.skipIf(unavailable !== undefined)('state over a line that loses', () =>
   });
 });
 
-/** Runs in the page: how much of the overlay's canvas is drawn on. */
+/** Runs in the page: how many pixels of the overlay's canvas are not transparent. */
 function inkOnOverlay(): number {
   const canvas = document.querySelector<HTMLCanvasElement>('#overlay');
   const context = canvas?.getContext('2d');
@@ -341,8 +306,8 @@ class Boxes {
   }
 }
 
-/** The left edge of the example's colour on the overlay, relative to it; undefined where there is none. */
-async function magenta(page: Page): Promise<number | undefined> {
+/** Left edge of the example's magenta boxes, relative to the overlay's width; undefined without boxes. */
+async function boxesLeft(page: Page): Promise<number | undefined> {
   return page.evaluate(() => {
     const canvas = document.querySelector<HTMLCanvasElement>('#overlay');
     const context = canvas?.getContext('2d');
@@ -358,12 +323,12 @@ async function magenta(page: Page): Promise<number | undefined> {
   });
 }
 
-async function boxesMove(page: Page): Promise<void> {
+async function expectMovingBoxes(page: Page): Promise<void> {
   const seen = new Set<number>();
   await expect
     .poll(
       async () => {
-        const left = await magenta(page);
+        const left = await boxesLeft(page);
         if (left !== undefined) seen.add(Math.round(left * 100));
         return seen.size;
       },

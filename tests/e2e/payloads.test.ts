@@ -1,12 +1,12 @@
-/** Script wherever a page shows what somebody else wrote: none of it runs, all of it is text. */
-import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+/** Script code wherever a page shows text from others: none of it runs, all of it is shown as text. */
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import payloads from '../corpus/payloads.json' with { type: 'json' };
-import { launchBrowser, openPage, type OpenedPage } from '#testkit/browser/browser.ts';
+import { goLive, type OpenedPage } from '#testkit/browser/browser.ts';
+import { sharedSite } from '#testkit/browser/shared-site.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
-import { ServerProcess } from '#testkit/server/server-process.ts';
 
-/** What a page has noticed; `channel` is the publisher's own way to its viewers. */
+/** What a page has noticed; `channel` is the publisher's overlay channel. */
 interface Trap {
   ran: string[];
   violations: string[];
@@ -16,7 +16,7 @@ declare global {
   var trap: Trap;
 }
 
-/** Before any page of the context is opened. */
+/** Must be called before the context opens a page. */
 async function setTrap(context: BrowserContext): Promise<void> {
   await context.addInitScript((labels) => {
     const seen: Trap = { ran: [], violations: [] };
@@ -34,7 +34,7 @@ async function setTrap(context: BrowserContext): Promise<void> {
       seen.channel = made;
       return made;
     };
-    // Devices whose makers mean harm.
+    // Devices with hostile labels.
     const { mediaDevices } = navigator;
     if (!mediaDevices) return;
     const enumerateDevices = mediaDevices.enumerateDevices.bind(mediaDevices);
@@ -47,27 +47,19 @@ async function setTrap(context: BrowserContext): Promise<void> {
   }, payloads);
 }
 
-describe('SEC-8 foreign text in a real browser', () => {
-  let server: ServerProcess;
-  let browser: Browser;
+describe('SEC-8 text from others in a real browser', () => {
+  const site = sharedSite();
   let context: BrowserContext;
   let publisher: OpenedPage;
   let viewer: OpenedPage;
 
   beforeAll(async () => {
-    server = await ServerProcess.start();
-    browser = await launchBrowser();
-    context = await browser.newContext();
+    context = await site.browser.newContext();
     await setTrap(context);
-    publisher = await openPage(context, `${server.url}/publish/payloads`);
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
-    viewer = await openPage(context, `${server.url}/join/payloads`);
+    publisher = await site.open('/publish/payloads', context);
+    await goLive(publisher.page);
+    viewer = await site.open('/join/payloads', context);
     await waitForStatus(viewer.page, 'live');
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
   });
   afterEach(async () => {
     for (const { page, faults } of [publisher, viewer]) await expectNothingRan(page, faults);
@@ -85,13 +77,13 @@ describe('SEC-8 foreign text in a real browser', () => {
     expect(faults).toEqual([]);
   }
 
-  /** What the viewer's page says after so many further frames. */
-  async function picture(frames: number): Promise<string | null> {
+  /** The status of the viewer's page after this many more frames. */
+  async function statusAfter(frames: number): Promise<string | null> {
     await waitForFrames(viewer.page, frames);
     return viewer.page.getAttribute('#status', 'data-status');
   }
 
-  /** Straight onto the publisher's data channel, past its page. */
+  /** Sends messages directly on the publisher's data channel, without its page. */
   async function sendOverlay(messages: readonly unknown[]): Promise<void> {
     await publisher.page.evaluate(
       (texts) => {
@@ -103,8 +95,8 @@ describe('SEC-8 foreign text in a real browser', () => {
     );
   }
 
-  test('the trap sees what would run, and what the policy holds back', async () => {
-    const { page } = await openPage(context, `${server.url}/`);
+  test('the trap notices code that runs and what the policy blocks', async () => {
+    const { page } = await site.open('/', context);
     await page.evaluate(() => {
       const { pwned } = globalThis as unknown as { pwned: (what: string) => void };
       pwned('trap');
@@ -118,7 +110,7 @@ describe('SEC-8 foreign text in a real browser', () => {
     await page.close();
   });
 
-  test('data under topics of its own is shown to the letter', async () => {
+  test('OVL-7 the viewer’s page shows data literally', async () => {
     await viewer.page.click('#data-toggle');
     await sendOverlay([
       { kind: 'data', topic: 'payloads', seq: 1_000, capturedAt: 0, data: payloads },
@@ -129,7 +121,7 @@ describe('SEC-8 foreign text in a real browser', () => {
         capturedAt: 0,
         data: Object.fromEntries(payloads.map((payload) => [payload, payload])),
       },
-      // Topics that are names of every object.
+      // Topics named like members of every object.
       { kind: 'data', topic: 'constructor', seq: 1_000, capturedAt: 0, data: 'a' },
       { kind: 'data', topic: '__proto__', seq: 1_000, capturedAt: 0, data: { polluted: 1 } },
     ]);
@@ -140,7 +132,7 @@ describe('SEC-8 foreign text in a real browser', () => {
     expect(text).toContain(JSON.stringify(first).slice(1, -1));
   });
 
-  test('labels and text are drawn, in whatever shape they come', async () => {
+  test('the viewer’s page draws hostile labels and text', async () => {
     await sendOverlay(
       payloads.flatMap((payload, i) => {
         const word = payload.slice(0, 200);
@@ -154,16 +146,16 @@ describe('SEC-8 foreign text in a real browser', () => {
             topic: 'c',
             shapes: [{ type: 'box', ...at, width: 0.2, height: 0.1, label: word }],
           },
-          // What is no colour, no track, no topic never reaches the canvas.
+          // Invalid colours and topics never reach the canvas.
           { ...common, topic: 'd', shapes: [{ type: 'label', ...at, text: 'x', color: payload }] },
           { ...common, topic: payload, shapes: [] },
         ];
       }),
     );
-    expect(await picture(30)).toBe('live');
+    expect(await statusAfter(30)).toBe('live');
   });
 
-  test('what is no message at all', async () => {
+  test('the viewer’s page ignores what is no message', async () => {
     await publisher.page.evaluate((texts) => {
       for (const text of texts) trap.channel?.send(text);
       trap.channel?.send(new Uint8Array([0, 159, 146, 150]));
@@ -172,44 +164,47 @@ describe('SEC-8 foreign text in a real browser', () => {
         '{"kind":"data","topic":"p","seq":9000,"capturedAt":0,"data":{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}}',
       );
     }, payloads);
-    expect(await picture(10)).toBe('live');
+    expect(await statusAfter(10)).toBe('live');
   });
 
-  test('the publisher’s note, on its own page and on the viewers’', async () => {
+  test('both pages show the publisher’s hostile note as text', async () => {
     await publisher.page.selectOption('#overlay-source', 'note');
     for (const payload of payloads) {
       await publisher.page.fill('#note', payload.replaceAll('\0', '').slice(0, 200));
-      expect(await picture(2)).toBe('live');
+      expect(await statusAfter(2)).toBe('live');
     }
   });
 
-  test('labels of cameras and microphones', async () => {
+  test('the publisher’s page shows hostile device labels as text', async () => {
     const options = publisher.page.locator('#camera option');
     const labels = await options.allTextContents();
     for (const payload of payloads.slice(0, 4)) expect(labels).toContain(payload);
   });
 
-  test.each(['join', 'publish', 'embed'])('names of rooms that are none: /%s/…', async (where) => {
-    const page = await context.newPage();
-    const faults: string[] = [];
-    page.on('pageerror', ({ message }) => faults.push(message));
-    for (const payload of payloads) {
-      // A half of a pair is no part of an address.
-      const name = encodeURIComponent(payload.toWellFormed());
-      const address = `${server.url}/${where}/${name}`;
-      const response = await page.goto(address);
-      const isRoom = /^[A-Za-z0-9_-]{3,64}$/.test(payload);
-      expect([payload, response?.status()]).toEqual([payload, isRoom ? 200 : 404]);
-      // The page that says so does not say it back.
-      expect(isRoom || !(await (await fetch(address)).text()).includes(payload)).toBe(true);
+  test.each(['join', 'publish', 'embed'])(
+    'pages and errors show invalid room names as text: /%s/…',
+    async (where) => {
+      const page = await context.newPage();
+      const faults: string[] = [];
+      page.on('pageerror', ({ message }) => faults.push(message));
+      for (const payload of payloads) {
+        // Half a surrogate pair can't be part of an address.
+        const name = encodeURIComponent(payload.toWellFormed());
+        const address = `${site.server.url}/${where}/${name}`;
+        const response = await page.goto(address);
+        const isRoom = /^[A-Za-z0-9_-]{3,64}$/.test(payload);
+        expect([payload, response?.status()]).toEqual([payload, isRoom ? 200 : 404]);
+        // The error page does not repeat the name.
+        expect(isRoom || !(await (await fetch(address)).text()).includes(payload)).toBe(true);
+        await expectNothingRan(page, faults);
+      }
+      // In the query and the fragment, which only the page itself reads.
+      await page.goto(
+        `${site.server.url}/${where}/payloads-hash?x=<img src=x onerror=pwned(1)>#<img src=x onerror=pwned(1)>`,
+      );
+      await page.waitForSelector('html[data-ready="true"]', { state: 'attached' });
       await expectNothingRan(page, faults);
-    }
-    // Behind the address, where only the page itself looks.
-    await page.goto(
-      `${server.url}/${where}/payloads-hash?x=<img src=x onerror=pwned(1)>#<img src=x onerror=pwned(1)>`,
-    );
-    await page.waitForSelector('html[data-ready="true"]', { state: 'attached' });
-    await expectNothingRan(page, faults);
-    await page.close();
-  });
+      await page.close();
+    },
+  );
 });

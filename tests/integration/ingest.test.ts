@@ -208,7 +208,7 @@ describe('INGEST-2 authority and refusals', () => {
     ['a key and ttlMs', keyed('home', 1, { ttlMs: 1_000 })],
     ['an invalid key', keyed('a b', 1)],
     ['null without a key', unkeyed({ shapes: null })],
-    ['a shape outside the picture', unkeyed({ shapes: [{ ...box, x: 5 }] })],
+    ['a shape outside the frame', unkeyed({ shapes: [{ ...box, x: 5 }] })],
     ['an invalid colour', unkeyed({ shapes: [{ ...box, color: 'url(x)' }] })],
     ['too many shapes', unkeyed({ shapes: Array.from({ length: 201 }, () => box) })],
     ['an invalid time', unkeyed({ capturedAt: 'now' })],

@@ -34,7 +34,7 @@ function* barcodeFrames(size: CameraSize): Generator<Buffer> {
       };
       fillLuma(frame, size, rect, isLight ? BARCODE.light : BARCODE.dark);
     });
-    // A square below the barcode moves smoothly, as most of a real picture does.
+    // A square below the barcode moves smoothly, as most of a real video does.
     const way = Math.abs((number / BARCODE.cycle) * 2 - 1);
     const left = Math.round(way * (width - square));
     const rect = { left, top: Math.round(height * 0.75), width: square, height: square };

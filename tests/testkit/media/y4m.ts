@@ -8,7 +8,7 @@ export interface CameraSize {
   readonly height: number;
 }
 
-/** Value of both chroma planes of a grey picture. */
+/** Value of both chroma planes of a grey frame. */
 const GREY = 128;
 
 /** A grey frame whose luma is `level` everywhere: the luma plane, then both chroma planes. */
