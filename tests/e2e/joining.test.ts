@@ -39,7 +39,7 @@ describe('joining', () => {
     });
     await page.goto(`${site.server.url}/join/joining`);
     await waitForFrames(page, 10);
-    await expect.poll(() => sent).toContain('attach');
+    await expect.poll(() => sent, { timeout: 30_000 }).toContain('attach');
     expect(sent).not.toContain('join');
     expect(sent).not.toContain('connectTransport');
     await page.close();
@@ -87,7 +87,7 @@ describe('joining', () => {
     await waitForStatus(page, 'live');
     await page.click('#stats-toggle');
     const steps = page.locator('#join-steps [data-step]');
-    await expect.poll(() => steps.count()).toBe(7);
+    await expect.poll(() => steps.count(), { timeout: 30_000 }).toBe(7);
     const shown = await steps.evaluateAll((rows) =>
       rows.map((row) => {
         const bar = row.querySelector('.join-bar')?.getBoundingClientRect();
@@ -107,10 +107,10 @@ describe('joining', () => {
     const total = Number.parseFloat((await page.textContent('#join-total')) ?? '');
     const sum = shown.reduce((all, { ms }) => all + ms, 0);
     expect(Math.abs(sum - total)).toBeLessThanOrEqual(shown.length);
-    await expect.poll(() => site.server.metric(series)).toBe(before + 1);
+    await expect.poll(() => site.server.metric(series), { timeout: 30_000 }).toBe(before + 1);
     await page.reload();
     await waitForStatus(page, 'live');
-    await expect.poll(() => site.server.metric(series)).toBe(before + 2);
+    await expect.poll(() => site.server.metric(series), { timeout: 30_000 }).toBe(before + 2);
     await page.close();
   });
 

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { StateEntry } from '#protocol/overlay-state.ts';
-import { copiedDiagnostics, goLive, openPage, type OpenedPage, pasted } from '#testkit/browser/browser.ts';
+import {
+  copiedDiagnostics,
+  goLive,
+  openPage,
+  type OpenedPage,
+  pasted,
+} from '#testkit/browser/browser.ts';
 import { sharedNetwork, sharedSite } from '#testkit/browser/shared-site.ts';
 import { networkUnavailable } from '#testkit/network/test-network.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
@@ -206,7 +212,7 @@ describe('keyed state, and messages of a program', () => {
     await page.click('#show-secret');
     await page.click('#ingest summary');
     // Browsers report that a <details> element was closed a moment later.
-    await expect.poll(shown).not.toContain(secret);
+    await expect.poll(shown, { timeout: 30_000 }).not.toContain(secret);
   });
 
   test('CONN-17 the publisher’s diagnostics contain no secret of the room', async () => {

@@ -68,8 +68,8 @@ async function switchLayer(): Promise<number> {
 
 const app = await createApp(config, limits, createLog(config, false));
 
-process.on('message', ({ id, query: ask }: Query & { id: number }) => {
-  void answer(app, ask).then((value) => process.send?.({ id, value }));
+process.on('message', ({ id, query }: Query & { id: number }) => {
+  void answer(app, query).then((value) => process.send?.({ id, value }));
 });
 process.on('disconnect', () => void stop());
 process.on('SIGTERM', () => void stop());
@@ -78,8 +78,8 @@ process.send?.({
   value: { port: app.port, workers: app.pool.workers.map(({ worker }) => worker.pid) },
 });
 
-async function answer(app: App, ask: Query['query']): Promise<Answers[typeof ask]> {
-  switch (ask) {
+async function answer(app: App, query: Query['query']): Promise<Answers[typeof query]> {
+  switch (query) {
     case 'counts':
       return counts(app);
     case 'steps': {
@@ -90,7 +90,7 @@ async function answer(app: App, ask: Query['query']): Promise<Answers[typeof ask
     case 'switchLayer':
       return switchLayer();
     default:
-      return ask satisfies never;
+      return query satisfies never;
   }
 }
 

@@ -110,10 +110,11 @@ export class ObservedServer {
     return this.#child.pid ?? 0;
   }
 
-  async query<A extends keyof Answers>(ask: A): Promise<Answers[A]> {
+  async query<A extends keyof Answers>(query: A): Promise<Answers[A]> {
     this.#queries += 1;
     const answered = answerOf<Answers[A]>(this.#child, this.#queries);
-    this.#child.send({ id: this.#queries, ask });
+    const message: Query & { id: number } = { id: this.#queries, query };
+    this.#child.send(message);
     return answered;
   }
 
