@@ -44,11 +44,11 @@ export class EmulatedLink {
       const net = 200 + host.index;
       const ip = (name: string, ...args: string[]) => execFileSync('ip', ['-n', name, ...args]);
       ip(server, 'addr', 'add', `10.77.${net}.1/24`, 'dev', device);
-      ip(server, 'link', 'set', device, 'up');
+      ip(server, 'link', 'set', 'dev', device, 'up');
       ip(client, 'addr', 'add', `10.77.${net}.2/24`, 'dev', 'link');
-      ip(client, 'link', 'set', 'link', 'up');
+      ip(client, 'link', 'set', 'dev', 'link', 'up');
       ip(client, 'route', 'replace', 'default', 'dev', 'link', 'src', `10.77.${net}.2`);
-      ip(client, 'link', 'set', 'main', 'down');
+      ip(client, 'link', 'set', 'dev', 'main', 'down');
       return link;
     } catch (error) {
       await link.close();
