@@ -12,7 +12,7 @@ import {
   ROOM,
   MeasuredBroadcast,
 } from './swarm/measured-broadcast.ts';
-import type { Swarm } from './swarm/viewers.ts';
+import type { Swarm, SwarmOrder, ViewerSteps } from './swarm/viewers.ts';
 
 export interface SwarmOptions {
   readonly viewers: number;
@@ -22,25 +22,6 @@ export interface SwarmOptions {
   readonly browsers?: number;
   /** A viewer without a frame by then has failed. */
   readonly deadlineMs?: number;
-}
-
-export interface SwarmOrder {
-  readonly room: string;
-  readonly viewers: number;
-  readonly spreadMs: number;
-  readonly deadlineMs: number;
-}
-
-/** When a viewer reached each step, ms after its start. */
-export interface ViewerSteps {
-  error: string | null;
-  socketsLost: number;
-  socket?: number;
-  joined?: number;
-  /** ICE and DTLS. */
-  connected?: number;
-  packet?: number;
-  frame?: number;
 }
 
 export interface SwarmResult extends Measured {

@@ -18,7 +18,7 @@ function readStamp() {
 }
 
 export async function ensureDependencies() {
-  const lockText = readFileSync(inRoot('package-lock.json'));
+  const lockText = readFileSync(inRoot('package-lock.json'), 'utf8');
   const stamp = hashOf([lockText, process.platform, process.arch]);
   if (readStamp() === stamp) return;
   await withLock(`npm in ${ROOT}`, async () => {

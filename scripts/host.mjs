@@ -27,8 +27,12 @@ export function isProgram(path) {
 /** The C library and its version. A worker built with a newer one does not start on an older one. */
 export function libc() {
   if (process.platform !== 'linux') return 'system';
-  process.report.excludeNetwork = true;
-  const glibc = process.report.getReport().header.glibcVersionRuntime;
+  // Newer than the types: without it the report looks up the names of all connected hosts.
+  Object.assign(process.report, { excludeNetwork: true });
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
+    process.report.getReport()
+  );
+  const glibc = header.glibcVersionRuntime;
   return glibc ? `glibc${glibc}` : 'musl';
 }
 
@@ -36,7 +40,12 @@ export function readJson(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
-/** Names and contents of all files under the given paths, in a fixed order, as input of a hash. */
+/**
+ * Names and contents of all files under the given paths, in a fixed order, as input of a hash.
+ *
+ * @param {string[]} paths
+ * @param {{ without?: string[] }} [options] paths to leave out
+ */
 export function contentsOf(paths, { without = [] } = {}) {
   const files = [];
   const visit = (path) => {

@@ -59,7 +59,9 @@ async function download(url, file, update) {
         yield chunk;
       }
     };
-    await pipeline(Readable.fromWeb(response.body), count, createWriteStream(file));
+    // The DOM's and Node's types of the same stream differ.
+    const body = /** @type {import('node:stream/web').ReadableStream} */ (response.body);
+    await pipeline(Readable.fromWeb(body), count, createWriteStream(file));
   } finally {
     clearTimeout(timer);
   }

@@ -31,11 +31,19 @@ export function works(command, ...args) {
  * Runs a program to its end and appends its output to `log`. Rejects with a Failure that contains
  * `purpose`, the program's first error line and the path of the log. `onStatus` gets the lines of file
  * descriptor 3.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{
+ *   purpose: string, log: string, fix?: string, cwd?: string, env?: Record<string, string>,
+ *   onLine?: (line: string) => void, onStatus?: (line: string) => void,
+ * }} options
  */
 export async function runLogged(command, args, { purpose, log, fix, cwd, env, onLine, onStatus }) {
   makeFolder(dirname(log));
   const file = createWriteStream(log, { flags: 'a' });
   file.on('error', () => {});
+  /** @type {import('node:child_process').StdioOptions} */
   const stdio = ['ignore', 'pipe', 'pipe', onStatus ? 'pipe' : 'ignore'];
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio });
   running.add(child);
@@ -69,7 +77,13 @@ export async function runLogged(command, args, { purpose, log, fix, cwd, env, on
   throw new Failure(`${purpose}: ${reason} (log: ${log})`, fix);
 }
 
-/** Runs a program with our terminal and returns its exit code. */
+/**
+ * Runs a program with our terminal and returns its exit code.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd: string, env?: Record<string, string> }} options
+ */
 export async function runInForeground(command, args, { cwd, env }) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: 'inherit' });
   running.add(child);

@@ -3,7 +3,7 @@ import { parseTestArguments, stagesFor } from './stages.mjs';
 
 test('npm test runs every stage and prepares everything', () => {
   expect(stagesFor(undefined)).toEqual({
-    stages: ['types', 'lint', 'format', 'unit', 'integration', 'e2e'],
+    stages: ['types', 'lint', 'words', 'format', 'unit', 'integration', 'e2e'],
     wanted: ['worker', 'egress', 'frontend', 'browser', 'network'],
   });
 });

@@ -11,7 +11,25 @@ import { SignalClient } from '#client/connection/signal-client.ts';
 import { loadDevice } from '#client/media/device.ts';
 import { Receiver } from '#client/media/receive.ts';
 import { flowSampleOf } from '#client/media/stats.ts';
-import type { SwarmOrder, ViewerSteps } from '../swarm.ts';
+
+export interface SwarmOrder {
+  readonly room: string;
+  readonly viewers: number;
+  readonly spreadMs: number;
+  readonly deadlineMs: number;
+}
+
+/** When a viewer reached each step, ms after its start. */
+export interface ViewerSteps {
+  error: string | null;
+  socketsLost: number;
+  socket?: number;
+  joined?: number;
+  /** ICE and DTLS. */
+  connected?: number;
+  packet?: number;
+  frame?: number;
+}
 
 /** Not shorter, because reading the stats of 200 peer connections costs processor time. */
 const POLL_MS = 100;

@@ -8,7 +8,7 @@ import type {
   SendWorkerToPage,
   SourceWorkerToPage,
 } from '../messages.ts';
-import { FrameWorker } from '../script-transform.ts';
+import { FrameWorker } from '../frame-worker-host.ts';
 import { passPreviewFrames } from './preview-frames.ts';
 
 /** Not in TypeScript's library; Chromium has it in pages, Safari in workers only. */

@@ -3,7 +3,7 @@
  * captured frames to analysers. Nothing here may take long: encoded frames wait for it.
  */
 import type { PageToSendWorker, SendWorkerToPage } from '../messages.ts';
-import { onEncodedFrames } from '../script-transform.ts';
+import { onEncodedFrames } from '../encoded-frames.ts';
 import { appendTag, TAGGABLE_CODECS } from '../tag.ts';
 import { CapturedFrames } from './captured-frames.ts';
 import { CapturedNumbering } from './numbering.ts';

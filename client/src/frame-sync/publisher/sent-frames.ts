@@ -1,7 +1,7 @@
 import { BoundedMap } from '#protocol/bounded-map.ts';
 import type { FrameId } from '#protocol/overlay.ts';
 import type { FrameToAnalyser } from '../messages.ts';
-import type { RequestKeyFrame } from '../script-transform.ts';
+import type { RequestKeyFrame } from '../encoded-frames.ts';
 import type { FrameTag } from '../tag.ts';
 import type { CapturedFrames } from './captured-frames.ts';
 import { NUMBERING, SentNumbering } from './numbering.ts';

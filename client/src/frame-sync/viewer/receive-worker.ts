@@ -1,6 +1,6 @@
 /** Removes the tag from every frame that a viewer receives, and reports the tag to the page. */
 import type { ReceiveWorkerToPage } from '../messages.ts';
-import { onEncodedFrames } from '../script-transform.ts';
+import { onEncodedFrames } from '../encoded-frames.ts';
 import { readTag, TAG_BYTES } from '../tag.ts';
 
 const report = (message: ReceiveWorkerToPage) => postMessage(message);

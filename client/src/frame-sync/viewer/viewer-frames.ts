@@ -1,7 +1,7 @@
 import { BoundedMap } from '#protocol/bounded-map.ts';
 import type { ReceiveWorkerToPage } from '../messages.ts';
 import { distance } from '../rtp-time.ts';
-import { FrameWorker } from '../script-transform.ts';
+import { FrameWorker } from '../frame-worker-host.ts';
 import type { FrameTag } from '../tag.ts';
 
 /** 8 s at 60 frames/s: longer than any frame waits before it is shown. */
