@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sends boxes to an Onecast room, as a program beside the camera would.
+"""Sends boxes to an Onecast room, as a program next to the camera would.
 
     ONECAST_SECRET=... python3 boxes.py --url http://localhost:8088 --room main
 

@@ -65,7 +65,7 @@ export function explainCaptureFault(
         : {
             code: 'missing',
             title: `No ${name} was found`,
-            advice: `Plug one in, or turn it on; it shows up here by itself.`,
+            advice: `Plug one in, or turn it on; it appears here automatically.`,
           };
     case 'NotReadableError':
       return {
@@ -115,7 +115,7 @@ function refused(error: unknown, kind: CaptureKind): CaptureFault {
   return {
     code: 'refused',
     title: `This page may not use the ${NAMES[kind]}`,
-    advice: `Allow the ${NAMES[kind]} for this page, by the icon beside the address, then try again.`,
+    advice: `Allow the ${NAMES[kind]} for this page, with the icon next to the address, then try again.`,
   };
 }
 
