@@ -127,7 +127,7 @@ describe('faults of the server and of the page', () => {
     expect(await peerConnectionCount(viewer.page)).toBe(peers);
   });
 
-  test('UI-4 a publisher that loses its camera is told at once and goes on with another one', async () => {
+  test('UI-4 a publisher that loses its camera is informed at once and goes on with another one', async () => {
     await publisher.page.evaluate(() => onecast?.simulate('camera-loss'));
     await publisher.page.waitForSelector('#preview-title:has-text("is gone")');
     const peers = await peerConnectionCount(publisher.page);
