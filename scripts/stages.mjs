@@ -63,6 +63,10 @@ export async function runTests({ node, env }, stages, rest = []) {
   return ok ? 0 : 1;
 }
 
+/**
+ * @param {string} stage
+ * @param {{ node: string, env?: Record<string, string>, rest?: string[] }} context
+ */
 async function runStatic(stage, { node, env }) {
   let ok = true;
   // All of them run, so that one look shows every error.

@@ -96,7 +96,7 @@ export class StatsPanel {
 /** Makes the button #copy-diagnostics copy the connection's diagnostics as JSON, for a bug report. */
 export function bindDiagnostics(connection: { diagnostics(): Promise<Diagnostics> }): void {
   const field = find('#diagnostics', HTMLTextAreaElement);
-  const { select } = textOf(field);
+  const copied = textOf(field);
   copyOnClick(find('#copy-diagnostics', HTMLButtonElement), {
     text: async () => {
       field.value = JSON.stringify(await connection.diagnostics(), undefined, 2);
@@ -104,7 +104,7 @@ export function bindDiagnostics(connection: { diagnostics(): Promise<Diagnostics
     },
     select: () => {
       field.hidden = false;
-      select();
+      copied.select();
     },
   });
 }
