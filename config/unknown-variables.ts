@@ -1,6 +1,6 @@
 const PREFIX = 'ONECAST_';
 /** Read by the server or by scripts/. */
-const KNOWN = ['ONECAST_DEV', 'ONECAST_CACHE'];
+const KNOWN = ['ONECAST_DEV', 'ONECAST_CACHE', 'ONECAST_PREBUILT_WORKER'];
 
 /** A sentence for each variable with the prefix ONECAST_ that nothing reads: probably a typing error. */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {

@@ -7,6 +7,7 @@ import { contentsOf, inRoot, isProgram, libc, readJson } from './host.mjs';
 import { say, step } from './output.mjs';
 import { hashOf } from './plan.mjs';
 import { works, runLogged } from './shell.mjs';
+import { requireOwn } from './trust.mjs';
 
 const SOURCES = inRoot('native', 'egress');
 
@@ -19,6 +20,7 @@ export async function ensureEgress() {
   const recipe = hashOf([...contentsOf(files.map((name) => join(SOURCES, name))), ...flags]);
   const folder = join(CACHE, `egress-${process.platform}-${process.arch}-${libc()}-${recipe}`);
   const library = join(folder, 'egress.so');
+  requireOwn(library);
   if (isProgram(library)) return library;
   if (!works('cc', '--version')) {
     say('– Batched sending: there is no C compiler (cc), so the server runs without it');

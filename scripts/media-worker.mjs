@@ -9,11 +9,15 @@ import { buildWorker } from '../native/worker-build/build.mjs';
 import { fetchPrebuilt } from './prebuilt-worker.mjs';
 import { findFault, starts } from '../native/worker-build/trial.mjs';
 import { hashOf, workerKey } from './plan.mjs';
+import { requireOwn } from './trust.mjs';
 
 /** The files that a built worker depends on, apart from mediasoup's sources and the host. */
 const RECIPE = ['build.mjs', 'patches.mjs', 'pch', 'subprojects'].map((name) =>
   inRoot('native', 'worker-build', name),
 );
+
+/** Value of ONECAST_PREBUILT_WORKER that allows a download whose hash is not in pins.mjs. */
+const UNCHECKED = 'unchecked';
 
 /** Returns the path of a worker that runs on this host. Needs node_modules and the runtime. */
 export async function ensureWorker(node) {
@@ -26,16 +30,19 @@ export async function ensureWorker(node) {
   const { version, repository } = readJson(inRoot('node_modules', 'mediasoup', 'package.json'));
   const { platform, arch } = process;
   const recipe = hashOf(contentsOf(RECIPE));
-  const key = workerKey({ mediasoup: version, platform, arch, libc: libc(), recipe });
+  const unchecked = process.env.ONECAST_PREBUILT_WORKER === UNCHECKED;
+  const key = workerKey({ mediasoup: version, platform, arch, libc: libc(), recipe, unchecked });
   const folder = join(CACHE, `media-worker-${key}`);
   const worker = join(folder, 'mediasoup-worker');
+  requireOwn(worker);
   if (starts(worker)) return worker;
   await withLock(folder, async () => {
     if (starts(worker)) return;
     await createAtomically(folder, async (temporary) => {
       const binary = join(temporary, 'mediasoup-worker');
-      if (await fetchPrebuilt({ repository: repository.url, version, binary, node })) return;
-      await buildWorker({ binary });
+      const options = { repository: repository.url, version, binary, node, unchecked };
+      if (await fetchPrebuilt(options)) return;
+      await build(binary);
       const fault = findFault(node, binary);
       if (fault) {
         const fix = 'report it with the line above, or set MEDIASOUP_WORKER_BIN to a worker';
@@ -44,4 +51,14 @@ export async function ensureWorker(node) {
     });
   });
   return worker;
+}
+
+async function build(binary) {
+  try {
+    await buildWorker({ binary });
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const download = `set ONECAST_PREBUILT_WORKER=${UNCHECKED} to use mediasoup's own without a check`;
+    throw new Failure(error.message, `${error.fix}; or ${download}`);
+  }
 }

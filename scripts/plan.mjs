@@ -2,8 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { NODE_PINS } from './pins.mjs';
 
-export const NODE_VERSION = '24.21.0';
+export const NODE_VERSION = NODE_PINS.version;
 
 /** Node runs TypeScript without a flag since 22.18 and 23.6. */
 export function runsTypeScript(nodeVersion) {
@@ -13,10 +14,22 @@ export function runsTypeScript(nodeVersion) {
   return major >= 24;
 }
 
-/** The npm package that contains the Node binary; undefined if there is none for this platform. */
-export function nodePackage(platform, arch) {
-  const published = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
-  return published.includes(`${platform}-${arch}`) ? `node-${platform}-${arch}` : undefined;
+/** The npm package that contains the Node binary; undefined if no hash of one is known here. */
+export function nodePackage(platform, arch, pins = NODE_PINS) {
+  const name = `node-${platform}-${arch}`;
+  return Object.hasOwn(pins.packages, name) ? name : undefined;
+}
+
+/** A package.json and a lockfile with which `npm ci` installs exactly one package with this hash. */
+export function pinnedPackage(name, version, integrity) {
+  const dependencies = { [name]: version };
+  return {
+    manifest: { private: true, dependencies },
+    lock: {
+      lockfileVersion: 3,
+      packages: { '': { dependencies }, [`node_modules/${name}`]: { version, integrity } },
+    },
+  };
 }
 
 export function cacheFolder(env, home) {
@@ -30,9 +43,12 @@ export function hashOf(parts) {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** The cache key of a worker: everything that decides whether it can be used on a machine. */
-export function workerKey({ mediasoup, platform, arch, libc, recipe }) {
-  return `${mediasoup}-${platform}-${arch}-${libc}-${recipe}`;
+/**
+ * The cache key of a worker: everything that decides whether it can be used on a machine. A worker
+ * that was downloaded without a check is used only while the variable that allows it is set.
+ */
+export function workerKey({ mediasoup, platform, arch, libc, recipe, unchecked = false }) {
+  return `${mediasoup}-${platform}-${arch}-${libc}-${recipe}${unchecked ? '-unchecked' : ''}`;
 }
 
 /** Where mediasoup publishes its prebuilt worker. Its npm-scripts.mjs defines the file name. */

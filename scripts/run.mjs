@@ -11,6 +11,7 @@ import { inRoot, readJson, ROOT } from './host.mjs';
 import { asFailure, Failure, say } from './output.mjs';
 import { ensureWorker } from './media-worker.mjs';
 import { ensureRuntime } from './runtime.mjs';
+import { requireOwn } from './trust.mjs';
 import { runInForeground, forwardSignal } from './shell.mjs';
 import { parseTestArguments, runTests, STATIC_STAGES, stagesFor } from './stages.mjs';
 import {
@@ -139,6 +140,9 @@ const tasks = {
   },
 };
 
+// What the set-up writes, and what its programs write, can be changed by nobody else.
+process.umask(process.umask() | 0o022);
+
 let stoppedBy;
 for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15, SIGHUP: 1 })) {
   process.on(signal, () => {
@@ -160,6 +164,7 @@ try {
       'run it in WSL, or with docker compose up',
     );
   }
+  requireOwn(CACHE);
   process.exitCode = await tasks[name](args);
 } catch (error) {
   const failure = asFailure(error, CACHE);
