@@ -1,7 +1,8 @@
 /**
  * npm run bench -- attack [--rounds 3] [--seconds 10] [--no-save | --report]
- * What other rooms notice while a page attacks the server: without an attack, with 1,000 messages a
- * second from one socket, and with 1,000 large messages a second on a publisher's data channel.
+ * What another room notices: first without an attack, then while the server gets 1,000 messages a second
+ * from one socket (which connects again when it is cut), and then 1,000 messages a second of 64 KiB or of
+ * 16 KiB on a publisher's data channel.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -80,7 +80,7 @@ export function provenance(name: string): Provenance {
   };
 }
 
-/** The sentence above a table. `more` continues it after the number of cores. */
+/** The sentence above a table. `more` is added before its full stop. */
 export function measuredBy({ at, cores, command }: Provenance, more = ''): string {
   return `Measured on ${at.slice(0, 10)} by \`${command}\`, on a machine of ${cores} cores${more}.`;
 }

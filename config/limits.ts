@@ -1,6 +1,7 @@
 /**
- * Every timeout and limit of the server: the unit is in the name (Ms, S, Bytes, Bps, PerS; Max and
- * Burst are counts, Share is a fraction), and the comment gives the reason.
+ * The timeouts and limits of the server, except those it shares with pages (protocol/). The unit is in
+ * the name (Ms, S, Bytes, Bps, PerS; Max and Burst are counts, Share is a fraction), and the comment
+ * gives the reason.
  */
 export const LIMITS = {
   // Signalling

@@ -25,7 +25,7 @@ beforeAll(async () => {
   execFileSync('tar', ['-czf', 'package.tgz', 'package'], { cwd: folder });
   const tarball = readFileSync(join(folder, 'package.tgz'));
   integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
-  // The registry vouches for its own package, as one would that has been taken over.
+  // Like a hijacked registry, this one states the hash of its own package: only our pin can detect it.
   registry = createServer((request, response) => {
     if (request.url.endsWith('.tgz')) return response.end(tarball);
     const dist = { tarball: `${base()}/${NAME}/-/${NAME}-${VERSION}.tgz`, integrity };

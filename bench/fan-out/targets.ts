@@ -53,7 +53,7 @@ function ratioOf(
   if (against === FLOOR) return own.timesFloor;
   const other = find(against);
   if (!other) return undefined;
-  // After a failed run the values can't be assigned to rounds.
+  // After a failed run the values can't be paired by round: compare the medians instead.
   if (own.values.length !== other.values.length) return own.cpuPerPacketUs / other.cpuPerPacketUs;
   return medianOf(own.values.map((value, i) => value / (other.values[i] ?? Number.NaN)));
 }

@@ -131,7 +131,7 @@ static int receiver_report(Leg *leg, uint8_t *at) {
   return end;
 }
 
-/* 3 Mbit/s: more than the publisher sends. */
+/* Writes a REMB of 3 Mbit/s, more than the publisher sends, so that the server sends everything. */
 static int remb(Leg *leg, uint8_t *at) {
   int end = put32(at, 0x8fce0005);
   end += put32(at + end, 1);

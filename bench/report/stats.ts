@@ -8,7 +8,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Percentiles by nearest rank, rounded to 1 / `perUnit`; NaN where there are no values. */
+/** Percentiles by nearest rank, in steps of 1/`perUnit` (0.1 by default); NaN where there are no values. */
 export function spreadOf(values: readonly number[], perUnit = 10): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => {

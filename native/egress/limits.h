@@ -13,7 +13,8 @@ enum {
   MESSAGES_MAX = 64,
   /* Iovecs of one call. */
   PIECES_MAX = 1024,
-  /* Capacity of the queue: a key frame of 20 packets for 400 viewers. A full queue is sent. */
+  /* Capacity of the queue: a key frame of 20 packets of 1,250 bytes for 400 viewers. When it is full,
+   * everything in it is sent at once. */
   QUEUE_DATAGRAMS_MAX = 8192,
   QUEUE_BYTES_MAX = 10 * 1024 * 1024,
   /* Capacity of the table of destinations; a full table is cleared. A power of two. */

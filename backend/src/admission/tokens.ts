@@ -6,7 +6,7 @@ import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { RoomIdSchema } from '#protocol/ids.ts';
 
-/** Tokens whose header names another algorithm, especially `none`, are refused. */
+/** The only algorithm accepted. Tokens that name another one, above all `none`, are refused. */
 const ALGORITHM = 'HS256';
 
 const ClaimsSchema = v.object({

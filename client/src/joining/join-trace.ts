@@ -51,7 +51,8 @@ export class JoinTracer {
 }
 
 /**
- * Abandons the trace when the page is not visible, and reports it once the connection is live.
+ * Abandons the trace if the page is hidden now or its visibility changes later. Reports it one time, as soon
+ * as the trace is complete and the connection is live.
  * @param live whether the connection is live now
  * @param report called once; its failure does not matter
  */

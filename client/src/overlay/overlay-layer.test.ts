@@ -2,7 +2,10 @@ import type { OverlayMessage } from '#protocol/overlay.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OverlayLayer } from './overlay-layer.ts';
 
-/** Counts listeners, to check that none stays; an aborted signal calls `removeEventListener` too. */
+/**
+ * Counts the registered listeners, to check that none is left. Listeners that an AbortSignal removes count
+ * too: Node calls `removeEventListener` for them.
+ */
 class Listened extends EventTarget {
   listeners = 0;
 

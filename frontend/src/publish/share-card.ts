@@ -5,7 +5,10 @@ import { find, setText } from '../ui/elements.ts';
 import { showQrCode } from '../ui/qr-code.ts';
 import { embedCode, isLoopbackHost, joinUrl } from '../ui/room-link.ts';
 
-/** The link for viewers: to read, to copy, and as a QR code. */
+/**
+ * The card with the link for viewers, to read and to copy, its QR code and the code for embedding. With
+ * tokens it only has a link that opens the viewers' page.
+ */
 export function bindShareCard(room: RoomId, page: PageConfig, lacksToken: boolean): void {
   const url = joinUrl(location.origin, room);
   const open = find('#open-link', HTMLAnchorElement);

@@ -53,7 +53,8 @@ void turn(int ms);
 ssize_t send_numbered(int descriptor, const Name *to, unsigned number, size_t length);
 /* Checks that the next datagram has that number and length. */
 void expect_datagram(int descriptor, unsigned number, size_t length);
-/* Receives the next datagram, checks its content and returns its number; -1 if there is none. */
+/* Receives the next datagram, checks its content and returns its number; -1 if
+ * none has arrived yet. Does not wait. */
 int receive_number(int descriptor);
 void expect_nothing(int descriptor);
 

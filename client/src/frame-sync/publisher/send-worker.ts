@@ -15,7 +15,7 @@ const captured = new CapturedFrames((frame) =>
   numbering.identifyCaptured(frame.timestamp, performance.now()),
 );
 
-/** Only where the browser gives no captured frames. */
+/** Set only in browsers without MediaStreamTrackProcessor: frames get their number when they are sent. */
 let sent: SentFrames | undefined;
 
 onEncodedFrames((options, requestKeyFrame) => {
