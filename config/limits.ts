@@ -172,9 +172,26 @@ export const LIMITS = {
   /** A worker answers in about 1 ms. After `watchdogMissesMax` missed deadlines in a row it is replaced. */
   watchdogDeadlineMs: 1_200,
   watchdogMissesMax: 2,
-  /** A worker that dies while it starts is started again after this, doubled up to the maximum. */
+  /**
+   * A worker starts in 0.1 s; on a machine that does ten times too much, within some seconds. One that
+   * has not started after this time is killed.
+   */
+  workerStartMs: 10_000,
+  /** A worker that ends within this time after its start counts as one that can't stay up. */
+  workerShortLifeMs: 10_000,
+  /**
+   * The worker that replaces the first such worker must live this long until the server is ready again,
+   * and the next ones must live `workerShortLifeMs`: so readiness does not change with every death.
+   */
+  workerSettleMs: 1_000,
+  /** So many in a row are reported as an alarm. */
+  workerLossesMax: 3,
+  /**
+   * The first worker that ends is replaced at once, the next after this pause, which doubles up to the
+   * maximum: a cause such as missing memory needs time, and a start costs processor time.
+   */
   respawnMinMs: 100,
-  respawnMaxMs: 5_000,
+  respawnMaxMs: 10_000,
   /** While every worker is being replaced (0.1 s), a request waits this long for one, then is refused. */
   workerWaitMs: 2_000,
 
@@ -204,6 +221,25 @@ export const LIMITS = {
   /** The check whether batched sending works here takes some ms. After this the server starts without it. */
   egressProbeMs: 5_000,
 
+  // Log
+  /**
+   * Bytes of log lines that wait while the log can't be written; further lines are dropped. It holds
+   * about 5,000 lines: more than a minute of a busy server.
+   */
+  logBacklogBytes: 1024 * 1024,
+  /** Time until the next try when a write has failed, for example because the disk is full. */
+  logRetryMs: 1_000,
+  /** The server waits this long for its last log lines to be written before it ends. */
+  logFlushMs: 500,
+  /**
+   * Lines of one kind (a message and its error code) that are written at once, and then per second.
+   * The rest is summarised in one line every `logSummaryMs`. Strangers cause about 25 kinds of lines, so
+   * however many they are, they cause about 25 lines a second: 0.3 GB a day.
+   */
+  logKindBurst: 20,
+  logKindPerS: 1,
+  logSummaryMs: 10_000,
+
   // Process
   /** On SIGTERM the server sends this to the pages: they reconnect after this time. */
   drainRetryMs: 500,
@@ -211,6 +247,8 @@ export const LIMITS = {
   drainNoticeMs: 200,
   /** After this the process exits even if closing has not finished. */
   shutdownDeadlineMs: 4_000,
+  /** A further Ctrl+C ends the server at once, if it comes later than this: earlier ones are copies. */
+  repeatedSignalMs: 500,
   /** How often the server reads the traffic of transports, and of how many at most each time. */
   trafficIntervalMs: 1_000,
   trafficReadsMax: 50,

@@ -42,7 +42,8 @@ async function prepare(...wanted) {
 const envFile = () => (existsSync(inRoot('.env')) ? ['--env-file=.env'] : []);
 
 async function serve({ node, env }, ...options) {
-  const args = [...envFile(), ...options, 'backend/src/main.ts'];
+  // Without the option, a signal that arrives while the server starts would open Node's inspector.
+  const args = [...envFile(), '--disable-sigusr1', ...options, 'backend/src/main.ts'];
   return runInForeground(node, args, { cwd: ROOT, env });
 }
 

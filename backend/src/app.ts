@@ -20,7 +20,7 @@ import { routerCapabilities } from './media/routing/room-router.ts';
 import { Traffic } from './media/watch/traffic.ts';
 import { WorkerPool } from './media/workers/pool.ts';
 import { DescriptorWatch } from './observability/descriptors.ts';
-import type { Log } from './observability/log.ts';
+import { type Log, missingLinesOf } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
 import { observeServer } from './observability/server-metrics.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
@@ -44,12 +44,16 @@ export interface App {
 
 const FRONTEND = join(import.meta.dirname, '../../frontend');
 
-/** @throws if a port is in use, a worker can't be started, or the frontend is not built */
+/**
+ * @param signal ends the start
+ * @throws if a port is in use, a worker can't be started, or the frontend is not built
+ */
 export async function createApp(
   config: Config,
   givenLimits: Limits,
   log: Log,
   metrics = new Metrics(),
+  signal?: AbortSignal,
 ): Promise<App> {
   const limits: Limits = { ...givenLimits, ...config.limits };
   const closers: (() => void | Promise<void>)[] = [];
@@ -61,7 +65,7 @@ export async function createApp(
   try {
     const egress = await chooseEgress(config, limits);
     logEgress(egress, log);
-    const pool = await WorkerPool.create(config, limits, log, metrics, egress);
+    const pool = await WorkerPool.create(config, limits, log, metrics, egress, signal);
     closers.push(() => pool.close());
     const page = {
       protocol: PROTOCOL_VERSION,
@@ -109,7 +113,8 @@ export async function createApp(
     ];
     const descriptors = new DescriptorWatch(processes, limits, log);
     closers.push(() => descriptors.close());
-    const sources = { registry, pool, egress, sockets, descriptors };
+    const missingLines = () => missingLinesOf(log);
+    const sources = { registry, pool, egress, sockets, descriptors, missingLines };
     const readWorkers = observeServer(metrics, sources, limits);
     const metricsServer =
       config.metrics &&

@@ -1,59 +1,97 @@
-/** Signals and exit codes, nothing else. */
+/** The process: its environment, signals, output and exit codes. Nothing else. */
 import { ConfigError, readConfig } from '#config/env.ts';
 import { LIMITS } from '#config/limits.ts';
 import { machineAddresses } from '#config/media.ts';
 import { unknownVariables } from '#config/unknown-variables.ts';
 import { type App, createApp } from './app.ts';
 import { createLog } from './observability/log.ts';
+import { standardSink } from './observability/log-sink.ts';
 import { Metrics } from './observability/metrics.ts';
+import { forgetSecrets } from './process/forget-secrets.ts';
 
-const config = orExit(() => readConfig(process.env));
-const log = createLog(config, process.stdout.isTTY);
+// Everything that is written goes through these two: process.stdout.write can block.
+const output = standardSink('stdout', LIMITS);
+const errors = standardSink('stderr', LIMITS);
 
+const config = await orExit(() => readConfig(process.env));
+const log = createLog(config, process.stdout.isTTY, output);
 for (const sentence of unknownVariables(process.env)) log.warn(sentence);
+forgetSecrets();
 
+const starting = new AbortController();
 let app: App | undefined;
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    log.info({ signal }, 'stopping');
-    setTimeout(() => {
-      log.error('did not stop in time');
-      process.exit(1);
-    }, LIMITS.shutdownDeadlineMs).unref();
-    void stop();
+let stoppingSince: number | undefined;
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (stoppingSince === undefined) stop(signal);
+    else if (signal === 'SIGINT') exitIfAskedAgain(stoppingSince);
   });
 }
+// SIGUSR1 would open Node's inspector, and SIGUSR2 would end the process.
+for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined);
+// Node's own listener writes to stderr, which can block.
+process.removeAllListeners('warning');
+process.on('warning', (warning) => log.warn({ err: warning }, 'warning of Node'));
+process.on('uncaughtException', (error) => {
+  log.fatal({ err: error }, 'unexpected error: the server ends');
+  void exit(1);
+});
 
-async function stop(): Promise<void> {
+/**
+ * A service manager signals all processes, and npm and our own commands pass the signal on, so one stop
+ * arrives several times at once. A person who presses Ctrl+C again does not want to wait.
+ */
+function exitIfAskedAgain(since: number): void {
+  if (performance.now() - since > LIMITS.repeatedSignalMs) process.exit(130);
+}
+
+function stop(signal: NodeJS.Signals): void {
+  stoppingSince = performance.now();
+  log.info({ signal }, 'stopping');
+  setTimeout(() => {
+    log.error('did not stop in time');
+    void exit(1);
+  }, LIMITS.shutdownDeadlineMs - LIMITS.logFlushMs).unref();
+  starting.abort();
+  void drain();
+}
+
+async function drain(): Promise<void> {
   try {
     await app?.drain();
     log.info('stopped');
-    process.exit(0);
+    await exit(0);
   } catch (error) {
     log.error({ err: error }, 'could not stop cleanly');
-    process.exit(1);
+    await exit(1);
   }
+}
+
+/** Ends the process, whatever its output does: lines that can't be written within a moment are lost. */
+async function exit(code: number): Promise<never> {
+  await Promise.all([output, errors].map((sink) => sink.flush(LIMITS.logFlushMs)));
+  if (output.holdsExit || errors.holdsExit) process.kill(process.pid, 'SIGKILL');
+  process.exit(code);
 }
 
 try {
   const metrics = new Metrics();
   metrics.watchProcess();
-  app = await createApp(config, LIMITS, log, metrics);
+  app = await createApp(config, LIMITS, log, metrics, starting.signal);
 } catch (error) {
-  log.fatal({ err: error }, 'could not start');
-  process.stderr.write(`Onecast could not start: ${reasonOf(error)}\n`);
-  process.exit(1);
+  if (!starting.signal.aborted) {
+    log.fatal({ err: error }, 'could not start');
+    errors.write(`Onecast could not start: ${reasonOf(error)}\n`);
+    await exit(1);
+  }
 }
-log.info(
-  {
-    port: app.port,
-    metricsPort: app.metricsPort,
-    workers: config.workers,
-    mediaPort: config.mediaPort,
-  },
-  'listening',
-);
-process.stdout.write(welcome(app.port));
+if (app) {
+  const { port, metricsPort } = app;
+  const { workers, mediaPort } = config;
+  log.info({ port, metricsPort, workers, mediaPort }, 'listening');
+  output.write(welcome(port));
+}
 
 function welcome(port: number): string {
   const outward = machineAddresses().find((address) => address !== '127.0.0.1');
@@ -85,12 +123,12 @@ function reasonOf(error: unknown): string {
   return error.message;
 }
 
-function orExit<T>(read: () => T): T {
+async function orExit<T>(read: () => T): Promise<T> {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(1);
+    errors.write(`${error.message}\n`);
+    return exit(1);
   }
 }

@@ -16,7 +16,7 @@ export const RECOVERIES = [
 ] as const;
 export type Recovery = (typeof RECOVERIES)[number];
 
-export const WORKER_LOSSES = ['died', 'hung'] as const;
+export const WORKER_LOSSES = ['died', 'hung', 'not-started'] as const;
 export type WorkerLoss = (typeof WORKER_LOSSES)[number];
 
 export const OVERLAY_FATES = ['taken', 'dropped'] as const;
@@ -83,7 +83,7 @@ export class Metrics {
     });
     this.#workerLosses = new Counter({
       name: 'onecast_worker_losses_total',
-      help: 'Media workers that were lost, by reason.',
+      help: 'Media workers that were lost, and replacements that did not start, by reason.',
       labelNames: ['reason'],
       registers,
     });
@@ -214,6 +214,7 @@ const SERIES_LABELS = [
   'state',
   'way',
   'method',
+  'reason',
 ] as const;
 
 /** One value of a series, with its labels. */

@@ -8,6 +8,7 @@ import type { WorkerPool } from '../media/workers/pool.ts';
 import { MATCH_METHODS } from '#protocol/overlay.ts';
 import type { RoomRegistry } from '../rooms/registry.ts';
 import type { DescriptorWatch } from './descriptors.ts';
+import type { MissingLines } from './log.ts';
 import type { Metrics, Sample } from './metrics.ts';
 
 export interface MetricsSources {
@@ -17,6 +18,8 @@ export interface MetricsSources {
   /** Returns the number of open signalling sockets. */
   readonly sockets: () => number;
   readonly descriptors: Pick<DescriptorWatch, 'latest'>;
+  /** Returns how many lines the log misses. */
+  readonly missingLines: () => MissingLines;
 }
 
 const ROOM_STATUSES = ['open', 'live', 'interrupted', 'ended'] as const;
@@ -26,7 +29,7 @@ const EGRESS_WAYS = ['segmented', 'single', 'direct'] as const;
 /** Adds the series. The function it returns reads the workers; call it before each scrape. */
 export function observeServer(
   metrics: Metrics,
-  { registry, pool, egress, sockets, descriptors }: MetricsSources,
+  { registry, pool, egress, sockets, descriptors, missingLines }: MetricsSources,
   limits: Pick<Limits, 'scrapeDeadlineMs'>,
 ): () => Promise<void> {
   observeRooms(metrics, registry);
@@ -35,6 +38,18 @@ export function observeServer(
     pool.workers.map(({ index, transports }): Sample => [transports, { worker: index }]),
   );
   observeDescriptors(metrics, descriptors);
+  metrics.series(
+    'counter',
+    'onecast_log_lines_missing_total',
+    'Lines that are not in the log: counted in a summary, or dropped because the log could not be written.',
+    () => Object.entries(missingLines()).map(([reason, count]): Sample => [count, { reason }]),
+  );
+  metrics.series(
+    'gauge',
+    'onecast_worker_crash_loops',
+    'Media workers that end soon after their start, or do not start, again and again.',
+    () => [[pool.crashLoops]],
+  );
   observeEgress(metrics, egress, pool);
   return observeWorkers(metrics, pool, limits);
 }

@@ -21,6 +21,8 @@ export const TEST_LIMITS = {
   packetsPerS: UNREACHABLE,
   mediaChangeBurst: UNREACHABLE,
   mediaChangesPerS: UNREACHABLE,
+  /** Tests kill workers that have just started, and wait until the server is ready again. */
+  workerSettleMs: 0,
 } as const satisfies Partial<Limits>;
 
 /** Variables that raise the limits by address of a server in a process of its own. */

@@ -1,17 +1,16 @@
 /** Batched sending: decides whether media workers run with native/egress preloaded. */
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
+import { withoutSecrets } from '#config/secret-variables.ts';
 import type { Log } from '../../observability/log.ts';
+import { LAUNCHER } from './worker-process.ts';
 
 export type Egress =
   | { readonly state: 'off' }
   | { readonly state: 'unsupported'; readonly reason: string }
-  /** `workerBin` starts the media worker with the library preloaded. */
-  | { readonly state: 'on'; readonly workerBin: string };
-
-const LAUNCHER = join(import.meta.dirname, '../../../../native/egress/launch.sh');
+  /** Path of the library that media workers preload. */
+  | { readonly state: 'on'; readonly library: string };
 
 /**
  * Starts the launcher as mediasoup would, in this process's environment, and makes the library
@@ -25,7 +24,7 @@ export async function chooseEgress(
   if (process.platform !== 'linux') return unsupported('it needs Linux');
   if (config.egressLibrary === undefined) return unsupported('the set-up has not built it');
   const { output, failure } = await probe(limits.egressProbeMs);
-  if (output === 'egress on') return { state: 'on', workerBin: LAUNCHER };
+  if (output === 'egress on') return { state: 'on', library: config.egressLibrary };
   if (output === 'egress unsupported') return unsupported('the kernel cannot segment UDP');
   return unsupported(failure);
 }
@@ -49,7 +48,7 @@ function unsupported(reason: string): Egress {
 }
 
 function probe(timeoutMs: number): Promise<{ output: string; failure: string }> {
-  const env = { ...process.env, EGRESS_PROBE: '1' };
+  const env = { ...withoutSecrets(process.env), EGRESS_PROBE: '1' };
   return new Promise((resolve) => {
     execFile(LAUNCHER, { env, timeout: timeoutMs }, (error, stdout, stderr) => {
       // An error of the loader or of the launcher. A worker that is linked statically starts without

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { createWorker, type types } from 'mediasoup';
+import type { types } from 'mediasoup';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { listenInfos } from '#config/media.ts';
@@ -7,8 +7,10 @@ import { type Log, runInBackground } from '../../observability/log.ts';
 import type { Metrics, WorkerLoss } from '../../observability/metrics.ts';
 import type { Egress } from './egress.ts';
 import { EgressStats } from './egress-stats.ts';
+import { CrashLoop } from './crash-loop.ts';
 import { Watchdog } from './watchdog.ts';
 import { WorkerLoad } from './load.ts';
+import { kill, startWorker, type WorkerStart } from './worker-process.ts';
 
 /** One running worker process with its WebRtcServer. */
 export interface MediaWorker {
@@ -40,26 +42,39 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #egress: Egress;
-  readonly #slots: (MediaWorker | undefined)[];
+  readonly #slots: readonly Slot[];
+  readonly #starts = new Set<WorkerStart<unknown>>();
   readonly #watchdogs = new Map<types.Worker, Watchdog>();
-  readonly #respawns = new Set<NodeJS.Timeout>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #alarmed = false;
   #draining = false;
   #closed = false;
 
-  /** Resolves when every worker is ready. @throws if one can't be started */
+  /**
+   * Resolves when every worker is ready.
+   * @param signal ends the start: the pool closes
+   * @throws if a worker can't be started
+   */
   static async create(
     config: Config,
     limits: Limits,
     log: Log,
     metrics: Metrics,
     egress: Egress,
+    signal?: AbortSignal,
   ): Promise<WorkerPool> {
     const pool = new WorkerPool(config, limits, log, metrics, egress);
+    const abort = () => pool.close();
+    signal?.addEventListener('abort', abort);
     try {
+      signal?.throwIfAborted();
       await Promise.all(pool.#slots.map((_, index) => pool.#spawn(index)));
+      signal?.throwIfAborted();
     } catch (error) {
       pool.close();
       throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
     return pool;
   }
@@ -73,12 +88,21 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     this.#log = log;
     this.#metrics = metrics;
     this.#egress = egress;
-    this.#slots = Array.from({ length: config.workers }, () => undefined);
+    this.#slots = Array.from({ length: config.workers }, () => ({
+      worker: undefined,
+      settled: false,
+      loop: new CrashLoop(limits),
+    }));
   }
 
-  /** True while every worker is running. */
+  /** True while every worker is running, and none has just replaced one that soon ended. */
   get ready(): boolean {
-    return !this.#closed && this.#slots.every((slot) => slot !== undefined);
+    return !this.#closed && this.#slots.every(({ worker, settled }) => worker && settled);
+  }
+
+  /** Number of workers that end, or fail to start, again and again. */
+  get crashLoops(): number {
+    return this.#slots.filter(({ loop }) => loop.isAlarming).length;
   }
 
   /** Number of workers as configured, including those that are being replaced. */
@@ -87,7 +111,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   }
 
   get workers(): readonly MediaWorker[] {
-    return this.#slots.filter((slot) => slot !== undefined);
+    return this.#slots.flatMap(({ worker }) => worker ?? []);
   }
 
   /** If no worker is running, waits for the first that is ready, at most `workerWaitMs`. */
@@ -97,7 +121,7 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
     await once(this, 'workerReady', { signal }).catch(() => undefined);
   }
 
-  /** Call this when the process is stopping. Ctrl+C in a terminal ends the workers too; none is replaced then. */
+  /** Call this when the process is stopping: a worker that ends is not replaced then. */
   drain(): void {
     this.#draining = true;
   }
@@ -105,7 +129,8 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of this.#respawns) clearTimeout(timer);
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const start of this.#starts) start.abort();
     for (const watchdog of this.#watchdogs.values()) watchdog.close();
     for (const { worker, egress } of this.workers) {
       egress?.close();
@@ -115,20 +140,21 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   }
 
   async #spawn(index: number): Promise<void> {
-    // If undefined, mediasoup uses its own binary.
-    const { workerBin } = this.#egress.state === 'on' ? this.#egress : this.#config;
-    const worker = await createWorker({
-      logLevel: 'warn',
-      ...(workerBin !== undefined && { workerBin }),
+    const command = {
+      workerBin: this.#config.workerBin,
+      egressLibrary: this.#egress.state === 'on' ? this.#egress.library : undefined,
+    };
+    const start = startWorker(command, this.#limits.workerStartMs, async (created) => {
+      removeSignalHandlers(created);
+      const listen = listenInfos(this.#config, this.#limits, index);
+      return {
+        worker: created,
+        webRtcServer: await created.createWebRtcServer({ listenInfos: listen }),
+      };
     });
-    removeSignalHandlers(worker);
+    this.#starts.add(start);
+    const { worker, webRtcServer } = await start.done.finally(() => this.#starts.delete(start));
     const log = this.#log.child({ worker: index, pid: worker.pid });
-    const webRtcServer = await worker
-      .createWebRtcServer({ listenInfos: listenInfos(this.#config, this.#limits, index) })
-      .catch((error: unknown) => {
-        closeWorker(worker, log);
-        throw error;
-      });
     // During the awaits the pool may have closed, or the process may have died.
     if (this.#closed || worker.closed) {
       closeWorker(worker, log);
@@ -140,7 +166,6 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
       log.warn('batched sending is not active in this worker');
     const load = new WorkerLoad(this.#limits);
     const mediaWorker: MediaWorker = { index, worker, webRtcServer, egress, transports: 0, load };
-    this.#slots[index] = mediaWorker;
     let hung = false;
     worker.once('died', (error) => this.#workerDied(mediaWorker, error, hung ? 'hung' : 'died'));
     this.#watchdogs.set(
@@ -152,45 +177,96 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
         hung: (reason) => {
           log.error({ reason }, 'media worker hangs: killed');
           hung = true;
-          kill(worker);
+          kill(worker.pid);
         },
       }),
     );
     log.info('media worker ready');
+    this.#settle(mediaWorker);
     this.emit('workerReady', mediaWorker);
+  }
+
+  /** The slot has a worker now, and counts as ready when the worker has lived long enough. */
+  #settle(mediaWorker: MediaWorker): void {
+    const slot = this.#slot(mediaWorker.index);
+    slot.worker = mediaWorker;
+    const waitMs = slot.loop.started(performance.now());
+    slot.settled = waitMs === 0;
+    if (slot.settled) return;
+    this.#after(waitMs, () => {
+      if (slot.worker !== mediaWorker) return;
+      slot.settled = true;
+      slot.loop.settled(performance.now());
+      this.#updateAlarm();
+    });
   }
 
   #workerDied(mediaWorker: MediaWorker, error: Error, reason: WorkerLoss): void {
     const { index, worker } = mediaWorker;
     this.#watchdogs.get(worker)?.close();
     this.#watchdogs.delete(worker);
-    this.#slots[index] = undefined;
+    const slot = this.#slot(index);
+    slot.worker = undefined;
     mediaWorker.egress?.close();
     if (this.#closed || this.#draining) return;
     this.#metrics.workerLost(reason);
     this.#log.error({ worker: index, pid: worker.pid, err: error }, 'media worker died');
-    // A replacement is started at once. Sessions that arrive before it is ready do not wait for it:
-    // they use another worker or are refused with `media-unavailable`.
-    this.#respawn(index, this.#limits.respawnMinMs, true);
+    // Sessions that arrive before the replacement is ready do not wait for it: they use another worker
+    // or are refused with `media-unavailable`.
+    this.#respawn(index, slot.loop.ended(performance.now()));
     this.emit('workerLost', mediaWorker);
   }
 
-  #respawn(index: number, delayMs: number, atOnce: boolean): void {
-    const attempt = () => {
-      this.#respawns.delete(timer);
-      if (this.#closed) return;
+  #respawn(index: number, pauseMs: number): void {
+    this.#updateAlarm();
+    this.#after(pauseMs, () => {
       const spawned = this.#spawn(index).then(
         () => this.#metrics.recovered('worker-replaced'),
         (error: unknown) => {
+          if (this.#closed) return;
+          this.#metrics.workerLost('not-started');
           this.#log.error({ worker: index, err: error }, 'media worker does not start');
-          this.#respawn(index, Math.min(delayMs * 2, this.#limits.respawnMaxMs), false);
+          this.#respawn(index, this.#slot(index).loop.failed());
         },
       );
       runInBackground(this.#log, 'respawn', spawned);
-    };
-    const timer = setTimeout(attempt, atOnce ? 0 : delayMs);
-    this.#respawns.add(timer);
+    });
   }
+
+  /** Logs once when the first worker ends again and again, and once when all stay up. */
+  #updateAlarm(): void {
+    const workers = this.crashLoops;
+    if (workers > 0 === this.#alarmed) return;
+    this.#alarmed = workers > 0;
+    if (this.#alarmed) {
+      this.#log.error(
+        { workers },
+        'media workers end soon after they start, again and again: check the worker binary, its library and the memory of this machine',
+      );
+    } else this.#log.warn('media workers stay up again');
+  }
+
+  #after(delayMs: number, task: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#closed) task();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+
+  #slot(index: number): Slot {
+    const slot = this.#slots[index];
+    if (!slot) throw new Error(`there is no slot ${index}`);
+    return slot;
+  }
+}
+
+/** The place of a worker in the pool, which its replacements inherit. */
+interface Slot {
+  worker: MediaWorker | undefined;
+  /** The worker has lived long enough for its slot to count as ready. */
+  settled: boolean;
+  readonly loop: CrashLoop;
 }
 
 /**
@@ -215,14 +291,6 @@ function closeWorker(worker: types.Worker, log: Log): void {
     worker.close();
   } catch (error) {
     log.warn({ err: error }, 'media worker could not be closed: killed');
-    kill(worker);
-  }
-}
-
-function kill(worker: types.Worker): void {
-  try {
-    process.kill(worker.pid, 'SIGKILL');
-  } catch {
-    // The process has ended already.
+    kill(worker.pid);
   }
 }
