@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { goLive } from '#testkit/browser/browser.ts';
 import { sharedSite } from '#testkit/browser/shared-site.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
 
@@ -11,8 +12,7 @@ describe('the trace of a connection', () => {
 
   beforeAll(async () => {
     ({ page: publisher } = await site.open(`/publish/${ROOM}`));
-    await publisher.click('#start');
-    await waitForStatus(publisher, 'live');
+    await goLive(publisher);
   });
 
   /** The phases that a page's connection went through, each change once. */
@@ -24,14 +24,14 @@ describe('the trace of a connection', () => {
   test('CONN-17 shows the phases of a join, and those of a reconnection', async () => {
     const { page } = await site.open(`/join/${ROOM}?debug`);
     await waitForStatus(page, 'live');
-    await expect.poll(() => phases(page)).toContain('live');
+    await expect.poll(() => phases(page), { timeout: 30_000 }).toContain('live');
     const joined = await phases(page);
     expect(joined.slice(0, 2)).toEqual(['connecting', 'joining']);
     expect(joined.at(-1)).toBe('live');
 
     await page.evaluate(() => onecast?.simulate('socket-drop'));
     await expect
-      .poll(async () => (await phases(page)).slice(joined.length))
+      .poll(async () => (await phases(page)).slice(joined.length), { timeout: 30_000 })
       .toEqual(['waiting', 'connecting', 'resuming', 'live']);
     await waitForFrames(page, 10);
     await page.context().close();

@@ -102,11 +102,11 @@ describe('SEC-1 SEC-4 SEC-10 hostile values in every field of every request', ()
   });
 
   it('the server survives poisoned joins ahead of the socket', async () => {
-    const { payload: base, socket } = await PreparedRequest.prepare('join', server);
+    const { payload, socket } = await PreparedRequest.prepare('join', server);
     for (const { field, poisons } of poisonedFields('join')) {
       const faults: string[] = [];
       for (const poison of poisons) {
-        const json = poison(base);
+        const json = poison(payload);
         const { status, text } = await post(JOIN_PATH, json);
         if ((await worker().dump()).pid !== pid) faults.push(`the worker died: ${excerpt(json)}`);
         const result = v.safeParse(ResultSchema, parsed(text));
@@ -127,8 +127,8 @@ describe('SEC-1 SEC-4 SEC-10 hostile values in every field of every request', ()
     const { publisherSecret } = await broadcast(owner, room);
     const viewer = await server.connect();
     await join(viewer, room);
-    const { payload: base, socket } = await PreparedRequest.prepare('setState', server);
-    const [message = {}] = (base as { messages: object[] }).messages;
+    const { payload, socket } = await PreparedRequest.prepare('setState', server);
+    const [message = {}] = (payload as { messages: object[] }).messages;
     for (const { field, poisons } of poisonedFields('setState')) {
       if (!field.startsWith('messages.0')) continue;
       const faults: string[] = [];
@@ -158,12 +158,12 @@ describe('SEC-1 SEC-4 SEC-10 hostile values in every field of every request', ()
     for (let round = 0; round < 6; round += 1) {
       cases = 0;
       for (const name of NAMES) {
-        const { socket, payload: base } = await PreparedRequest.prepare(name, server);
+        const { socket, payload } = await PreparedRequest.prepare(name, server);
         for (const { poisons: all } of poisonedFields(name)) {
           // The same third in each round.
           const some = all.filter((_poison, i) => i % 3 === 0);
           cases += some.length;
-          await Promise.all(some.map((poison) => socket.request(name, withNewId(poison(base)))));
+          await Promise.all(some.map((poison) => socket.request(name, withNewId(poison(payload)))));
         }
         socket.close();
       }

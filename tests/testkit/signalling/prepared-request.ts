@@ -53,12 +53,12 @@ export class PreparedRequest {
     };
     if (PUBLISHING.includes(name)) {
       const { transport, epoch } = await enter('publish', {});
-      const base = payloadOf(name, room, { transportId: transport.id, epoch });
+      const payload = payloadOf(name, room, { transportId: transport.id, epoch });
       if (name === 'setState') {
         const video = payloadOf('produce', room, { transportId: transport.id });
         await socket.request('produce', JSON.stringify({ ...video, requestId: 'video' }));
       }
-      return new PreparedRequest(socket, base);
+      return new PreparedRequest(socket, payload);
     }
     if (INGESTING.includes(name)) {
       const { publisherSecret } = await enter('publish', {});
@@ -80,9 +80,9 @@ export class PreparedRequest {
     return new PreparedRequest(socket, payloadOf(name, room, session));
   }
 
-  private constructor(socket: RawSocket, base: object) {
+  private constructor(socket: RawSocket, payload: object) {
     this.socket = socket;
-    this.payload = base;
+    this.payload = payload;
   }
 
   close(): void {
