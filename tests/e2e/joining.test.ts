@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { JOIN_STEPS } from '#protocol/join-trace.ts';
 import { goLive } from '#testkit/browser/browser.ts';
 import { sharedSite } from '#testkit/browser/shared-site.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
@@ -87,7 +88,11 @@ describe('joining', () => {
     await waitForStatus(page, 'live');
     await page.click('#stats-toggle');
     const steps = page.locator('#join-steps [data-step]');
-    await expect.poll(() => steps.count(), { timeout: 30_000 }).toBe(7);
+    const names = () =>
+      steps.evaluateAll((rows) => rows.map((row) => row.getAttribute('data-step')));
+    await expect
+      .poll(async () => new Set(await names()), { timeout: 30_000 })
+      .toEqual(new Set(JOIN_STEPS));
     const shown = await steps.evaluateAll((rows) =>
       rows.map((row) => {
         const bar = row.querySelector('.join-bar')?.getBoundingClientRect();
@@ -99,6 +104,7 @@ describe('joining', () => {
         };
       }),
     );
+    expect(shown).toHaveLength(JOIN_STEPS.length);
     expect(shown[0]?.step).toBe('asked');
     expect(shown.at(-1)?.step).toBe('frame');
     // Each bar begins where the one before ends, and the times add up to the total.
