@@ -27,12 +27,9 @@ export async function ensureWorker(node) {
     const message = `MEDIASOUP_WORKER_BIN=${given} is not a program`;
     throw new Failure(message, 'unset MEDIASOUP_WORKER_BIN');
   }
-  const { version, repository } = readJson(inRoot('node_modules', 'mediasoup', 'package.json'));
-  const { platform, arch } = process;
-  const recipe = hashOf(contentsOf(RECIPE));
   const unchecked = process.env.ONECAST_PREBUILT_WORKER === UNCHECKED;
-  const key = workerKey({ mediasoup: version, platform, arch, libc: libc(), recipe, unchecked });
-  const folder = join(CACHE, `media-worker-${key}`);
+  const { version, repository } = mediasoupPackage();
+  const folder = workerFolder(unchecked);
   const worker = join(folder, 'mediasoup-worker');
   requireOwn(worker);
   if (starts(worker)) return worker;
@@ -51,6 +48,17 @@ export async function ensureWorker(node) {
     });
   });
   return worker;
+}
+
+const mediasoupPackage = () => readJson(inRoot('node_modules', 'mediasoup', 'package.json'));
+
+/** The folder of this machine's worker in the cache. */
+export function workerFolder(unchecked = false) {
+  const { platform, arch } = process;
+  const { version: mediasoup } = mediasoupPackage();
+  const recipe = hashOf(contentsOf(RECIPE));
+  const key = workerKey({ mediasoup, platform, arch, libc: libc(), recipe, unchecked });
+  return join(CACHE, `media-worker-${key}`);
 }
 
 async function build(binary) {
