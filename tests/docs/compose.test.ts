@@ -48,6 +48,7 @@ interface Service {
   readonly [key: string]: Yaml | undefined;
   readonly environment: Record<string, string>;
   readonly ports: string[];
+  readonly mem_limit: string;
   readonly logging: { driver: string; options: Record<string, string> };
 }
 const file = read('docker-compose.yml');
@@ -87,7 +88,7 @@ describe('SETUP-3 docker-compose.yml', () => {
   });
 
   it.each(all)('limits memory, processes and log of %s', (_name, service) => {
-    expect(interpolate(String(service['mem_limit']), {})).toMatch(/^\d+g$/);
+    expect(interpolate(service.mem_limit, {})).toMatch(/^\d+g$/);
     expect(Number(service['pids_limit'])).toBeGreaterThan(0);
     expect(service.logging.driver).toBe('json-file');
     expect(service.logging.options).toEqual({ 'max-size': '10m', 'max-file': '5' });
@@ -129,6 +130,6 @@ describe('SETUP-3 docker-compose.yml', () => {
     const [, section = ''] = read('docs/configuration.md').split('## Variables of Compose\n');
     const [table = ''] = section.split('\n## ');
     const listed = [...table.matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name]) => name);
-    expect(listed.toSorted()).toEqual(own.toSorted());
+    expect(new Set(listed)).toEqual(new Set(own));
   });
 });
