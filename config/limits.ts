@@ -47,6 +47,31 @@ export const LIMITS = {
    */
   socketsPerAddressMax: 200,
   connectsPerAddressMax: 100,
+  /**
+   * Per page (socket) that an address may have, so that MAX_SOCKETS_PER_ADDRESS raises all of them;
+   * with 200 pages: 2,000 requests at once, which is a school class that opens a page of eight files,
+   * and 200 a second, which is three programs that post each overlay message alone.
+   */
+  pageRequestBurst: 10,
+  pageRequestsPerS: 1,
+  /** Messages over all sockets of an address: a page sends five to join, one or two a second later. */
+  pageMessageBurst: 10,
+  pageMessagesPerS: 5,
+  /**
+   * Bytes of answers that an address may cause, over sockets and by the APIs. A page that joins costs
+   * 12 KiB, and 640 KiB in the fullest room: making those takes the server some milliseconds each.
+   */
+  pageAnswerBurstBytes: 80 * 1024,
+  pageAnswerBytesPerS: 10 * 1024,
+  /** What may wait in the server for clients of one address that do not read: 31 MiB in all. */
+  pageWaitingBytes: 160 * 1024,
+  /**
+   * HTTP connections of one address in addition to its sockets: a hundred pages that load at the same
+   * moment, with six connections each. Behind a proxy: requests in progress.
+   */
+  pageConnectionsPerAddressMax: 600,
+  /** An address that makes too many requests gets its refusals after this time, at no cost until then. */
+  refusalDelayMs: 1_000,
   /** How long an answer is kept for a page that repeats a request because its ack was lost. */
   answerMemoryMs: 60_000,
   /** Answers kept per session; the oldest is dropped first. A page has few open requests at a time. */
@@ -72,6 +97,11 @@ export const LIMITS = {
   /** A room with its router uses less than 100 KiB, in Node and its worker together. */
   roomsMax: 1_000,
   roomsPerAddressMax: 100,
+  /**
+   * The part of all rooms and sessions that only rooms that are or were live may use: nobody who opens
+   * rooms without broadcasting keeps a broadcast's viewers out.
+   */
+  liveReserveShare: 0.3,
   /** A session without media uses 30 KiB in its worker and less than 60 KiB in Node: 1 GiB in all. */
   sessionsMax: 10_000,
   /** Sessions of an address, per socket that it may open: a reloaded page leaves its old session. */
@@ -262,6 +292,15 @@ export const LIMITS = {
   metricsConnectionsMax: 32,
   /** Twice the sessions: a page has its socket and, for a moment, the files that it loads. */
   httpConnectionsMax: 20_000,
+  /** Requests that wait on their connection for the answer before them. Browsers send none so early. */
+  pipelinedRequestsMax: 4,
+  /**
+   * A client that has data waiting must read at this rate, in every such window: slower than any
+   * mobile network, and the largest answer takes 3 min. How often the server looks.
+   */
+  readingBytesPerS: 4 * 1024,
+  readingWindowMs: 10_000,
+  readingCheckMs: 1_000,
   /** A browser's headers are 1 to 2 KiB; cookies of other services on the same host add to that. */
   headersMaxBytes: 16 * 1024,
   /** How often Node checks the two timeouts below; its default of 30 s would triple them. */

@@ -2,7 +2,7 @@ import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { RoomId, SessionId } from '#protocol/ids.ts';
-import { Quota } from '../admission/quota.ts';
+import { RoomCapacity, type RoomPlace, SessionCapacity } from '../admission/capacity.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { types } from '../media/types.ts';
 import type { WorkerPool } from '../media/workers/pool.ts';
@@ -20,9 +20,10 @@ export class RoomRegistry {
   readonly #estimation: Config['estimation'];
   readonly #rooms = new Map<RoomId, Room>();
   readonly #members = new Map<SessionId, Member>();
-  readonly #roomQuota: Quota;
-  readonly #sessionQuota: Quota;
-  /** Each releases its session's share of the quota. */
+  readonly #roomCapacity: RoomCapacity;
+  readonly #sessionCapacity: SessionCapacity;
+  readonly #places = new Map<RoomId, RoomPlace>();
+  /** Each releases what its session holds of the capacity. */
   readonly #releases = new Map<SessionId, () => void>();
   #closed = false;
 
@@ -38,11 +39,8 @@ export class RoomRegistry {
     this.#limits = limits;
     this.#log = log;
     this.#metrics = metrics;
-    this.#roomQuota = new Quota({ max: limits.roomsMax, perAddressMax: limits.roomsPerAddressMax });
-    this.#sessionQuota = new Quota({
-      max: limits.sessionsMax,
-      perAddressMax: limits.socketsPerAddressMax * limits.sessionsPerSocketMax,
-    });
+    this.#roomCapacity = new RoomCapacity(limits);
+    this.#sessionCapacity = new SessionCapacity(limits);
   }
 
   get roomCount(): number {
@@ -54,14 +52,19 @@ export class RoomRegistry {
   }
 
   /**
-   * The room of this name. If there is none yet it is created, and counts against `address`.
+   * The room of this name. If there is none yet it is created, and counts against `address`; so does
+   * a room in which viewers wait, once it is claimed.
    * @throws OnecastError `draining`, `too-many`
    */
-  room(id: RoomId, address: string): Room {
+  room(id: RoomId, address: string, standing: 'waiting' | 'claimed'): Room {
     if (this.#closed) throw new OnecastError('draining');
     const existing = this.#rooms.get(id);
-    if (existing) return existing;
-    const release = this.#roomQuota.reserve(address);
+    if (existing) {
+      if (standing === 'claimed') this.#places.get(id)?.claim(address);
+      return existing;
+    }
+    const place = this.#roomCapacity.open(address, standing, () => this.#rooms.get(id)?.evict());
+    this.#places.set(id, place);
     const room = new Room(id, {
       pool: this.#pool,
       limits: this.#limits,
@@ -70,8 +73,10 @@ export class RoomRegistry {
       estimation: this.#estimation,
       onClosed: (closed) => {
         this.#rooms.delete(closed.id);
-        release();
+        this.#places.delete(closed.id);
+        place.release();
       },
+      onLive: () => place.live(),
       onSession: (member) => this.#members.set(member.session.id, member),
       onSessionClosed: ({ id: sessionId }) => {
         this.#members.delete(sessionId);
@@ -93,25 +98,32 @@ export class RoomRegistry {
 
   /** @throws OnecastError `draining`, `too-many` */
   addViewer(id: RoomId, rtpCapabilities: Rebuilt<types.RtpCapabilities>, address: string): Viewer {
-    return this.#withinQuota(
+    return this.#withinCapacity(
       address,
-      () => this.room(id, address).addViewer(rtpCapabilities),
+      this.#rooms.get(id)?.hasBeenLive === true,
+      () => this.room(id, address, 'waiting').addViewer(rtpCapabilities),
       (viewer) => viewer,
     );
   }
 
   /** @throws OnecastError `draining`, `too-many`, `room-taken` */
   claim(id: RoomId, claim: Claim, address: string): ReturnType<Room['claim']> {
-    return this.#withinQuota(
+    return this.#withinCapacity(
       address,
-      () => this.room(id, address).claim(claim),
+      true,
+      () => this.room(id, address, 'claimed').claim(claim),
       ({ publisher }) => publisher,
     );
   }
 
   /** The member that `create` makes counts against `address` until its session closes. */
-  #withinQuota<T>(address: string, create: () => T, memberOf: (created: T) => Member): T {
-    const release = this.#sessionQuota.reserve(address);
+  #withinCapacity<T>(
+    address: string,
+    privileged: boolean,
+    create: () => T,
+    memberOf: (created: T) => Member,
+  ): T {
+    const release = this.#sessionCapacity.reserve(address, privileged);
     try {
       const created = create();
       this.#releases.set(memberOf(created).session.id, release);

@@ -32,6 +32,8 @@ export interface RoomContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly estimation: Config['estimation'];
+  /** The room is live for the first time. Called once. */
+  onLive(): void;
   /** The room has closed. Called once. */
   onClosed(room: Room): void;
   onSession(member: Member): void;
@@ -91,6 +93,11 @@ export class Room implements PublisherRoom, ViewerRoom {
 
   get state(): RoomState {
     return this.#state;
+  }
+
+  /** The room is or was live. */
+  get hasBeenLive(): boolean {
+    return this.#state.status !== 'open' && this.#state.status !== 'closed';
   }
 
   get epoch(): number {
@@ -242,6 +249,7 @@ export class Room implements PublisherRoom, ViewerRoom {
     const before = this.#state;
     this.#state = stepRoom(before, event);
     if (this.#state === before) return;
+    if (before.status === 'open' && this.hasBeenLive) this.#context.onLive();
     this.log.info(
       { status: this.#state.status, epoch: this.epoch, event: event.type },
       'room changed',
@@ -304,6 +312,12 @@ export class Room implements PublisherRoom, ViewerRoom {
   /** Closes the room and every session in it. Idempotent. */
   close(): void {
     this.#close('DRAIN');
+  }
+
+  /** Closes the room, in which nobody has been live, for another one. Its pages come back and wait. */
+  evict(): void {
+    for (const session of this.#sessions()) session.evict();
+    this.close();
   }
 
   #close(type: 'IDLE_EXPIRED' | 'DRAIN'): void {

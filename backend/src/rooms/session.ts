@@ -269,6 +269,13 @@ export class Session {
     this.#events.closed(reason);
   }
 
+  /** Closes the session and disconnects the page, which then joins again. */
+  evict(): void {
+    const socket = this.#socket;
+    this.close('server-closed');
+    socket?.drop();
+  }
+
   #updateExpiry(): void {
     clearTimeout(this.#expiry);
     if (this.#ended !== undefined || this.present) return;
