@@ -30,6 +30,8 @@ export interface Config {
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   /** Origins, in addition to the server's own, whose pages may connect. */
   readonly allowedOrigins: readonly string[];
+  /** Names, in lower case, by which browsers reach this server, in addition to addresses and localhost. */
+  readonly publicHosts: readonly string[];
   /** Origins whose pages may embed a room in a frame; `*` for any. */
   readonly embedOrigins: readonly string[];
   /**
@@ -93,6 +95,16 @@ const VARIABLES = {
           v.string(),
           v.check(isOrigin, 'origins separated by commas, such as https://video.example.org'),
         ),
+      ),
+    ),
+  ),
+  PUBLIC_HOSTS: v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((value) => value.split(',').map((name) => name.trim().toLowerCase())),
+      v.check(
+        (names) => names.every((name) => HOST_NAME.test(name)),
+        'host names without scheme and port, separated by commas, such as live.example.org',
       ),
     ),
   ),
@@ -171,6 +183,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     egressLibrary: read('MEDIA_EGRESS_LIBRARY', VARIABLES.MEDIA_EGRESS_LIBRARY),
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
+    publicHosts: Object.freeze(read('PUBLIC_HOSTS', VARIABLES.PUBLIC_HOSTS) ?? []),
     embedOrigins: Object.freeze(read('EMBED_ORIGINS', VARIABLES.EMBED_ORIGINS) ?? []),
     authKey: readAuthKey(env, problems),
     trustProxy: read('TRUST_PROXY', VARIABLES.TRUST_PROXY) ?? 0,

@@ -54,6 +54,12 @@ export const LIMITS = {
    */
   pageRequestBurst: 10,
   pageRequestsPerS: 1,
+  /**
+   * Requests beyond this wait for their turn: 200 at once, then 400 a second, which is at most a fifth
+   * of the event loop. The school class above has its files within four seconds.
+   */
+  pagePaceBurst: 1,
+  pagePacePerS: 2,
   /** Messages over all sockets of an address: a page sends five to join, one or two a second later. */
   pageMessageBurst: 10,
   pageMessagesPerS: 5,

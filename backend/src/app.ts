@@ -9,11 +9,13 @@ import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { Authority } from './admission/authority.ts';
 import { clientAddress, trustOf } from './admission/client-address.ts';
+import { guardHttp } from './admission/http-guard.ts';
+import { refusedHostLog } from './admission/own-hosts.ts';
 import { joinApi } from './http/join-api.ts';
 import { MetricsServer } from './http/metrics-server.ts';
 import { builtPages, devPages } from './http/pages.ts';
 import { ingestApi } from './http/ingest-api.ts';
-import { secureEveryAnswer } from './http/security-headers.ts';
+import { securityHeaders } from './http/security-headers.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
 import { chooseEgress, logEgress } from './media/workers/egress.ts';
 import { routerCapabilities } from './media/routing/room-router.ts';
@@ -25,7 +27,7 @@ import { Metrics } from './observability/metrics.ts';
 import { observeServer } from './observability/server-metrics.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { RoomRegistry } from './rooms/registry.ts';
-import { AddressLimits } from './admission/address-limits.ts';
+import { AddressAdmission } from './admission/address-admission.ts';
 import { RoomAdmission } from './rooms/room-admission.ts';
 import { Gateway } from './signalling/gateway.ts';
 
@@ -88,9 +90,12 @@ export async function createApp(
     closers.push(() => pages.close());
     const isReady = () => !draining && pool.ready;
     const trust = trustOf(config.trustProxy);
+    const addresses = new AddressAdmission(limits);
+    const hostRefused = refusedHostLog(log);
     const parts = {
-      admission: new RoomAdmission(registry, authority),
-      addresses: new AddressLimits(limits),
+      admission: new RoomAdmission(registry, authority, addresses),
+      addresses,
+      hostRefused,
       config,
       limits,
       log,
@@ -101,7 +106,8 @@ export async function createApp(
     mountRoutes(app, { log, page, pages, apis, security: config, isReady });
 
     const gateway = new Gateway(http, parts);
-    secureEveryAnswer(http, config);
+    const setHeaders = securityHeaders(config);
+    guardHttp(http, { ...parts, own: config, trust, setHeaders });
     closers.push(async () => {
       http.closeAllConnections();
       await gateway.close();
@@ -120,8 +126,7 @@ export async function createApp(
       config.metrics &&
       (await MetricsServer.listen(
         config.metrics,
-        limits,
-        metrics.registry.contentType,
+        { limits, metrics, own: config, hostRefused },
         async () => {
           await readWorkers();
           return metrics.registry.metrics();

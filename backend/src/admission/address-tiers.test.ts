@@ -55,6 +55,13 @@ describe('LIMIT-9 counters of one address', () => {
     expect(rate.has('b', 0)).toBe(true);
   });
 
+  it('what queues for a rate waits until its turn', () => {
+    const rate = new AddressRate({ burst: 2, perS: 10 });
+    expect([1, 2, 3, 4, 5].map(() => rate.queue('a', 0))).toEqual([0, 0, 100, 200, 300]);
+    expect(rate.queue('b', 0)).toBe(0);
+    expect(rate.queue('a', 10_000)).toBe(0);
+  });
+
   it('a window allows its number, and begins again when it is over', () => {
     const window = new AddressWindow(2, 1_000);
     expect([0, 1, 2, 999, 1_000, 1_001, 1_002].map((now) => window.tryConsume('a', now))).toEqual([

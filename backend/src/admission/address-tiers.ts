@@ -90,6 +90,15 @@ export class AddressRate {
     }
   }
 
+  /** Consumes one and returns the ms until it was available: 0 if the address had one left. */
+  queue(address: string, now = performance.now()): number {
+    this.charge(address, 1, now);
+    const waits = tiersOf(address).map(({ key, share }) => {
+      return (-this.#left(key, share, now) / (this.#perS * share)) * 1_000;
+    });
+    return Math.max(0, ...waits);
+  }
+
   #left(key: string, share: number, now: number): number {
     const full = this.#burst * share;
     const bucket = this.#buckets.get(key);

@@ -96,6 +96,14 @@ describe('LIMIT-11 rooms', () => {
     main.claim('publisher');
     open('elsewhere', 'viewer', 'waiting');
     expect(() => open('second', 'publisher', 'claimed')).toThrow('too many');
+    // It has its own room already, and what it claims stays the viewer's.
+    const other = world(100, 1);
+    other.open('x', 'publisher', 'claimed');
+    const waiting = other.open('y', 'viewer', 'waiting');
+    expect(() => waiting.claim('publisher')).toThrow('too many');
+    expect(() => other.open('z', 'viewer', 'waiting')).toThrow('too many');
+    // The viewer itself may claim it.
+    waiting.claim('viewer');
     // A later claim of the same room changes nothing.
     main.claim('other');
     open('third', 'other', 'claimed');

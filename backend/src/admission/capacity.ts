@@ -103,8 +103,13 @@ export class RoomCapacity {
     return {
       claim: (claimant) => {
         if (entry.standing !== 'waiting') return;
-        const release = this.#hold(claimant);
+        // The claimant may be the one that the room counts against already.
         entry.releaseAddress();
+        const release = this.#perAddress.hold(claimant);
+        if (!release) {
+          entry.releaseAddress = this.#hold(entry.address);
+          throw new OnecastError('too-many');
+        }
         Object.assign(entry, { address: claimant, standing: 'claimed', releaseAddress: release });
       },
       live: () => {

@@ -10,6 +10,8 @@ import type { RequestName } from '#protocol/signalling.ts';
 import { TokenBucket } from '#protocol/token-bucket.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { AddressAdmission } from './address-admission.ts';
+import { connectionOf } from './one-answer.ts';
 
 /** A packet of Engine.IO, as in its `packet` and `packetCreate` events. */
 interface Packet {
@@ -18,7 +20,13 @@ interface Packet {
 }
 
 /** Counts with the lowest-level events that Socket.IO, Engine.IO and ws expose. */
-export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: Log): void {
+export function guardPackets(
+  io: Server,
+  limits: Limits,
+  addresses: AddressAdmission,
+  metrics: Metrics,
+  log: Log,
+): void {
   // Engine.IO creates its websocket server again when the HTTP server begins to listen.
   io.httpServer.on('listening', () => limitFragments(io, limits));
   io.engine.on('connection', (raw: EngineSocket) => {
@@ -43,7 +51,7 @@ export function guardPackets(io: Server, limits: Limits, metrics: Metrics, log: 
       // Socket.IO would keep attachments until the last one arrives, and no request has any.
       if (isBinary(packet)) cut('bad-request', 'binary');
     });
-    watchBacklog(raw, limits, () => cut('too-many', 'the client does not read'));
+    watchBacklog(raw, limits, addresses, () => cut('too-many', 'the client does not read'));
     // If the client does not answer the closing frame, ws would go on reading for half a minute.
     raw.once('close', () => raw.request.socket.destroySoon());
     // ws answers pings and pongs itself, without an event of Engine.IO.
@@ -61,18 +69,30 @@ function isBinary({ type, data }: Packet): boolean {
 
 /**
  * The answers to a client that never reads pile up in Engine.IO and in Node's socket. The backlog is
- * checked for each packet that is sent, before that packet is added.
+ * checked for each packet that is sent, before that packet is added. The cost of answers counts for
+ * the address, pushes do not: others cause them.
  */
-function watchBacklog(raw: EngineSocket, limits: Limits, onExceeded: () => void): void {
-  let waiting = 0;
+function watchBacklog(
+  raw: EngineSocket,
+  limits: Limits,
+  addresses: AddressAdmission,
+  onExceeded: () => void,
+): void {
+  const connection = connectionOf(raw.request.socket);
+  if (!connection) throw new Error('a socket of no known connection');
   raw.on('packetCreate', ({ data }: Packet) => {
-    if (waiting + raw.request.socket.writableLength > limits.signalBacklogBytes) onExceeded();
-    if (typeof data === 'string') waiting += data.length;
+    if (connection.waiting > limits.signalBacklogBytes) onExceeded();
+    if (typeof data !== 'string') return;
+    connection.buffered += data.length;
+    if (data.startsWith(SOCKET_IO_ACK)) addresses.answered(connection.address, data.length);
   });
   raw.on('flush', () => {
-    waiting = 0;
+    connection.buffered = 0;
   });
 }
+
+/** The type of Socket.IO's packets that answer a request. */
+const SOCKET_IO_ACK = '3';
 
 /** Requests that carry overlay data. They have a rate of their own. */
 const OVERLAY_REQUESTS: ReadonlySet<unknown> = new Set<RequestName>(['setState', 'ingest']);
@@ -81,8 +101,15 @@ const OVERLAY_REQUESTS: ReadonlySet<unknown> = new Set<RequestName>(['setState',
  * Counts every message before it is parsed, whether its name is known and whether it has an ack or
  * not. Messages beyond the rate are refused, and a client that goes on after several refusals is cut.
  * Our pages stop at the first refusal and wait, so they are never cut.
+ * @param maySend counts the message for the socket's address; false: the address sends too much
  */
-export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, log: Log): void {
+export function guardMessages(
+  socket: Socket,
+  limits: Limits,
+  maySend: () => boolean,
+  metrics: Metrics,
+  log: Log,
+): void {
   const begun = performance.now();
   const messages = new TokenBucket(
     { burst: limits.messageBurst, perS: limits.messagesPerS },
@@ -98,7 +125,8 @@ export function guardMessages(socket: Socket, limits: Limits, metrics: Metrics, 
     // Socket.IO still passes on messages that had arrived before the cut.
     if (cut) return;
     const now = performance.now();
-    if ((OVERLAY_REQUESTS.has(event[0]) ? overlays : messages).tryConsume(now)) {
+    const own = OVERLAY_REQUESTS.has(event[0]) ? overlays : messages;
+    if (own.tryConsume(now) && maySend()) {
       next();
       return;
     }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { originAllowed } from './origin.ts';
 
+const OWN = { publicHosts: ['video.example.org'], announcedAddress: undefined };
 const allowed = (origin: string | undefined, host: string, allowedOrigins: string[] = []) =>
-  originAllowed({ headers: { origin, host } }, { allowedOrigins });
+  originAllowed({ headers: { origin, host } }, { ...OWN, allowedOrigins });
 
 describe('SEC-5 a page of another origin is refused', () => {
   test.each([
@@ -35,9 +36,14 @@ describe('SEC-5 a page of another origin is refused', () => {
     expect(allowed('https://embed.example:444', 'video.example.org', configured)).toBe(false);
   });
 
+  test('SEC-17 a page of a name that is not this server’s is refused, also if Host and Origin agree', () => {
+    expect(allowed('http://evil.example:8088', 'evil.example:8088')).toBe(false);
+    expect(allowed(undefined, 'evil.example:8088')).toBe(false);
+  });
+
   test('a request without a host header can’t come from this server’s own page', () => {
     expect(
-      originAllowed({ headers: { origin: 'https://a.example' } }, { allowedOrigins: [] }),
+      originAllowed({ headers: { origin: 'https://a.example' } }, { ...OWN, allowedOrigins: [] }),
     ).toBe(false);
   });
 });

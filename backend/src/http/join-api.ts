@@ -6,26 +6,31 @@
 import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import * as v from 'valibot';
-import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { JOIN_PATH, REQUESTS } from '#protocol/signalling.ts';
-import type { AddressLimits } from '../admission/address-limits.ts';
+import type { AddressAdmission } from '../admission/address-admission.ts';
 import { originAllowed } from '../admission/origin.ts';
+import type { OwnHosts } from '../admission/own-hosts.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { RoomAdmission, Requester } from '../rooms/room-admission.ts';
 import { Answerer } from '../signalling/answerer.ts';
 
+const UNCACHED = { 'Cache-Control': 'no-store' } as const;
+const STATUS = { 'origin-refused': 403, 'too-many': 429 } as const;
+
 export interface JoinApiParts {
   readonly admission: RoomAdmission;
-  readonly addresses: AddressLimits;
+  readonly addresses: AddressAdmission;
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly config: Pick<Config, 'allowedOrigins'>;
+  readonly config: OwnHosts;
   /** The address that limits count a request against. */
   addressOf(request: IncomingMessage): string;
+  /** Logs a refused host or origin. */
+  hostRefused(headers: IncomingMessage['headers']): void;
 }
 
 export function joinApi(parts: JoinApiParts): Router {
@@ -33,9 +38,15 @@ export function joinApi(parts: JoinApiParts): Router {
   const answerer = new Answerer(log, metrics);
   const router = Router();
 
+  const refusalOf = (request: Request) => {
+    if (!originAllowed(request, parts.config)) {
+      parts.hostRefused(request.headers);
+      return 'origin-refused';
+    }
+    return addresses.mayMakeSession(parts.addressOf(request)) ? undefined : 'too-many';
+  };
+
   const join = async (request: Request, address: string) => {
-    if (!originAllowed(request, parts.config)) throw new OnecastError('origin-refused');
-    if (!(await addresses.mayJoin(address))) throw new OnecastError('too-many');
     const parsed = v.safeParse(REQUESTS.join, request.body);
     if (!parsed.success) throw new OnecastError('bad-request');
     // The session has no socket yet, so it expires like a session that has lost its socket.
@@ -45,15 +56,21 @@ export function joinApi(parts: JoinApiParts): Router {
 
   router.post(
     JOIN_PATH,
+    // Refuse before reading the body, and without a line in the log: a stranger can cause any number.
+    (request, response, next) => {
+      const code = refusalOf(request);
+      if (code === undefined) next();
+      else response.status(STATUS[code]).set(UNCACHED).json(answerer.refuse(code));
+    },
     express.json({ limit: limits.signalMaxBytes, inflate: false }),
     async (request, response: Response) => {
       const address = parts.addressOf(request);
       const result = await answerer.answer('join', () => join(request, address));
-      response.set('Cache-Control', 'no-store').json(result);
+      response.set(UNCACHED).json(result);
     },
   );
   const failed: ErrorRequestHandler = (_error, _request, response, _next) => {
-    response.status(400).set('Cache-Control', 'no-store').json(answerer.refuse('bad-request'));
+    response.status(400).set(UNCACHED).json(answerer.refuse('bad-request'));
   };
   router.use(JOIN_PATH, failed);
   return router;

@@ -1,6 +1,18 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Limits } from '#config/limits.ts';
+import { answerOneAtATime, type ReadingLimits } from '../admission/one-answer.ts';
+import { hostRefusal, isOwnHost, type OwnHosts } from '../admission/own-hosts.ts';
+import type { Metrics } from '../observability/metrics.ts';
+
+export interface MetricsServerParts {
+  readonly limits: ReadingLimits &
+    Pick<Limits, 'headersTimeoutMs' | 'requestTimeoutMs' | 'metricsConnectionsMax'>;
+  readonly metrics: Metrics;
+  readonly own: OwnHosts;
+  /** Logs a refused host. */
+  hostRefused(headers: IncomingMessage['headers']): void;
+}
 
 /** `/metrics` on a port of its own, so that a proxy for the pages can't expose it. */
 export class MetricsServer {
@@ -11,23 +23,27 @@ export class MetricsServer {
   /** @throws if the port is in use */
   static async listen(
     { host, port }: { readonly host: string; readonly port: number },
-    limits: Pick<Limits, 'headersTimeoutMs' | 'requestTimeoutMs' | 'metricsConnectionsMax'>,
-    contentType: string,
+    parts: MetricsServerParts,
     read: () => Promise<string>,
   ): Promise<MetricsServer> {
-    const metrics = new MetricsServer(limits, contentType, read);
+    const metrics = new MetricsServer(parts, read);
     metrics.#server.listen(port, host);
     await once(metrics.#server, 'listening');
     return metrics;
   }
 
-  private constructor(
-    limits: Pick<Limits, 'headersTimeoutMs' | 'requestTimeoutMs' | 'metricsConnectionsMax'>,
-    contentType: string,
-    read: () => Promise<string>,
-  ) {
+  private constructor(parts: MetricsServerParts, read: () => Promise<string>) {
+    const { limits, metrics } = parts;
     this.#read = read;
     this.#server = createServer((request, response) => {
+      if (!isOwnHost(request.headers.host, parts.own)) {
+        metrics.refused('origin-refused');
+        parts.hostRefused(request.headers);
+        response
+          .writeHead(403, { 'Content-Type': 'text/plain' })
+          .end(`${hostRefusal(request.headers.host)}\n`);
+        return;
+      }
       if (request.method !== 'GET' || request.url !== '/metrics') {
         response
           .writeHead(404, { 'Content-Type': 'text/plain' })
@@ -35,9 +51,18 @@ export class MetricsServer {
         return;
       }
       this.#scrape().then(
-        (text) => response.writeHead(200, { 'Content-Type': contentType }).end(text),
+        (text) =>
+          response.writeHead(200, { 'Content-Type': metrics.registry.contentType }).end(text),
         () => response.writeHead(500).end(),
       );
+    });
+    answerOneAtATime(this.#server, {
+      limits,
+      metrics,
+      accept: () => ({ address: '' }),
+      begin: (_connection, handle) => handle(),
+      beginUpgrade: () => false,
+      overWaiting: () => [],
     });
     this.#server.headersTimeout = limits.headersTimeoutMs;
     this.#server.requestTimeout = limits.requestTimeoutMs;

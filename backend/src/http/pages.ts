@@ -25,7 +25,7 @@ export async function builtPages(dist: string): Promise<PageSource> {
   const pages = new Map(await Promise.all(PAGES.map(read)));
   return {
     html: async (page) => pages.get(page) ?? '',
-    assets: builtFiles(dist),
+    assets: [builtFiles(dist)],
     close: async () => undefined,
   };
 }

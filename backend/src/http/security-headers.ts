@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 import helmet, {
   contentSecurityPolicy as cspHeader,
@@ -17,10 +17,12 @@ export interface SecurityOptions {
 }
 
 /**
- * Puts the strictest headers on every answer, including those of Socket.IO, errors, and pages that do
- * not exist. To be called after all other listeners of `http` have been added.
+ * Returns a function that puts the strictest headers on an answer: to be called for every one,
+ * including those of Socket.IO, errors, refusals, and pages that do not exist.
  */
-export function secureEveryAnswer(http: Server, { dev }: SecurityOptions): void {
+export function securityHeaders({
+  dev,
+}: SecurityOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const handlers = [
     contentSecurityPolicy(dev, ["'none'"]),
     permissionsPolicy([]),
@@ -38,9 +40,9 @@ export function secureEveryAnswer(http: Server, { dev }: SecurityOptions): void 
     }),
     onTrustworthyOrigins(crossOriginOpenerPolicy({ policy: 'same-origin' }), originAgentCluster()),
   ];
-  http.prependListener('request', (request, response) => {
+  return (request, response) => {
     for (const handle of handlers) handle(request, response, rethrow);
-  });
+  };
 }
 
 /** The browser features that each page needs. All others stay forbidden. */

@@ -60,21 +60,8 @@ export interface RouteOptions {
 export function mountRoutes(app: Express, options: RouteOptions): void {
   app.disable('x-powered-by');
   app.use(healthRoutes(() => options.isReady()));
-  app.use(
-    pinoHttp({
-      logger: options.log,
-      useLevel: 'debug',
-      // The whole request would fill the log, so only the path is logged, and not all of a long one.
-      // The query is left out: a link that somebody edited by hand may have a token there.
-      serializers: {
-        req: (request: { method: string; url: string }) => ({
-          method: request.method,
-          url: request.url.split('?', 1)[0]?.slice(0, 256),
-        }),
-        res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
-      },
-    }),
-  );
+  // It costs each request more than the page itself.
+  if (options.log.isLevelEnabled('debug')) app.use(requestLog(options.log));
   for (const api of options.apis) app.use(api);
   app.use(pageRoutes(options.pages, options.page, options.security));
   for (const assets of options.pages.assets) app.use(assets);
@@ -91,6 +78,23 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
     else response.status(500).type('text').send('Something went wrong on the server.\n');
   };
   app.use(failed);
+}
+
+/** Logs each request at level debug. */
+function requestLog(log: Log): RequestHandler {
+  return pinoHttp({
+    logger: log,
+    useLevel: 'debug',
+    // The whole request would fill the log, so only the path is logged, and not all of a long one.
+    // The query is left out: a link that somebody edited by hand may have a token there.
+    serializers: {
+      req: (request: { method: string; url: string }) => ({
+        method: request.method,
+        url: request.url.split('?', 1)[0]?.slice(0, 256),
+      }),
+      res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
+    },
+  });
 }
 
 /** Express throws this for a URL that can't be decoded. Such requests must not fill the log. */

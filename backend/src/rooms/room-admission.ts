@@ -3,6 +3,7 @@ import { OnecastError } from '#protocol/errors.ts';
 import { type RoomId, SecretSchema } from '#protocol/ids.ts';
 import type { AnswerOf, RequestOf } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import type { AddressAdmission } from '../admission/address-admission.ts';
 import type { Authority } from '../admission/authority.ts';
 import { describeTransport } from '../media/routing/transports.ts';
 import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
@@ -21,15 +22,18 @@ export interface Requester {
 export class RoomAdmission {
   readonly #registry: RoomRegistry;
   readonly #authority: Authority;
+  readonly #addresses: AddressAdmission;
 
-  constructor(registry: RoomRegistry, authority: Authority) {
+  constructor(registry: RoomRegistry, authority: Authority, addresses: AddressAdmission) {
     this.#registry = registry;
     this.#authority = authority;
+    this.#addresses = addresses;
   }
 
   async join(request: RequestOf<'join'>, requester: Requester): Promise<AnswerOf<'join'>> {
     const { room, token, dtlsParameters } = request;
     assertProtocol(request.protocol);
+    this.#countSession(requester);
     await this.#authority.authorise({ room, role: 'viewer', token });
     const rtpCapabilities = rtpCapabilitiesOf(request.rtpCapabilities);
     const viewer = this.#registry.addViewer(room, rtpCapabilities, requester.address);
@@ -50,6 +54,7 @@ export class RoomAdmission {
   async publish(request: RequestOf<'publish'>, requester: Requester): Promise<AnswerOf<'publish'>> {
     const { room, token } = request;
     assertProtocol(request.protocol);
+    this.#countSession(requester);
     await this.#authority.authorise({ room, role: 'publisher', token });
     const { publisher, publisherSecret } = this.#registry.claim(
       room,
@@ -67,6 +72,11 @@ export class RoomAdmission {
         transport: describeTransport(transport),
       };
     });
+  }
+
+  /** By HTTP or over a socket, a session costs the same. @throws OnecastError `too-many` */
+  #countSession({ address }: Requester): void {
+    if (!this.#addresses.countSession(address)) throw new OnecastError('too-many');
   }
 
   async resume(

@@ -3,11 +3,12 @@ import { Server } from 'socket.io';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import type { ErrorCode } from '#protocol/errors.ts';
-import type { AddressLimits } from '../admission/address-limits.ts';
+import type { AddressAdmission } from '../admission/address-admission.ts';
 import { proxyWarning } from '../admission/client-address.ts';
 import { guardMessages, guardPackets } from '../admission/flood-guard.ts';
 import { originAllowed } from '../admission/origin.ts';
-import { type Log, runInBackground } from '../observability/log.ts';
+import type { OwnHosts } from '../admission/own-hosts.ts';
+import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { RoomAdmission } from '../rooms/room-admission.ts';
 import { bind } from './bind.ts';
@@ -16,13 +17,15 @@ import { SignallingSocket } from './signalling-socket.ts';
 
 export interface GatewayParts {
   readonly admission: RoomAdmission;
-  readonly addresses: AddressLimits;
-  readonly config: Pick<Config, 'allowedOrigins' | 'trustProxy'>;
+  readonly addresses: AddressAdmission;
+  readonly config: OwnHosts & Pick<Config, 'trustProxy'>;
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
   /** The address that limits count a request against. */
   addressOf(request: IncomingMessage): string;
+  /** Logs a refused host or origin. */
+  hostRefused(headers: IncomingMessage['headers']): void;
 }
 
 /** The Socket.IO server: one socket per page, websocket only, no media and no overlay on it. */
@@ -32,14 +35,17 @@ export class Gateway {
   constructor(http: HttpServer, parts: GatewayParts) {
     const { admission, addresses, config, limits, log, metrics } = parts;
     const warnOfProxy = proxyWarning(config.trustProxy, log);
-    const refusalOf = async (request: IncomingMessage): Promise<ErrorCode | undefined> => {
+    const refusalOf = (request: IncomingMessage): ErrorCode | undefined => {
       warnOfProxy(request);
-      if (!originAllowed(request, config)) return 'origin-refused';
-      const admitted = await addresses.admit(parts.addressOf(request), (release) => {
-        if (request.socket.destroyed) release();
-        else request.socket.once('close', release);
-      });
-      return admitted ? undefined : 'too-many';
+      if (!originAllowed(request, config)) {
+        parts.hostRefused(request.headers);
+        return 'origin-refused';
+      }
+      const release = addresses.holdSocket(parts.addressOf(request));
+      if (!release) return 'too-many';
+      if (request.socket.destroyed) release();
+      else request.socket.once('close', release);
+      return undefined;
     };
     this.#io = new Server(http, {
       transports: ['websocket'],
@@ -52,19 +58,17 @@ export class Gateway {
       // Socket.IO's own recovery stays off: it can't restore transports, and sessions do that.
       // CORS does not apply to websockets, so the origin is checked here.
       allowRequest: (request, decide) => {
-        const decided = refusalOf(request).then((code) => {
-          if (code) metrics.refused(code);
-          decide(code, code === undefined);
-        });
-        runInBackground(log, 'admitting a socket', decided);
+        const code = refusalOf(request);
+        if (code) metrics.refused(code);
+        decide(code, code === undefined);
       },
     });
-    guardPackets(this.#io, limits, metrics, log);
+    guardPackets(this.#io, limits, addresses, metrics, log);
     this.#io.on('connection', (socket) => {
       const socketLog = log.child({ socketId: socket.id });
       const address = parts.addressOf(socket.request);
       const connection = new SignallingSocket(socket, address, limits);
-      guardMessages(socket, limits, metrics, socketLog);
+      guardMessages(socket, limits, () => addresses.maySend(address), metrics, socketLog);
       bind(socket, createHandlers(connection, admission), {
         log: socketLog,
         metrics,
