@@ -92,11 +92,8 @@ it('OBS-4 strangers can’t fill the log, by whatever path they are refused', as
   expect(
     await server.metric('onecast_log_lines_missing_total{reason="summarised"}'),
   ).toBeGreaterThan(TIMES);
-  // Metrics count each refusal.
-  expect(await server.metric('onecast_refused_total{code="token-invalid"}')).toBeGreaterThanOrEqual(
-    TIMES,
-  );
-  expect(await server.metric('onecast_refused_total{code="bad-request"}')).toBeGreaterThanOrEqual(
-    2 * TIMES,
-  );
+  // Metrics count each refusal, by whatever limit it was refused.
+  const counts = (await server.metrics()).matchAll(/^onecast_refused_total\{.*\} (\d+)$/gm);
+  const refused = [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  expect(refused).toBeGreaterThanOrEqual(6 * TIMES);
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { workerBin } from 'mediasoup';
 import { describe, expect, it } from 'vitest';
+import { startWorker } from '#backend/media/workers/worker-process.ts';
 import { InProcessServer } from '#testkit/server/in-process-server.ts';
 import { isAlive, MainProcess } from '#testkit/server/main-process.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -88,6 +89,17 @@ describe('SRV-11 a worker that does not start', () => {
   it('is missing: the server reports it', async () => {
     const env = { MEDIASOUP_WORKER_BIN: '/nowhere/worker', MEDIA_EGRESS_BATCHING: 'off' };
     await expect(InProcessServer.start({ env })).rejects.toThrow('/nowhere/worker did not start');
+  });
+
+  it('hangs after it has reported that it runs: it is killed', async () => {
+    let pid = 0;
+    const start = startWorker({ workerBin: REAL, egressLibrary: undefined }, 1_500, (worker) => {
+      ({ pid } = worker);
+      process.kill(pid, 'SIGSTOP');
+      return worker.dump();
+    });
+    await expect(start.done).rejects.toThrow('did not start within 1.5 s');
+    await waitUntil('it is gone', () => !isAlive(pid));
   });
 
   it('hangs as a replacement: it is killed, counted, and tried again after a pause', async () => {
