@@ -7,7 +7,7 @@ import { type App, createApp } from './app.ts';
 import { createLog } from './observability/log.ts';
 import { standardSink } from './observability/log-sink.ts';
 import { Metrics } from './observability/metrics.ts';
-import { forgetSecrets } from './process/forget-secrets.ts';
+import { forgetSecrets } from './forget-secrets.ts';
 
 // Everything that is written goes through these two: process.stdout.write can block.
 const output = standardSink('stdout', LIMITS);
