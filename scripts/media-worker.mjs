@@ -16,8 +16,8 @@ const RECIPE = ['build.mjs', 'patches.mjs', 'pch', 'subprojects'].map((name) =>
   inRoot('native', 'worker-build', name),
 );
 
-/** Value of ONECAST_PREBUILT_WORKER that allows a download whose hash is not in pins.mjs. */
-const UNCHECKED = 'unchecked';
+/** Value of ONECAST_PREBUILT_WORKER that refuses a download whose hash is not in pins.mjs. */
+const PINNED = 'pinned';
 
 /** Returns the path of a worker that runs on this host. Needs node_modules and the runtime. */
 export async function ensureWorker(node) {
@@ -27,9 +27,9 @@ export async function ensureWorker(node) {
     const message = `MEDIASOUP_WORKER_BIN=${given} is not a program`;
     throw new Failure(message, 'unset MEDIASOUP_WORKER_BIN');
   }
-  const unchecked = process.env.ONECAST_PREBUILT_WORKER === UNCHECKED;
+  const pinnedOnly = process.env.ONECAST_PREBUILT_WORKER === PINNED;
   const { version, repository } = mediasoupPackage();
-  const folder = workerFolder(unchecked);
+  const folder = workerFolder(pinnedOnly);
   const worker = join(folder, 'mediasoup-worker');
   requireOwn(worker);
   if (starts(worker)) return worker;
@@ -37,9 +37,9 @@ export async function ensureWorker(node) {
     if (starts(worker)) return;
     await createAtomically(folder, async (temporary) => {
       const binary = join(temporary, 'mediasoup-worker');
-      const options = { repository: repository.url, version, binary, node, unchecked };
+      const options = { repository: repository.url, version, binary, node, unchecked: !pinnedOnly };
       if (await fetchPrebuilt(options)) return;
-      await build(binary);
+      await buildWorker({ binary });
       const fault = findFault(node, binary);
       if (fault) {
         const fix = 'report it with the line above, or set MEDIASOUP_WORKER_BIN to a worker';
@@ -53,20 +53,10 @@ export async function ensureWorker(node) {
 const mediasoupPackage = () => readJson(inRoot('node_modules', 'mediasoup', 'package.json'));
 
 /** The folder of this machine's worker in the cache. */
-export function workerFolder(unchecked = false) {
+export function workerFolder(pinnedOnly = false) {
   const { platform, arch } = process;
   const { version: mediasoup } = mediasoupPackage();
   const recipe = hashOf(contentsOf(RECIPE));
-  const key = workerKey({ mediasoup, platform, arch, libc: libc(), recipe, unchecked });
+  const key = workerKey({ mediasoup, platform, arch, libc: libc(), recipe, pinnedOnly });
   return join(CACHE, `media-worker-${key}`);
-}
-
-async function build(binary) {
-  try {
-    await buildWorker({ binary });
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    const download = `set ONECAST_PREBUILT_WORKER=${UNCHECKED} to use mediasoup's own without a check`;
-    throw new Failure(error.message, `${error.fix}; or ${download}`);
-  }
 }

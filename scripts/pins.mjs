@@ -19,7 +19,8 @@ export const NODE_PINS = {
  * SHA-256 of mediasoup's prebuilt workers, by file name, as GitHub shows it next to each file of a
  * release: 'mediasoup-worker-<version>-linux-x64-kernel6.tgz': 'sha256:<64 hex digits>'. mediasoup's
  * npm package contains no hash and no signature of them, so none is listed until a maintainer has
- * copied it from the release page and compared it with the file. Without a hash, the worker is built
- * from the sources in mediasoup's npm package, whose hash is in package-lock.json.
+ * copied it from the release page and compared it with the file. Without a hash, the download is used with
+ * a notice, or with ONECAST_PREBUILT_WORKER=pinned the worker is built from the sources in mediasoup's npm
+ * package, whose hash is in package-lock.json.
  */
 export const WORKER_PINS = {};

@@ -47,8 +47,8 @@ export function hashOf(parts) {
  * The cache key of a worker: everything that decides whether it can be used on a machine. A worker
  * that was downloaded without a check is used only while the variable that allows it is set.
  */
-export function workerKey({ mediasoup, platform, arch, libc, recipe, unchecked = false }) {
-  return `${mediasoup}-${platform}-${arch}-${libc}-${recipe}${unchecked ? '-unchecked' : ''}`;
+export function workerKey({ mediasoup, platform, arch, libc, recipe, pinnedOnly = false }) {
+  return `${mediasoup}-${platform}-${arch}-${libc}-${recipe}${pinnedOnly ? '-pinned' : ''}`;
 }
 
 /** Where mediasoup publishes its prebuilt worker. Its npm-scripts.mjs defines the file name. */

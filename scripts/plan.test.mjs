@@ -59,7 +59,7 @@ describe('the cache', () => {
     for (const name of Object.keys(here)) {
       expect(workerKey({ ...here, [name]: 'other' })).not.toBe(workerKey(here));
     }
-    expect(workerKey({ ...here, unchecked: true })).not.toBe(workerKey(here));
+    expect(workerKey({ ...here, pinnedOnly: true })).not.toBe(workerKey(here));
   });
 });
 
