@@ -2,6 +2,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Limits } from './limits.ts';
 
@@ -39,6 +40,8 @@ export interface Config {
    * does not reveal the secret when it is logged, printed or written as JSON.
    */
   readonly authKey: KeyObject | undefined;
+  /** The folder for what rooms' ownership needs across restarts; undefined: nothing is kept. */
+  readonly stateDir: string | undefined;
   /** Serves the frontend through Vite with hot module replacement instead of the built files. */
   readonly dev: boolean;
 }
@@ -143,6 +146,7 @@ const VARIABLES = {
   METRICS: v.optional(v.picklist(['on', 'off'], 'on or off'), 'on'),
   METRICS_HOST: v.optional(ipAddress, '127.0.0.1'),
   METRICS_PORT: v.optional(integer(0, 65_535), '9464'),
+  STATE_DIR: v.optional(v.string(), join(import.meta.dirname, '../state')),
   ONECAST_DEV: v.optional(v.picklist(['0', '1'], '0 or 1'), '0'),
 } as const;
 
@@ -171,6 +175,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     'MAX_CONNECTS_PER_ADDRESS',
     VARIABLES.MAX_CONNECTS_PER_ADDRESS,
   );
+  const stateDir = read('STATE_DIR', VARIABLES.STATE_DIR);
   const values = {
     host: read('HOST', VARIABLES.HOST) ?? '',
     port: read('PORT', VARIABLES.PORT) ?? 0,
@@ -193,6 +198,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     }),
     estimation: read('BANDWIDTH_ESTIMATION', VARIABLES.BANDWIDTH_ESTIMATION) ?? 'auto',
     metrics: read('METRICS', VARIABLES.METRICS) === 'off' ? undefined : Object.freeze(metrics),
+    stateDir: stateDir === 'none' ? undefined : stateDir,
     dev: read('ONECAST_DEV', VARIABLES.ONECAST_DEV) === '1',
   };
   const lastMediaPort = values.mediaPort + values.workers - 1;

@@ -96,10 +96,23 @@ export const LIMITS = {
   spentSecretsMax: 32,
   /** How long a room waits for its lost publisher before the broadcast counts as ended. */
   interruptedRoomMs: 120_000,
-  /** After this an empty room is deleted, and its name is free again. */
+  /**
+   * After this an empty room is deleted, and its name is free again. An ownership proof is valid for
+   * exactly this time, so that no proof outlives the ownership that it proves. A publisher's page tries
+   * as long to reach its server.
+   */
   idleRoomMs: 600_000,
   /** The same for an empty room that never had a broadcast: nothing would be lost. */
   idleUnusedRoomMs: 60_000,
+  /** How often a publisher's page gets a newer ownership proof. Shorter than `idleUnusedRoomMs`. */
+  ownershipRenewMs: 30_000,
+  /**
+   * How often the server saves its running time, which measures the validity of proofs, and how far
+   * ahead. After a crash the time goes on from there, so that it never goes back. A crash thus costs a
+   * proof at most this much of its validity.
+   */
+  ownershipSaveMs: 5_000,
+  ownershipSaveAheadMs: 10_000,
   /** A room with its router uses less than 100 KiB, in Node and its worker together. */
   roomsMax: 1_000,
   roomsPerAddressMax: 100,

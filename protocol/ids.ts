@@ -17,6 +17,17 @@ export const SecretSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/), v
 export type Secret = v.InferOutput<typeof SecretSchema>;
 
 /**
+ * The server's own proof that the holder of a publisherSecret owned a room. Pages only store it:
+ * `<claimed at>.<valid until>.<HMAC>`, times in ms of the server's running time.
+ */
+export const OwnershipProofSchema = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,15}\.\d{1,15}\.[A-Za-z0-9_-]{43}$/),
+  v.brand('OwnershipProof'),
+);
+export type OwnershipProof = v.InferOutput<typeof OwnershipProofSchema>;
+
+/**
  * A signed token, as in a link's fragment. This schema checks only the size, so that an invalid
  * token reaches the code that verifies tokens, and the person reads what is wrong with it.
  */

@@ -7,6 +7,7 @@ import type { types } from 'mediasoup-client';
 import * as v from 'valibot';
 import {
   MediaIdSchema,
+  OwnershipProofSchema,
   RequestIdSchema,
   RoomIdSchema,
   SecretSchema,
@@ -69,6 +70,8 @@ export const REQUESTS = {
     protocol,
     room: RoomIdSchema,
     publisherSecret: v.optional(SecretSchema),
+    /** The newest one that the page has for this room and secret. */
+    ownershipProof: v.optional(OwnershipProofSchema),
     token: v.optional(TokenSchema),
   }),
   /** Viewer: binds a new socket to the session that `POST /api/join` created. Answer: Resumed. */
@@ -278,6 +281,8 @@ export const ANSWERS = {
     epoch,
     /** Absent where tokens decide who may publish. */
     publisherSecret: v.optional(SecretSchema),
+    /** Absent where tokens decide, and for a room whose name already proves who owns it. */
+    ownershipProof: v.optional(OwnershipProofSchema),
     transport: TransportSchema,
   }),
   attach: ResumedSchema,
@@ -325,6 +330,8 @@ export const PUSHES = {
   transportGone: v.object({ transportId: MediaIdSchema }),
   /** Publisher: another page has taken over this broadcast. */
   superseded: v.object({ epoch }),
+  /** Publisher: a proof that is valid for longer than the one before, which it replaces. */
+  ownershipRenewed: v.object({ ownershipProof: OwnershipProofSchema }),
   /** Publisher: the server has ended the session and the broadcast; `code` is the reason. */
   sessionClosed: v.object({ code: v.custom<ErrorCode>(isErrorCode) }),
   /** The server stops soon: the page reconnects after `retryInMs` ms. */

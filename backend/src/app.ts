@@ -8,6 +8,8 @@ import express from 'express';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { Authority } from './admission/authority.ts';
+import { OwnershipProofs } from './admission/ownership-proofs.ts';
+import { OwnershipStore } from './admission/ownership-store.ts';
 import { clientAddress, trustOf } from './admission/client-address.ts';
 import { guardHttp } from './admission/http-guard.ts';
 import { refusedHostLog } from './admission/own-hosts.ts';
@@ -76,7 +78,12 @@ export async function createApp(
       embedding: config.embedOrigins.length > 0,
     };
 
-    const registry = new RoomRegistry(pool, limits, log, metrics, config.estimation);
+    // Where tokens decide, no room has an owner.
+    const stateDir = config.authKey === undefined ? config.stateDir : undefined;
+    const ownership = await OwnershipStore.open(stateDir, limits, log);
+    closers.push(() => ownership.close());
+    const proofs = new OwnershipProofs(ownership);
+    const registry = new RoomRegistry(pool, limits, log, metrics, config.estimation, proofs);
     closers.push(() => registry.close());
     const traffic = new Traffic(() => registry.members(), limits, metrics);
     closers.push(() => traffic.close());

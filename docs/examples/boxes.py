@@ -65,6 +65,7 @@ class Room:
             "Authorization": f"Bearer {secret}",
             "Content-Type": "application/json",
         }
+        self._accepted = False
 
     def send(self, message):
         body = json.dumps(message).encode()
@@ -77,6 +78,7 @@ class Room:
             self._connection.close()
             raise Later(f"the server can not be reached ({error or type(error).__name__})") from error
         if response.status == 200:
+            self._accepted = True
             return
         code, reason = explain(text)
         if response.status == 429 or response.status >= 500:
@@ -84,6 +86,9 @@ class Room:
             raise Later(reason, float(after) if after.isdigit() else None)
         # After a restart of the server the room is there again when its publisher is back.
         if code in ("not-live", "room-unknown"):
+            raise Later(reason, 2)
+        # The secret was right before: after a restart another page may have the room until its owner is back.
+        if code == "room-taken" and self._accepted:
             raise Later(reason, 2)
         raise Refused(f"{reason} ({response.status} {code})")
 

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Secret } from '#protocol/ids.ts';
-import {
-  hashSecret,
-  newSecret,
-  newSessionId,
-  PublisherSecret,
-  ResumeSecret,
-  secretMatches,
-} from './secrets.ts';
+import { hashSecret, newSecret, newSessionId, ResumeSecret, secretMatches } from './secrets.ts';
 
 describe('secrets', () => {
   it('SEC-6 have 256 random bits each, and only characters that a URL may contain', () => {
@@ -29,27 +22,6 @@ describe('secrets', () => {
   it('session ids differ', () => {
     const ids = new Set(Array.from({ length: 1_000 }, () => newSessionId()));
     expect(ids.size).toBe(1_000);
-  });
-});
-
-describe('PublisherSecret', () => {
-  it('ROOM-1 the first claim sets it, and later ones must show it', () => {
-    const held = new PublisherSecret();
-    expect(() => held.assert(newSecret())).toThrow(
-      expect.objectContaining({ code: 'room-unknown' }),
-    );
-    const secret = held.claim(undefined);
-    expect(held.claim(secret)).toBe(secret);
-    expect(() => held.assert(secret)).not.toThrow();
-    for (const other of [undefined, newSecret()]) {
-      expect(() => held.claim(other)).toThrow(expect.objectContaining({ code: 'room-taken' }));
-    }
-    expect(() => held.assert(newSecret())).toThrow(expect.objectContaining({ code: 'room-taken' }));
-  });
-
-  it('ROOM-1 a page keeps the secret that it has from before a restart', () => {
-    const secret = newSecret();
-    expect(new PublisherSecret().claim(secret)).toBe(secret);
   });
 });
 

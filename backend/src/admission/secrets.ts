@@ -1,7 +1,6 @@
 /** The secrets that pages hold, and what the server keeps of them: hashes only. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import * as v from 'valibot';
-import { OnecastError } from '#protocol/errors.ts';
 import { type Secret, SecretSchema, type SessionId, SessionIdSchema } from '#protocol/ids.ts';
 
 export type SecretHash = Buffer & { readonly __secretHash: true };
@@ -28,29 +27,6 @@ export function hashSecret(secret: Secret): SecretHash {
 /** Takes the same time wherever the two differ. */
 export function secretMatches(secret: Secret, hash: SecretHash): boolean {
   return timingSafeEqual(hashSecret(secret), hash);
-}
-
-/** The secret with which pages claim one room as its publisher. */
-export class PublisherSecret {
-  #hash: SecretHash | undefined;
-
-  /**
-   * The first claim sets the secret: to the one that the page has from before a restart of the
-   * server, else to a new one. Later claims must show it.
-   * @throws OnecastError `room-taken`
-   */
-  claim(shown: Secret | undefined): Secret {
-    const secret = shown ?? newSecret();
-    if (this.#hash === undefined) this.#hash = hashSecret(secret);
-    else if (!secretMatches(secret, this.#hash)) throw new OnecastError('room-taken');
-    return secret;
-  }
-
-  /** @throws OnecastError `room-unknown` if nobody has claimed the room yet, `room-taken` */
-  assert(shown: Secret): void {
-    if (this.#hash === undefined) throw new OnecastError('room-unknown');
-    if (!secretMatches(shown, this.#hash)) throw new OnecastError('room-taken');
-  }
 }
 
 /** The secret with which a page resumes one session. It changes with each use. */

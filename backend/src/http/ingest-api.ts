@@ -13,7 +13,7 @@ import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { IngestBusy } from '../overlay/ingest.ts';
 import type { RoomAdmission } from '../rooms/room-admission.ts';
-import type { Room } from '../rooms/room.ts';
+import type { IngestAccess } from '../rooms/room.ts';
 
 const ONE = 'application/json';
 const LINES = 'application/x-ndjson';
@@ -53,13 +53,13 @@ export function ingestApi({ admission, limits, log, metrics }: IngestApiParts): 
     PATH,
     // Authorise before reading the body.
     async (request, response, next) => {
-      response.locals['room'] = await roomOf(admission, request);
+      response.locals['access'] = await accessFor(admission, request);
       if (request.is([ONE, LINES]) === false) throw new OnecastError('media-type');
       next();
     },
     express.text({ type: [ONE, LINES], limit: limits.ingestRequestMaxBytes, inflate: false }),
-    (request, response: Response<IngestResult, { room: Room }>) => {
-      const result = response.locals.room.overlay.ingest(messagesOf(request));
+    (request, response: Response<IngestResult, { access: IngestAccess }>) => {
+      const result = response.locals.access.ingest(messagesOf(request));
       const [first] = result.refused;
       response
         .status(result.accepted > 0 || !first ? 200 : statusOf(first.code))
@@ -94,11 +94,11 @@ export function ingestApi({ admission, limits, log, metrics }: IngestApiParts): 
 }
 
 /** @throws OnecastError if the caller may not send to the room */
-async function roomOf(admission: RoomAdmission, request: Request): Promise<Room> {
+async function accessFor(admission: RoomAdmission, request: Request): Promise<IngestAccess> {
   const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
   const room = v.safeParse(RoomIdSchema, request.params['room']);
   if (!room.success) throw new OnecastError('room-unknown');
-  return admission.roomForIngest(room.output, bearer);
+  return admission.ingestAccess(room.output, bearer);
 }
 
 /** Parsed JSON, undefined in place of a line that is not JSON. Empty lines are skipped. */

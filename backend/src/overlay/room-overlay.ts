@@ -118,6 +118,12 @@ export class RoomOverlay {
     for (const change of this.#state.keepOnly([], 'page')) this.#send(change);
   }
 
+  /** The room has another owner: nothing of the previous one stays, keys of its programs included. */
+  ownerChanged(): void {
+    this.broadcastEnded();
+    for (const change of this.#state.keepOnly([], 'ingest')) this.#send(change);
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#reannounceTimer);

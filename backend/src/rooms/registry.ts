@@ -3,6 +3,7 @@ import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { RoomId, SessionId } from '#protocol/ids.ts';
 import { RoomCapacity, type RoomPlace, SessionCapacity } from '../admission/capacity.ts';
+import type { OwnershipProofs } from '../admission/ownership-proofs.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { types } from '../media/types.ts';
 import type { WorkerPool } from '../media/workers/pool.ts';
@@ -18,6 +19,7 @@ export class RoomRegistry {
   readonly #log: Log;
   readonly #metrics: Metrics;
   readonly #estimation: Config['estimation'];
+  readonly #proofs: OwnershipProofs;
   readonly #rooms = new Map<RoomId, Room>();
   readonly #members = new Map<SessionId, Member>();
   readonly #roomCapacity: RoomCapacity;
@@ -33,7 +35,9 @@ export class RoomRegistry {
     log: Log,
     metrics: Metrics,
     estimation: Config['estimation'],
+    proofs: OwnershipProofs,
   ) {
+    this.#proofs = proofs;
     this.#estimation = estimation;
     this.#pool = pool;
     this.#limits = limits;
@@ -71,6 +75,7 @@ export class RoomRegistry {
       log: this.#log,
       metrics: this.#metrics,
       estimation: this.#estimation,
+      proofs: this.#proofs,
       onClosed: (closed) => {
         this.#rooms.delete(closed.id);
         this.#places.delete(closed.id);

@@ -5,10 +5,11 @@ import type { AnswerOf, RequestOf } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import type { AddressAdmission } from '../admission/address-admission.ts';
 import type { Authority } from '../admission/authority.ts';
+import { assertNameAllows } from '../admission/room-owner.ts';
 import { describeTransport } from '../media/routing/transports.ts';
 import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
 import type { RoomRegistry } from './registry.ts';
-import type { Member, Room } from './room.ts';
+import type { Claim, IngestAccess, Member } from './room.ts';
 
 /** The page that requests admission: over its socket, or by HTTP before it has one. */
 export interface Requester {
@@ -56,9 +57,9 @@ export class RoomAdmission {
     assertProtocol(request.protocol);
     this.#countSession(requester);
     await this.#authority.authorise({ room, role: 'publisher', token });
-    const { publisher, publisherSecret } = this.#registry.claim(
+    const { publisher, ownership } = this.#registry.claim(
       room,
-      this.#authority.byToken ? { by: 'token' } : { by: 'secret', secret: request.publisherSecret },
+      this.#claimOf(request),
       requester.address,
     );
     return setUpOrClose(publisher, async () => {
@@ -68,7 +69,7 @@ export class RoomAdmission {
         session: publisher.session.grant(),
         room: publisher.room.view(),
         epoch: publisher.epoch,
-        ...(publisherSecret !== undefined && { publisherSecret }),
+        ...ownership,
         transport: describeTransport(transport),
       };
     });
@@ -77,6 +78,14 @@ export class RoomAdmission {
   /** By HTTP or over a socket, a session costs the same. @throws OnecastError `too-many` */
   #countSession({ address }: Requester): void {
     if (!this.#addresses.countSession(address)) throw new OnecastError('too-many');
+  }
+
+  /** @throws OnecastError `room-taken` if the room's name belongs to another secret */
+  #claimOf({ room, publisherSecret, ownershipProof }: RequestOf<'publish'>): Claim {
+    if (this.#authority.byToken) return { by: 'token' };
+    // The room checks this too, but then a refused claim would have created the room.
+    assertNameAllows(room, publisherSecret);
+    return { by: 'secret', secret: publisherSecret, proof: ownershipProof };
   }
 
   async resume(
@@ -103,24 +112,24 @@ export class RoomAdmission {
   }
 
   /**
-   * The room that a program may send overlay messages to. The program needs the publisher's own
+   * Lets a program send overlay messages to a room. The program needs the publisher's own
    * authority: a publisher's token if the server requires tokens, else the room's publisherSecret.
    * Never creates a room.
    * @throws OnecastError `authority-missing`, `draining`, `room-unknown`, `room-taken`, and as
    * `Authority.authorise`
    */
-  async roomForIngest(id: RoomId, bearer: string | undefined): Promise<Room> {
+  async ingestAccess(id: RoomId, bearer: string | undefined): Promise<IngestAccess> {
     if (bearer === undefined) throw new OnecastError('authority-missing');
     if (this.#authority.byToken) {
       await this.#authority.authorise({ room: id, role: 'publisher', token: bearer });
-      return this.#registry.existingRoom(id);
+      return this.#registry.existingRoom(id).ingestAccess();
     }
     const room = this.#registry.existingRoom(id);
     const secret = v.safeParse(SecretSchema, bearer);
     // Text without the form of a secret can't be this room's secret.
     if (!secret.success) throw new OnecastError('room-taken');
     room.assertPublisherSecret(secret.output);
-    return room;
+    return room.ingestAccess();
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
-import type { RoomId, Secret } from '#protocol/ids.ts';
+import type { OwnershipProof, RoomId, Secret } from '#protocol/ids.ts';
 import type { KeyedMessage, StateKey } from '#protocol/overlay-state.ts';
-import type { RoomView } from '#protocol/signalling.ts';
-import { PublisherSecret } from '../admission/secrets.ts';
+import type { IngestResult, RoomView } from '#protocol/signalling.ts';
+import type { OwnershipProofs } from '../admission/ownership-proofs.ts';
+import { RoomOwner } from '../admission/room-owner.ts';
 import { FanOut } from '../media/routing/fan-out.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { types } from '../media/types.ts';
@@ -32,6 +33,7 @@ export interface RoomContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly estimation: Config['estimation'];
+  readonly proofs: OwnershipProofs;
   /** The room is live for the first time. Called once. */
   onLive(): void;
   /** The room has closed. Called once. */
@@ -43,7 +45,25 @@ export interface RoomContext {
 /** What entitles a page to be the publisher of a room. */
 export type Claim =
   | { readonly by: 'token' }
-  | { readonly by: 'secret'; readonly secret: Secret | undefined };
+  | {
+      readonly by: 'secret';
+      readonly secret: Secret | undefined;
+      readonly proof: OwnershipProof | undefined;
+    };
+
+/** What a claim by secret returns to the page, which stores it for its next claim. */
+export interface OwnershipGrant {
+  readonly publisherSecret: Secret;
+  /** Undefined if the room's name is proof enough. */
+  readonly ownershipProof: OwnershipProof | undefined;
+}
+
+/** Lets a program send overlay messages to the room, as long as the room's owner stays the same. */
+export interface IngestAccess {
+  view(): RoomView;
+  /** @throws OnecastError `room-taken` if the room has another owner now; as RoomOverlay.ingest */
+  ingest(messages: readonly unknown[]): IngestResult;
+}
 
 /** One place to broadcast. All its transitions are synchronous: there is no await within one. */
 export class Room implements PublisherRoom, ViewerRoom {
@@ -56,7 +76,11 @@ export class Room implements PublisherRoom, ViewerRoom {
   readonly estimatesAll: boolean;
   readonly #context: RoomContext;
   readonly #viewers = new Set<RoomViewer>();
-  readonly #publisherSecret = new PublisherSecret();
+  readonly #owner: RoomOwner;
+  /** How often an older owner has taken the room back. */
+  #ownerChanges = 0;
+  /** The owner had the room before this server started, so it counts as a room that was live. */
+  #provenBefore = false;
   #state: RoomState = { status: 'open' };
   /** The number of claims so far. A claim's number becomes the epoch of its broadcast. */
   #claims = 0;
@@ -67,6 +91,7 @@ export class Room implements PublisherRoom, ViewerRoom {
   #graceTimer: NodeJS.Timeout | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
   #countTimer: NodeJS.Timeout | undefined;
+  #proofTimer: NodeJS.Timeout | undefined;
   readonly #onWorkerLost = (mediaWorker: MediaWorker) => this.#workerLost(mediaWorker);
 
   constructor(id: RoomId, context: RoomContext) {
@@ -77,6 +102,7 @@ export class Room implements PublisherRoom, ViewerRoom {
     this.estimatesAll = context.estimation === 'always';
     this.log = context.log.child({ roomId: id });
     this.fanOut = new FanOut(context.pool, this.limits, this.log);
+    this.#owner = new RoomOwner(id, context.proofs);
     this.overlay = new RoomOverlay(
       {
         isLive: () => this.broadcast !== undefined,
@@ -129,12 +155,11 @@ export class Room implements PublisherRoom, ViewerRoom {
 
   /**
    * Claims the room with a token that has been verified already, or with its publisherSecret. The
-   * newest claim wins.
+   * newest claim of the same owner wins.
    * @throws OnecastError `room-taken`
    */
-  claim(claim: Claim): { publisher: Publisher; publisherSecret: Secret | undefined } {
-    const publisherSecret =
-      claim.by === 'secret' ? this.#publisherSecret.claim(claim.secret) : undefined;
+  claim(claim: Claim): { publisher: Publisher; ownership: OwnershipGrant | undefined } {
+    const ownership = claim.by === 'secret' ? this.#own(claim.secret, claim.proof) : undefined;
     this.#claims = Math.max(this.#claims, this.epoch) + 1;
     const replaced = this.#claimant;
     const publisher = new Publisher(this, this.#claims);
@@ -142,7 +167,45 @@ export class Room implements PublisherRoom, ViewerRoom {
     if (replaced) this.#supersede(replaced);
     this.#context.onSession(publisher);
     this.#updateIdleTimer();
-    return { publisher, publisherSecret };
+    return { publisher, ownership };
+  }
+
+  #own(secret: Secret | undefined, proof: OwnershipProof | undefined): OwnershipGrant {
+    const claimed = this.#owner.claim(secret, proof);
+    if (claimed.proven) this.#provenBefore = true;
+    if (claimed.tookOver) this.#evictOwner();
+    this.#proofTimer ??= setInterval(
+      () => this.#renewProof(),
+      this.limits.ownershipRenewMs,
+    ).unref();
+    return {
+      publisherSecret: claimed.secret,
+      ownershipProof: this.#owner.proof(this.#idleMs),
+    };
+  }
+
+  /** Ends at once what the previous owner sends, and deletes what it has sent. */
+  #evictOwner(): void {
+    this.log.warn('an older owner takes the room back');
+    this.#ownerChanges += 1;
+    for (const publisher of [this.#publisher, this.#claimant]) {
+      if (publisher) this.#supersede(publisher);
+    }
+    this.overlay.ownerChanged();
+  }
+
+  #renewProof(): void {
+    const ownershipProof = this.#owner.proof(this.#idleMs);
+    if (ownershipProof === undefined) return;
+    for (const publisher of [this.#publisher, this.#claimant]) {
+      publisher?.session.push('ownershipRenewed', { ownershipProof });
+    }
+  }
+
+  /** After this the room is forgotten if it is empty, ms. */
+  get #idleMs(): number {
+    const { idleRoomMs, idleUnusedRoomMs } = this.limits;
+    return this.#state.status === 'open' && !this.#provenBefore ? idleUnusedRoomMs : idleRoomMs;
   }
 
   addViewer(rtpCapabilities: Rebuilt<types.RtpCapabilities>): Viewer {
@@ -156,7 +219,19 @@ export class Room implements PublisherRoom, ViewerRoom {
 
   /** @throws OnecastError `room-unknown` if nobody has claimed the room yet, `room-taken` */
   assertPublisherSecret(shown: Secret): void {
-    this.#publisherSecret.assert(shown);
+    this.#owner.assert(shown);
+  }
+
+  /** For a program whose authority has been verified. */
+  ingestAccess(): IngestAccess {
+    const ownerChanges = this.#ownerChanges;
+    return {
+      view: () => this.view(),
+      ingest: (messages) => {
+        if (ownerChanges !== this.#ownerChanges) throw new OnecastError('room-taken');
+        return this.overlay.ingest(messages);
+      },
+    };
   }
 
   // --- the overlay of the publisher's page
@@ -265,6 +340,8 @@ export class Room implements PublisherRoom, ViewerRoom {
       this.#graceTimer.unref();
     }
     if (this.#state.status === 'ended') this.overlay.broadcastEnded();
+    // A room that was live is forgotten later than an unused one, so the proof is valid for longer.
+    if (this.#state.status === 'live') this.#renewProof();
     this.#notifyAll();
     this.#updateIdleTimer();
   }
@@ -303,9 +380,7 @@ export class Room implements PublisherRoom, ViewerRoom {
       clearTimeout(this.#idleTimer);
       this.#idleTimer = undefined;
     } else {
-      const { idleRoomMs, idleUnusedRoomMs } = this.limits;
-      const wait = this.#state.status === 'open' ? idleUnusedRoomMs : idleRoomMs;
-      this.#idleTimer ??= setTimeout(() => this.#close('IDLE_EXPIRED'), wait).unref();
+      this.#idleTimer ??= setTimeout(() => this.#close('IDLE_EXPIRED'), this.#idleMs).unref();
     }
   }
 
@@ -328,6 +403,7 @@ export class Room implements PublisherRoom, ViewerRoom {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#countTimer);
+    clearInterval(this.#proofTimer);
     this.overlay.close();
     this.#context.pool.off('workerLost', this.#onWorkerLost);
     this.fanOut.close();

@@ -86,9 +86,9 @@ export function createHandlers(connection: SignallingSocket, admission: RoomAdmi
 
     attachIngest: async ({ protocol, room, bearer }) => {
       assertProtocol(protocol);
-      connection.ingestRoom = await admission.roomForIngest(room, bearer);
-      return connection.ingestRoom.view();
+      connection.ingestAccess = await admission.ingestAccess(room, bearer);
+      return connection.ingestAccess.view();
     },
-    ingest: async ({ messages }) => connection.ingestRoom.overlay.ingest(messages),
+    ingest: async ({ messages }) => connection.ingestAccess.ingest(messages),
   };
 }

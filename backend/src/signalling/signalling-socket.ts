@@ -5,7 +5,7 @@ import type { PushName, PushOf, RequestName } from '#protocol/signalling.ts';
 import { AnswerMemory } from '../rooms/answer-memory.ts';
 import { Exclusive } from '../rooms/exclusive.ts';
 import type { Publisher } from '../rooms/publisher.ts';
-import type { Member, Room } from '../rooms/room.ts';
+import type { IngestAccess, Member } from '../rooms/room.ts';
 import type { PageSocket } from '../rooms/session.ts';
 import type { Viewer } from '../rooms/viewer.ts';
 
@@ -30,7 +30,7 @@ export class SignallingSocket implements PageSocket {
   readonly #admissions = new Exclusive();
   #member: Member | undefined;
   /** The room that a program on this socket sends messages to. */
-  #ingestRoom: Room | undefined;
+  #ingestAccess: IngestAccess | undefined;
 
   constructor(socket: Socket, address: string, limits: Limits) {
     this.#socket = socket;
@@ -77,14 +77,14 @@ export class SignallingSocket implements PageSocket {
     );
   }
 
-  get ingestRoom(): Room {
-    if (!this.#ingestRoom)
+  get ingestAccess(): IngestAccess {
+    if (!this.#ingestAccess)
       throw new OnecastError('not-allowed', 'Send attachIngest first, then ingest.');
-    return this.#ingestRoom;
+    return this.#ingestAccess;
   }
 
-  set ingestRoom(room: Room) {
-    this.#ingestRoom = room;
+  set ingestAccess(access: IngestAccess) {
+    this.#ingestAccess = access;
   }
 
   get member(): Member {

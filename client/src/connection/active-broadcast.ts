@@ -2,7 +2,6 @@ import { computed, effect, type ReadonlySignal, signal } from '@preact/signals-c
 import type { SessionId } from '#protocol/ids.ts';
 import type { RoomView, TransportDescription } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
-import { readPublisherSecret, storePublisherSecret } from '../credentials/publisher-secret.ts';
 import { loadDevice } from '../media/device.ts';
 import { Sender } from '../media/send.ts';
 import type { OverlaySender } from '../overlay/overlay-sender.ts';
@@ -62,6 +61,9 @@ export class ActiveBroadcast {
           // The server receives no media although the socket is up: do not wait until ICE notices.
           const silent = room.status === 'interrupted' && room.epoch === this.#epoch;
           if (silent) this.#link.send({ type: 'MEDIA_FAILED' });
+        },
+        ownershipRenewed: ({ ownershipProof }) => {
+          options.ownership.store(undefined, ownershipProof);
         },
       },
       openSession: () => this.#publish(),
@@ -164,15 +166,15 @@ export class ActiveBroadcast {
 
   async #publish(): Promise<SessionOpened> {
     await this.#senderReady;
-    const { room, token } = this.#options;
-    const publisherSecret = readPublisherSecret(room);
+    const { room, token, ownership } = this.#options;
     const value = await this.#link.signalling.request('publish', {
       protocol: PROTOCOL_VERSION,
       room,
-      publisherSecret,
+      publisherSecret: ownership.secret,
+      ownershipProof: ownership.proof,
       token: token.value,
     });
-    if (value.publisherSecret) storePublisherSecret(room, value.publisherSecret);
+    ownership.store(value.publisherSecret, value.ownershipProof);
     return { ahead: false, answer: { to: 'publish', value } };
   }
 

@@ -7,6 +7,7 @@ import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
 import type { PageConfig, RoomView } from '#protocol/signalling.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
 import type { LinkToken } from '../credentials/link-token.ts';
+import type { RoomOwnership } from '../credentials/room-ownership.ts';
 import type { OutgoingOverlayMessage } from '../overlay/overlay-sender.ts';
 import type { Transition } from './trace.ts';
 
@@ -159,5 +160,7 @@ export interface PublisherOptions {
   readonly page: PageConfig;
   /** Read each time the page publishes. */
   readonly token: Pick<LinkToken, 'value'>;
+  /** Read each time the page publishes, and updated by the server's answers. */
+  readonly ownership: Pick<RoomOwnership, 'secret' | 'proof' | 'store'>;
   readonly frames?: SentFrames;
 }

@@ -1,6 +1,6 @@
 import { find, setText } from '../ui/elements.ts';
-import { readPageConfig } from '../ui/page.ts';
-import { roomFromInput, tokenFromInput, unguessableRoom } from '../ui/room-link.ts';
+import { readPageConfig, run } from '../ui/page.ts';
+import { linkToNewRoom, roomFromInput, tokenFromInput } from '../ui/room-link.ts';
 
 const newBroadcast = find('#new-broadcast', HTMLAnchorElement);
 const form = find('#join-form', HTMLFormElement);
@@ -15,10 +15,10 @@ find('#token-hint', HTMLElement).hidden = !tokens;
 if (tokens) setText(find('#join-label', HTMLLabelElement), 'Watch a broadcast: its link');
 
 // A link and not a redirect by script, so that it can be opened in a new tab.
-newBroadcast.href = `/publish/${unguessableRoom()}`;
+const offer = () => linkToNewRoom(newBroadcast);
 // A page that comes back from the history must not offer the room of the previous broadcast.
 window.addEventListener('pageshow', (event) => {
-  if (event.persisted) newBroadcast.href = `/publish/${unguessableRoom()}`;
+  if (event.persisted) run(offer(), 'making a room');
 });
 
 form.addEventListener('submit', (event) => {
@@ -46,4 +46,9 @@ input.addEventListener('input', () => {
   input.removeAttribute('aria-invalid');
 });
 
-document.documentElement.dataset.ready = 'true';
+run(
+  offer().then(() => {
+    document.documentElement.dataset.ready = 'true';
+  }),
+  'making a room',
+);

@@ -5,7 +5,7 @@ import { find, setText } from '../ui/elements.ts';
 import { bindDiagnostics, StatsPanel } from '../ui/stats-panel.ts';
 import { formatDuration, formatViewers } from '../ui/format.ts';
 import { run } from '../ui/page.ts';
-import { unguessableRoom } from '../ui/room-link.ts';
+import { linkToNewRoom } from '../ui/room-link.ts';
 import { StatusPill } from '../ui/status-pill.ts';
 import { WakeLock } from '../ui/wake-lock.ts';
 import type { BroadcastControl } from './broadcast-control.ts';
@@ -35,7 +35,7 @@ export function bindBroadcast({
   const stop = find('#stop', HTMLButtonElement);
   const again = find('#notice-start', HTMLButtonElement);
   const newRoom = find('#notice-new-room', HTMLAnchorElement);
-  newRoom.href = `/publish/${unguessableRoom()}`;
+  run(linkToNewRoom(newRoom), 'making a room');
   start.addEventListener('click', () => run(broadcast.start(), 'starting'));
   again.addEventListener('click', () => run(broadcast.start(), 'starting'));
   stop.addEventListener('click', () => run(broadcast.stop(), 'stopping'));

@@ -1,6 +1,7 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { effect, signal } from '@preact/signals-core';
 import { watchLinkToken } from '#client/credentials/link-token.ts';
+import { RoomOwnership } from '#client/credentials/room-ownership.ts';
 import { createPublisher } from '#client/connection/publisher.ts';
 import {
   type Devices,
@@ -48,8 +49,9 @@ function publishRoom(room: RoomId): void {
     const status = connection.status.peek();
     if (status === 'idle' || status === 'failed') location.reload();
   });
+  const ownership = new RoomOwnership(room);
   const lacksToken = page.tokens && token.value === undefined;
-  const connection = createPublisher({ room, page, token, frames });
+  const connection = createPublisher({ room, page, token, ownership, frames });
   const camera = new CameraControl({ camera: openCamera, screen: openScreen });
   const microphone = new MicrophoneControl(openMicrophone);
   const overlay = new OverlayControl({
@@ -77,7 +79,7 @@ function publishRoom(room: RoomId): void {
   bindDevicesCard(camera, microphone, devices);
   bindOverlayCard(overlay, overlaySources);
   bindShareCard(room, page, lacksToken);
-  bindIngest({ room, connection, token: page.tokens ? token.value : null });
+  bindIngest({ room, connection, ownership, token: page.tokens ? token.value : null });
   bindBroadcast({
     room,
     connection,

@@ -1,7 +1,6 @@
-import type { RoomId } from '#protocol/ids.ts';
+import type { RoomId, Secret } from '#protocol/ids.ts';
 import { computed, effect, signal } from '@preact/signals-core';
 import type { PublisherConnection } from '#client/connection/types.ts';
-import { readPublisherSecret } from '#client/credentials/publisher-secret.ts';
 import { copyOnClick } from '../ui/copy-button.ts';
 import { find, make, setText } from '../ui/elements.ts';
 import type { OverlayControl } from './overlay-control.ts';
@@ -49,10 +48,12 @@ export function bindOverlayCard(control: OverlayControl, sources: readonly Overl
 export function bindIngest({
   room,
   connection,
+  ownership,
   token,
 }: {
   readonly room: RoomId;
   readonly connection: Pick<PublisherConnection, 'status'>;
+  readonly ownership: { readonly secret: Secret | undefined };
   /** On a server with tokens the token of this page, if it has one; `null` on a server without. */
   readonly token: string | undefined | null;
 }): void {
@@ -63,7 +64,7 @@ export function bindIngest({
   const bearer = computed(() => {
     // Read again on each change: the first broadcast makes the secret.
     void connection.status.value;
-    const secret = token === null ? readPublisherSecret(room) : token;
+    const secret = token === null ? ownership.secret : token;
     return secret !== undefined && isPlain(secret) ? secret : undefined;
   });
   const command = (secret: string) => ingestCommand(location.origin, room, secret);

@@ -1,4 +1,6 @@
+import { offerRoom } from '#client/credentials/room-ownership.ts';
 import { MAIN_ROOM, type RoomId, isRoomId } from '#protocol/ids.ts';
+import { base64url } from '#protocol/owned-name.ts';
 
 /**
  * The room in a page's path: /join/<room>, or `main` for /join and /publish alone.
@@ -42,12 +44,17 @@ export function unguessableRoom(
 ): RoomId {
   const bytes = new Uint8Array(16);
   random(bytes);
-  const name = btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '');
+  const name = base64url(bytes);
   if (!isRoomId(name)) throw new Error(`not a room: ${name}`);
   return name;
+}
+
+/**
+ * Lets `link` open the publisher's page of a new room. Only this browser can claim that room; where it
+ * can't make such a name, it is at least one that nobody can guess.
+ */
+export async function linkToNewRoom(link: HTMLAnchorElement): Promise<void> {
+  link.href = `/publish/${(await offerRoom()) ?? unguessableRoom()}`;
 }
 
 /** Whether a link with this host works on this machine only. */

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePorts } from './ports.ts';
@@ -20,6 +22,8 @@ export class ServerProcess {
   readonly port: number;
   readonly mediaPort: number;
   readonly #options: ServerProcessOptions;
+  /** Kept over restarts, as an operator's. */
+  readonly stateDir = mkdtempSync(join(tmpdir(), 'onecast-state-'));
   #process: ChildProcess | undefined;
   #stopping = false;
   #unexpectedExit: string | undefined;
@@ -36,6 +40,7 @@ export class ServerProcess {
     this.port = port;
     this.mediaPort = mediaPort;
     this.#options = options;
+    process.once('exit', () => rmSync(this.stateDir, { recursive: true, force: true }));
   }
 
   get #address(): string {
@@ -87,6 +92,7 @@ export class ServerProcess {
           workers: 2,
         }),
         ...TEST_LIMIT_VARIABLES,
+        STATE_DIR: this.stateDir,
         // Tests read from the log what the server did.
         LOG_LEVEL: 'debug',
         ...this.#options.env,

@@ -57,6 +57,7 @@ export function serverVariables({
     MEDIA_PORT: String(mediaPort),
     METRICS_PORT: '0',
     WORKERS: String(workers),
+    STATE_DIR: 'none',
     ...(MEDIASOUP_WORKER_BIN !== undefined && { MEDIASOUP_WORKER_BIN }),
     ...(MEDIA_EGRESS_LIBRARY !== undefined && { MEDIA_EGRESS_LIBRARY }),
     ...(MEDIA_EGRESS_BATCHING !== undefined && { MEDIA_EGRESS_BATCHING }),

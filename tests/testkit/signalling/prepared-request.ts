@@ -113,7 +113,11 @@ function payloadOf(name: RequestName, room: string, known: Known): object {
   const { rtpCapabilities, dtlsParameters, sctpStreamParameters, simulcastVp8 } = chromium;
   const fields: Record<RequestName, object> = {
     join: { ...entering, rtpCapabilities, dtlsParameters },
-    publish: { ...entering, publisherSecret: 'A'.repeat(43) },
+    publish: {
+      ...entering,
+      publisherSecret: 'A'.repeat(43),
+      ownershipProof: `1.2.${'A'.repeat(43)}`,
+    },
     attach: { protocol: PROTOCOL_VERSION, sessionId, resumeSecret },
     resume: { protocol: PROTOCOL_VERSION, sessionId, resumeSecret },
     connectTransport: { transportId, dtlsParameters },

@@ -1,6 +1,6 @@
 /** The requests of an honest page, with the parameters of a real Chromium. */
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
-import type { Secret } from '#protocol/ids.ts';
+import type { OwnershipProof, Secret } from '#protocol/ids.ts';
 import type { AnswerOf, SessionGrant } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import type { SignalClient } from './signal-client.ts';
@@ -14,8 +14,9 @@ export const claim = (
   client: SignalClient,
   room: string,
   publisherSecret?: Secret,
+  ownershipProof?: OwnershipProof,
 ): Promise<AnswerOf<'publish'>> =>
-  client.request('publish', { ...PROTOCOL, room, ...(publisherSecret && { publisherSecret }) });
+  client.request('publish', { ...PROTOCOL, room, publisherSecret, ownershipProof });
 
 export const resume = (
   client: SignalClient,
@@ -48,8 +49,9 @@ export async function broadcast(
   client: SignalClient,
   room: string,
   secret?: Secret,
+  proof?: OwnershipProof,
 ): Promise<AnswerOf<'publish'>> {
-  const claimed = await claim(client, room, secret);
+  const claimed = await claim(client, room, secret, proof);
   await produceOverlay(client, claimed.transport.id);
   await produceVideo(client, claimed.transport.id);
   return claimed;

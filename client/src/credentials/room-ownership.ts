@@ -1,0 +1,123 @@
+/**
+ * What makes a page the publisher of a room, stored in the browser (localStorage). It comes from the
+ * server, or from this browser's own "New broadcast", and never from an address: a link could
+ * otherwise make somebody broadcast in a room that the link's author can take over.
+ */
+import * as v from 'valibot';
+import {
+  type OwnershipProof,
+  OwnershipProofSchema,
+  type RoomId,
+  RoomIdSchema,
+  type Secret,
+  SecretSchema,
+} from '#protocol/ids.ts';
+import { base64url, ownedName, ownedNameText } from '#protocol/owned-name.ts';
+
+/** localStorage. Throws where it is blocked. */
+export type OwnershipStorage = () => Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+
+const OFFERED = 'onecast.offered';
+/** A start page that stays open in several tabs has one each; the oldest is dropped first. */
+const OFFERED_MAX = 16;
+const OfferedSchema = v.array(v.object({ room: RoomIdSchema, secret: SecretSchema }));
+
+/** The publisherSecret of one room, and the server's newest proof for it. */
+export class RoomOwnership {
+  readonly #secretKey: string;
+  readonly #proofKey: string;
+  readonly #storage: OwnershipStorage;
+  /** For pages whose storage is blocked: they stay the publisher until they are reloaded. */
+  readonly #memory = new Map<string, string>();
+
+  constructor(room: RoomId, storage: OwnershipStorage = () => localStorage) {
+    this.#secretKey = `onecast.publisher.${room}`;
+    this.#proofKey = `onecast.proof.${room}`;
+    this.#storage = storage;
+    this.#adoptOffered(room);
+  }
+
+  get secret(): Secret | undefined {
+    const parsed = v.safeParse(SecretSchema, this.#read(this.#secretKey));
+    return parsed.success ? parsed.output : undefined;
+  }
+
+  get proof(): OwnershipProof | undefined {
+    const parsed = v.safeParse(OwnershipProofSchema, this.#read(this.#proofKey));
+    return parsed.success ? parsed.output : undefined;
+  }
+
+  /** @param secret undefined where tokens decide @param proof undefined: the stored one stays */
+  store(secret: Secret | undefined, proof: OwnershipProof | undefined): void {
+    if (secret !== undefined) this.#write(this.#secretKey, secret);
+    if (proof !== undefined) this.#write(this.#proofKey, proof);
+  }
+
+  /** A room that this browser's start page has offered becomes the page's own when it is opened. */
+  #adoptOffered(room: RoomId): void {
+    const offered = readOffered(this.#storage);
+    const found = offered.find((offer) => offer.room === room);
+    if (!found) return;
+    this.store(found.secret, undefined);
+    writeOffered(
+      offered.filter((offer) => offer !== found),
+      this.#storage,
+    );
+  }
+
+  #read(key: string): string | undefined {
+    try {
+      return this.#storage().getItem(key) ?? this.#memory.get(key);
+    } catch {
+      return this.#memory.get(key);
+    }
+  }
+
+  #write(key: string, value: string): void {
+    this.#memory.set(key, value);
+    try {
+      this.#storage().setItem(key, value);
+    } catch {
+      // Blocked or full: `#memory` has it.
+    }
+  }
+}
+
+/**
+ * A name that belongs to a new secret, which is stored for the page that opens it: nobody else can claim
+ * that room. Undefined where the browser has no storage, or no WebCrypto (it needs https or localhost).
+ */
+export async function offerRoom(
+  storage: OwnershipStorage = () => localStorage,
+): Promise<RoomId | undefined> {
+  const subtle: SubtleCrypto | undefined = crypto.subtle;
+  if (!subtle) return undefined;
+  const secret = v.parse(SecretSchema, base64url(crypto.getRandomValues(new Uint8Array(32))));
+  const text = new TextEncoder().encode(ownedNameText(secret));
+  const room = ownedName(new Uint8Array(await subtle.digest('SHA-256', text)));
+  const offered = [...readOffered(storage), { room, secret }].slice(-OFFERED_MAX);
+  return writeOffered(offered, storage) ? room : undefined;
+}
+
+function readOffered(storage: OwnershipStorage): v.InferOutput<typeof OfferedSchema> {
+  try {
+    return v.parse(OfferedSchema, JSON.parse(storage().getItem(OFFERED) ?? '[]'));
+  } catch {
+    // Blocked, or written by another version.
+    return [];
+  }
+}
+
+/** @returns whether it could be stored */
+function writeOffered(
+  offered: v.InferOutput<typeof OfferedSchema>,
+  storage: OwnershipStorage,
+): boolean {
+  try {
+    if (offered.length === 0) storage().removeItem(OFFERED);
+    else storage().setItem(OFFERED, JSON.stringify(offered));
+    return true;
+  } catch {
+    return false;
+  }
+}
