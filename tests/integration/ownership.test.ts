@@ -70,7 +70,10 @@ class Racer {
     while (!this.stopped) {
       let client: SignalClient | undefined;
       try {
-        client = await SignalClient.connect(this.#url);
+        // A server that stops may close the socket before it is open, which raises no event.
+        const connecting = SignalClient.connect(this.#url);
+        client = await Promise.race([connecting, delay(1_000, undefined)]);
+        if (!client) continue;
         await this.#stored.broadcast(client, room);
         this.#won = client;
         this.#clients.push(client);
