@@ -35,7 +35,8 @@ it('OBS-2 SEC-6 hostile pages can’t forge log lines, and the log contains no s
       headers: { authorization: `Bearer ${SECRET}`, cookie: `s=${SECRET}` },
     });
   }
-  await SignalClient.connect(server.url, { origin: `https://${SECRET}.example` }).catch(() => 0);
+  // An origin is no secret: the operator needs it to see which site was refused.
+  await SignalClient.connect(server.url, { origin: 'https://stranger.example' }).catch(() => 0);
   await server.app.close();
 
   const text = logRecords.join('');
@@ -57,4 +58,5 @@ it('OBS-2 SEC-6 hostile pages can’t forge log lines, and the log contains no s
     expect(text).not.toContain(secret);
   }
   expect(text).toContain(joined.session.sessionId);
+  expect(text).toContain('stranger.example');
 });
