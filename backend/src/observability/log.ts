@@ -36,8 +36,10 @@ export function createLog(
 ): Log {
   const throttle = new LogThrottle(limits, (summary) => report(summary));
   let isSummary = false;
+  // An operator who asks for level debug or trace wants every line.
+  const isLimited = config.logLevel !== 'debug' && config.logLevel !== 'trace';
   const allows = (args: readonly unknown[], level: number) =>
-    isSummary || level < pino.levels.values['info']! || throttle.allows(level, ...kindOf(args));
+    !isLimited || isSummary || throttle.allows(level, ...kindOf(args));
   const options = {
     level: config.logLevel,
     base: null,
