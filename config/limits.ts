@@ -207,6 +207,15 @@ export const LIMITS = {
   ingestRequestMaxBytes: 64 * 1024,
   /** How long a lost message is retransmitted to a viewer. Overlay data prefers fresh to complete. */
   ingestLifetimeMs: 500,
+  /**
+   * How far a program's times may be ahead of the present. A viewer waits 2 s for a frame, so that more
+   * is never right; a clock that nobody synchronises is a few seconds off.
+   */
+  ingestAheadMaxMs: 10_000,
+  /** How old the frame that a program names may be. A viewer remembers the last few seconds of frames. */
+  ingestFrameAgeMaxMs: 60_000,
+  /** How old a message itself may be: a program that starts may send the state of yesterday's match. */
+  ingestAgeMaxMs: 48 * 3_600_000,
   /** First interval at which the current revision is announced again after a change; it then doubles. */
   stateReannounceMinMs: 500,
   /**

@@ -62,6 +62,10 @@ export const ERRORS = {
     message: 'Nothing is on air. Messages with a key are kept even so.',
   },
   'message-too-large': { retry: 'never', message: 'One overlay message is too large.' },
+  'clock-off': {
+    retry: 'never',
+    message: 'A time in this message is far from the present. Set the clock that it comes from.',
+  },
   'state-full': {
     retry: 'never',
     message: 'The room keeps no more keys: delete some, or make them smaller.',

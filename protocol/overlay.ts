@@ -3,6 +3,7 @@
  * Coordinates are relative to the video: x and y from 0 (left, top) to 1 (right, bottom).
  */
 import * as v from 'valibot';
+import { CaptureTimeSchema } from './capture-time.ts';
 
 /** Bytes of JSON of one message. */
 export const OVERLAY_MAX_BYTES = 16 * 1024;
@@ -26,8 +27,6 @@ const Color = v.pipe(v.string(), v.regex(/^#(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{
 const TrackId = v.pipe(v.string(), v.maxLength(64));
 
 const Uint32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1));
-/** A frame tag stores the time in six bytes: until the year 10889. */
-const MAX_TIME_MS = 2 ** 48 - 1;
 
 /** A rectangle; `x` and `y` are its left top corner. */
 export const BoxSchema = v.object({
@@ -78,7 +77,7 @@ export const FrameSchema = v.pipe(
     /** The RTP timestamp that the publisher's encoder gives the frame (90 kHz). */
     rtpTimestamp: v.optional(Uint32),
     /** ms since 1970, publisher's clock. */
-    capturedAt: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_TIME_MS))),
+    capturedAt: v.optional(CaptureTimeSchema),
   }),
   v.check((frame) => Object.values(frame).some((id) => id !== undefined), 'names no frame'),
 );
@@ -89,7 +88,7 @@ const common = {
   /** Counts the messages of a topic, starting from 1 in each broadcast epoch. */
   seq: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   /** When the frame was captured: ms since 1970, publisher's clock. */
-  capturedAt: v.pipe(v.number(), v.finite()),
+  capturedAt: CaptureTimeSchema,
   /** Draw the message on exactly this frame. Without it the message is drawn at once. */
   frame: v.optional(FrameSchema),
   /** For how many ms it is shown if no newer message replaces it. Without it there is no time limit. */

@@ -73,6 +73,8 @@ export const REQUESTS = {
     /** The newest one that the page has for this room and secret. */
     ownershipProof: v.optional(OwnershipProofSchema),
     token: v.optional(TokenSchema),
+    /** What the page's clock shows now, ms since 1970: programs may name frames by this clock. */
+    clock: v.optional(v.pipe(v.number(), v.finite())),
   }),
   /** Viewer: binds a new socket to the session that `POST /api/join` created. Answer: Resumed. */
   attach: v.strictObject(sessionGrant),

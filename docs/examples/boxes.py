@@ -85,7 +85,8 @@ class Room:
             after = response.getheader("Retry-After", "")
             raise Later(reason, float(after) if after.isdigit() else None)
         # After a restart of the server the room is there again when its publisher is back.
-        if code in ("not-live", "room-unknown"):
+        # A machine without a battery for its clock has the right time some seconds after it started.
+        if code in ("not-live", "room-unknown", "clock-off"):
             raise Later(reason, 2)
         # The secret was right before: after a restart another page may have the room until its owner is back.
         if code == "room-taken" and self._accepted:

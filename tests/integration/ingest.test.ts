@@ -92,11 +92,12 @@ describe('INGEST-1 messages of a program, over HTTP', () => {
     const messages = await tapServerChannel(server, room, 'ingest');
     const before = Date.now();
     await postOne(room, bearer, unkeyed({ ttlMs: 500 }));
-    await postOne(room, bearer, unkeyed({ capturedAt: 5, frame: { capturedAt: 5 } }));
+    const times = { capturedAt: before - 5, frame: { capturedAt: before - 5 } };
+    await postOne(room, bearer, unkeyed(times));
     await waitUntil('both arrive', () => messages.length === 2);
     expect(messages).toEqual([
       { ...unkeyed({ ttlMs: 500 }), seq: 2, capturedAt: expect.any(Number) },
-      { ...unkeyed({ capturedAt: 5, frame: { capturedAt: 5 } }), seq: 3 },
+      { ...unkeyed(times), seq: 3 },
     ]);
     expect((messages[0] as { capturedAt: number }).capturedAt).toBeGreaterThanOrEqual(before);
   });
@@ -245,6 +246,72 @@ describe('INGEST-2 authority and refusals', () => {
         'kind',
         'topic',
       ]);
+    }
+  });
+});
+
+describe('INGEST-6 the times of a program', () => {
+  const hour = 3_600_000;
+  const now = Date.now();
+  const framed = (capturedAt: number) => unkeyed({ frame: { capturedAt } });
+
+  test.each<[string, unknown, string, string]>([
+    ['seconds', framed(now / 1_000), 'bad-request', 'in milliseconds since 1970'],
+    ['microseconds', framed(now * 1_000), 'bad-request', 'in milliseconds since 1970'],
+    ['1e300', unkeyed({ capturedAt: 1e300 }), 'bad-request', 'in milliseconds since 1970'],
+    ['-1', unkeyed({ capturedAt: -1 }), 'bad-request', 'in milliseconds since 1970'],
+    [
+      'seconds in a state',
+      keyed('home', 1, { capturedAt: now / 1_000 }),
+      'bad-request',
+      'in milliseconds since 1970',
+    ],
+    ['an hour ahead', framed(now + hour), 'clock-off', 'minutes ahead of the server’s clock'],
+    ['an hour behind', framed(now - hour), 'clock-off', 'minutes behind the server’s clock'],
+    [
+      'a state of next week',
+      keyed('home', 1, { capturedAt: now + 168 * hour }),
+      'clock-off',
+      '7 days ahead of the server’s clock',
+    ],
+  ])('the server refuses a message and says why: %s', async (_what, message, code, sentence) => {
+    const { room, bearer } = await liveRoom();
+    const refusal = { line: 1, code, message: expect.stringContaining(sentence) };
+    expect(await postOne(room, bearer, message)).toMatchObject({
+      status: 400,
+      body: { accepted: 0, refused: [refusal] },
+    });
+    const program = await server.connect();
+    await program.request('attachIngest', { ...PROTOCOL, room, bearer: String(bearer) });
+    expect(await program.request('ingest', { messages: [message, unkeyed()] })).toEqual({
+      accepted: 1,
+      refused: [refusal],
+    });
+    const { overlay } = await join(await server.connect(), room);
+    expect(overlay.state.entries).toEqual([]);
+    expect(overlay.ingest).toMatchObject([{ seq: 1 }]);
+  });
+
+  it('a program may share the wrong clock of the publisher’s page', async () => {
+    const room = newRoom();
+    const owner = await server.connect();
+    const { publisherSecret: bearer, transport } = await owner.request('publish', {
+      ...PROTOCOL,
+      room,
+      clock: now - 5 * hour,
+    });
+    await produceVideo(owner, transport.id);
+    expect((await postOne(room, bearer, framed(Date.now() - 5 * hour))).status).toBe(200);
+    expect((await postOne(room, bearer, framed(Date.now()))).status).toBe(200);
+    expect((await postOne(room, bearer, framed(Date.now() - 2 * hour))).status).toBe(400);
+  });
+
+  it('the page’s own state is refused too where it names another unit', async () => {
+    const owner = await server.connect();
+    await broadcast(owner, newRoom());
+    for (const capturedAt of [now / 1_000, -1, 1e300]) {
+      const messages = [keyed('home', 1, { capturedAt })];
+      expect(await owner.errorCode('setState', { messages })).toBe('bad-request');
     }
   });
 });

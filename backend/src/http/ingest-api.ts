@@ -21,6 +21,7 @@ const PATH = '/api/rooms/:room/overlay';
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   'bad-request': 400,
+  'clock-off': 400,
   'authority-missing': 401,
   'token-invalid': 401,
   'token-expired': 401,

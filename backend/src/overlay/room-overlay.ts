@@ -7,6 +7,7 @@ import type { IngestResult, OverlaySnapshot } from '#protocol/signalling.ts';
 import { newStateId } from '../admission/secrets.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { ProgramClock } from './program-clock.ts';
 import { Ingest } from './ingest.ts';
 import { KeyedState } from './keyed-state.ts';
 import { RetainedMessages } from './retained-messages.ts';
@@ -27,6 +28,7 @@ export class RoomOverlay {
   readonly #metrics: Metrics;
   readonly #channels: ServerChannels;
   readonly #ingest: Ingest;
+  readonly #clock: ProgramClock;
   /** From the page's own channel. */
   readonly #pageMessages = new RetainedMessages();
   readonly #ingestMessages = new RetainedMessages();
@@ -41,6 +43,7 @@ export class RoomOverlay {
     this.#limits = limits;
     this.#metrics = metrics;
     this.#channels = new ServerChannels(host, limits, log);
+    this.#clock = new ProgramClock(limits);
     this.#ingest = new Ingest((message) => this.#setFromIngest(message), limits, metrics);
   }
 
@@ -88,8 +91,15 @@ export class RoomOverlay {
     return this.#ingest.receive(messages);
   }
 
-  /** @returns the bytes sent @throws OnecastError `not-live`, `message-too-large`, `state-full` */
-  #setFromIngest({ keyed, message }: IngestMessage): number {
+  /** The clock of the publisher's page, ms since 1970, as its `publish` reports it. */
+  publisherClockIs(at: number): void {
+    this.#clock.publisherClockIs(at);
+  }
+
+  /** @returns the bytes sent @throws OnecastError `clock-off`, `not-live`, `message-too-large`, `state-full` */
+  #setFromIngest(received: IngestMessage): number {
+    this.#clock.assertNear(received);
+    const { keyed, message } = received;
     const capturedAt = message.capturedAt ?? Date.now();
     if (keyed) {
       const change = this.#state.set({ ...message, capturedAt }, 'ingest');

@@ -52,6 +52,7 @@ interface MemberRoom {
 
 /** A room, as its publishers see it. */
 export interface PublisherRoom extends MemberRoom {
+  readonly overlay: Pick<RoomOverlay, 'publisherClockIs'>;
   /** The publisher sends video, so the room is live. */
   publisherReady(publisher: RoomPublisher): void;
   publisherLost(publisher: RoomPublisher): void;

@@ -65,6 +65,7 @@ export class RoomAdmission {
     return setUpOrClose(publisher, async () => {
       const transport = await publisher.openTransport();
       requester.attach(publisher);
+      if (request.clock !== undefined) publisher.room.overlay.publisherClockIs(request.clock);
       return {
         session: publisher.session.grant(),
         room: publisher.room.view(),

@@ -173,6 +173,7 @@ export class ActiveBroadcast {
       publisherSecret: ownership.secret,
       ownershipProof: ownership.proof,
       token: token.value,
+      clock: Date.now(),
     });
     ownership.store(value.publisherSecret, value.ownershipProof);
     return { ahead: false, answer: { to: 'publish', value } };

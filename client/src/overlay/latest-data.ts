@@ -15,7 +15,7 @@ export interface TopicData {
   readonly name: string;
   /** For people: indented, unless that makes it far too long. */
   readonly json: string;
-  /** ms since 1970, this page's clock. */
+  /** ms of `performance.now()`, which goes on evenly when the machine's clock is set. */
   readonly receivedAt: number;
 }
 
@@ -31,7 +31,7 @@ export class LatestData {
   readonly #state = new Map<string, TopicData>();
   readonly #topics = signal<readonly TopicData[]>([]);
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }
 

@@ -42,6 +42,24 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+describe('OVL-8 times of the page', () => {
+  const seconds = 1_795_850_000;
+  const box = { kind: 'shapes' as const, topic: 't', shapes: [] };
+  it.each([
+    ['a message', (sender: OverlaySender) => sender.send({ ...box, capturedAt: seconds })],
+    [
+      'a frame',
+      (sender: OverlaySender) => sender.send({ ...box, capturedAt: 1, frame: { capturedAt: -1 } }),
+    ],
+    ['a key', (sender: OverlaySender) => sender.setState({ ...data('a', 1), capturedAt: 1e300 })],
+  ])('the sender refuses a time in another unit: %s', (_name, send) => {
+    const sender = new OverlaySender();
+    sender.openChannel({ send: () => true });
+    expect(() => send(sender)).toThrow(/milliseconds since 1970/);
+    expect(sender.state()).toEqual([]);
+  });
+});
+
 describe('STATE-3 the page brings its state to the server', () => {
   it('sends nothing before it is live, and everything then', async () => {
     const sender = new OverlaySender();

@@ -1,3 +1,4 @@
+import { captureTimeFault } from '#protocol/capture-time.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { OVERLAY_MAX_BYTES, OVERLAY_MAX_PER_S, type OverlayMessage } from '#protocol/overlay.ts';
 import type { KeyedMessage } from '#protocol/overlay-state.ts';
@@ -61,9 +62,10 @@ export class OverlaySender {
   /**
    * Sends a message without a key. False where it was dropped: no channel, a full channel, or too
    * many messages a second.
-   * @throws RangeError above OVERLAY_MAX_BYTES
+   * @throws RangeError above OVERLAY_MAX_BYTES, or for a time that is not in ms since 1970
    */
   send(message: OutgoingOverlayMessage): boolean {
+    assertTimes(message);
     if (!this.#channel) return false;
     const { channel, rate } = this.#channel;
     // The server ends a broadcast that sends far more; this page never gets there.
@@ -82,9 +84,10 @@ export class OverlaySender {
 
   /**
    * Sets or deletes one key, live or not. False where the state is full; it stays as it was.
-   * @throws RangeError above OVERLAY_MAX_BYTES
+   * @throws RangeError above OVERLAY_MAX_BYTES, or for a time that is not in ms since 1970
    */
   setState(message: KeyedMessage): boolean {
+    assertTimes(message);
     const fits = this.#state.set(message);
     void this.#sendState();
     return fits;
@@ -136,5 +139,16 @@ export class OverlaySender {
       },
       this.#setStateRequest === request ? waitMs : 0,
     );
+  }
+}
+
+/** The server and the viewers would drop the message without a word. */
+function assertTimes({
+  capturedAt,
+  frame,
+}: Pick<OutgoingOverlayMessage, 'capturedAt' | 'frame'>): void {
+  for (const time of [capturedAt, frame?.capturedAt ?? 0]) {
+    const fault = captureTimeFault(time);
+    if (fault !== undefined) throw new RangeError(fault);
   }
 }

@@ -43,7 +43,7 @@ export class DataPanel {
     const topics = this.#latest.topics.value;
     this.#empty.hidden = topics.length > 0;
     this.#dropMissing(topics);
-    const now = Date.now();
+    const now = performance.now();
     for (const { id, name, json, receivedAt } of topics) {
       const view = this.#view(id, name);
       setText(view.json, json);

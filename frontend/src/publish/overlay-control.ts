@@ -23,7 +23,10 @@ export class OverlayControl {
   readonly #chosen = signal<OverlaySource['id']>('off');
   readonly #note = signal('');
   /** The newest message of each topic, to be sent again to a broadcast that lacks it. */
-  readonly #latest = new Map<string, OutgoingOverlayMessage>();
+  readonly #latest = new Map<
+    string,
+    { readonly message: OutgoingOverlayMessage; readonly sentAt: number }
+  >();
   #stop: (() => void) | undefined;
   #seq = 0;
 
@@ -60,9 +63,10 @@ export class OverlayControl {
 
   /** Sends the newest messages that have not expired again: a broadcast that just began has none. */
   sendAgain(): void {
-    const now = Date.now();
-    for (const [topic, message] of this.#latest) {
-      const over = message.ttlMs !== undefined && message.capturedAt + message.ttlMs < now;
+    // Not by `capturedAt`: the clock of this machine may have been set since.
+    const now = performance.now();
+    for (const [topic, { message, sentAt }] of this.#latest) {
+      const over = message.ttlMs !== undefined && sentAt + message.ttlMs < now;
       if (over) this.#latest.delete(topic);
       else this.#options.send(message);
     }
@@ -90,7 +94,7 @@ export class OverlayControl {
   }
 
   #send(message: OutgoingOverlayMessage): void {
-    this.#latest.set(message.topic, message);
+    this.#latest.set(message.topic, { message, sentAt: performance.now() });
     this.#seq += 1;
     this.#options.preview({ ...message, seq: this.#seq });
     this.#options.send(message);

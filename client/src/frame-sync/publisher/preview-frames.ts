@@ -1,5 +1,6 @@
 /** Frames of the preview's <video>, for browsers that give no captured frames. */
 import type { AnalyserWants, FrameImage } from '../messages.ts';
+import { wallTime } from '../wall-time.ts';
 import { AnalyserPort } from './analyser-port.ts';
 
 /** Every second frame of a camera at 30/s, and every frame of one at 15/s. */
@@ -21,7 +22,7 @@ export function passPreviewFrames(
     if (video.videoWidth === 0 || !port.reserve(performance.now())) return;
     try {
       const image = wants.images ? await imageOf(video) : undefined;
-      port.send(image, { capturedAt: performance.timeOrigin + capturedAt });
+      port.send(image, { capturedAt: wallTime(capturedAt) });
     } catch {
       // The video has lost its frame in the meantime.
       port.release();

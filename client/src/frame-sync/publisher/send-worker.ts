@@ -5,12 +5,12 @@
 import type { PageToSendWorker, SendWorkerToPage } from '../messages.ts';
 import { onEncodedFrames } from '../encoded-frames.ts';
 import { appendTag, TAGGABLE_CODECS } from '../tag.ts';
+import { wallTime } from '../wall-time.ts';
 import { CapturedFrames } from './captured-frames.ts';
 import { CapturedNumbering } from './numbering.ts';
 import { SentFrames } from './sent-frames.ts';
 
-const wall = (at: number) => performance.timeOrigin + at;
-const numbering = new CapturedNumbering(wall);
+const numbering = new CapturedNumbering(wallTime);
 const captured = new CapturedFrames((frame) =>
   numbering.identifyCaptured(frame.timestamp, performance.now()),
 );
@@ -47,7 +47,7 @@ addEventListener('message', ({ data }: MessageEvent<PageToSendWorker>) => {
     case 'preview':
       return sent?.usePreview(data.port);
     case 'number-sent-frames':
-      sent = new SentFrames(captured, wall);
+      sent = new SentFrames(captured, wallTime);
       return;
     default:
       return data satisfies never;

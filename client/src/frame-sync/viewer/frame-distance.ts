@@ -8,6 +8,10 @@ export const FRAME_DISTANCE = {
   /** A frame further ahead of the shown one is not on its way: 10 s at 60/s. */
   aheadMaxFrames: 600,
   aheadMaxMs: 10_000,
+  /** By its time a frame is further ahead only where the two clocks differ: no viewer waits longer for it. */
+  timeAheadMaxMs: 2_000,
+  /** Analysis finishes out of order by less. Data of a frame that is still earlier comes from a clock that was set. */
+  orderMaxMs: 2_000,
   /** Both sides round to whole ms. */
   rtpToleranceTicks: 2 * TICKS_PER_MS,
   /** Half of a frame at 30/s: the nearest frame is meant. */
@@ -82,8 +86,8 @@ export class FrameComparison {
     }
     const shownAt = tag?.capturedAt ?? shown.estimatedCapturedAt;
     if (this.#allowed.has('time') && capturedAt !== undefined && shownAt !== undefined) {
-      const { timeToleranceMs, aheadMaxMs } = FRAME_DISTANCE;
-      return within('time', capturedAt - shownAt, timeToleranceMs, aheadMaxMs);
+      const { timeToleranceMs, timeAheadMaxMs } = FRAME_DISTANCE;
+      return within('time', capturedAt - shownAt, timeToleranceMs, timeAheadMaxMs);
     }
     return undefined;
   }
@@ -117,9 +121,15 @@ function within(
   return { method, ahead: Math.abs(ahead) <= tolerance ? 0 : ahead };
 }
 
-/** Whether frame `a` is earlier than `b`, as far as the two can be compared. */
+/** Whether frame `a` is earlier than `b`, as far as the two can be compared; false where they are too far apart. */
 export function isEarlier(a: FrameId, b: FrameId): boolean {
-  if (a.number !== undefined && b.number !== undefined) return distance(a.number, b.number) < 0;
-  if (a.capturedAt !== undefined && b.capturedAt !== undefined) return a.capturedAt < b.capturedAt;
+  if (a.number !== undefined && b.number !== undefined) {
+    const behind = distance(b.number, a.number);
+    return behind > 0 && behind <= FRAME_DISTANCE.aheadMaxFrames;
+  }
+  if (a.capturedAt !== undefined && b.capturedAt !== undefined) {
+    const behind = b.capturedAt - a.capturedAt;
+    return behind > 0 && behind <= FRAME_DISTANCE.orderMaxMs;
+  }
   return false;
 }

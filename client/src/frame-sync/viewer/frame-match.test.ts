@@ -226,6 +226,122 @@ describe('with tags', () => {
   });
 });
 
+describe('FRAME-11 a clock or a count that is wrong or was set', () => {
+  const hour = 3_600_000;
+  /** Frames at 30/s; a program names each by its time, `skew` ms wrong. Returns which messages are drawn. */
+  function program() {
+    const match = new FrameMatch();
+    let number = 10;
+    const drawn: string[] = [];
+    const note = (due: readonly ShapesMessage[]) => {
+      for (const { shapes } of due) drawn.push(shapes[0]?.type === 'label' ? shapes[0].text : '');
+    };
+    const frame = (): number => {
+      number += 1;
+      note(match.overdue(number * frameMs));
+      note(match.frameShown(shown(number), number * frameMs));
+      return number;
+    };
+    return {
+      drawn,
+      frame,
+      /** A message for the frame on the screen. */
+      send: (text: string, skew = 0) => {
+        const sent = message({ capturedAt: EPOCH + number * frameMs + skew }, text);
+        if (match.offer(sent, number * frameMs + 1)) note([sent]);
+      },
+      sendNumber: (text: string, away: number) => {
+        const sent = message({ number: (number + away) >>> 0 }, text);
+        if (match.offer(sent, number * frameMs + 1)) note([sent]);
+      },
+    };
+  }
+
+  test.each([
+    ['an hour ahead', hour],
+    ['a day ahead', 24 * hour],
+    ['5 s ahead', 5_000],
+    ['an hour behind', -hour],
+    ['5 s behind', -5_000],
+    ['half a century behind', -EPOCH],
+  ])('one message %s does not stop the topic', (_name, skew) => {
+    const { drawn, frame, send } = program();
+    frame();
+    send('before');
+    frame();
+    send('wrong', skew);
+    frame();
+    send('right');
+    expect(drawn).toEqual(['before', 'wrong', 'right']);
+  });
+
+  test.each([1_500, 1_900])(
+    'a message %i ms ahead waits, and never replaces a later one',
+    (skew) => {
+      const { drawn, frame, send } = program();
+      frame();
+      send('wrong', skew);
+      for (let i = 0; i < 120; i += 1) {
+        frame();
+        send('right');
+      }
+      expect(drawn.filter((text) => text === 'right').length).toBeGreaterThan(115);
+      expect(drawn.at(-1)).toBe('right');
+    },
+  );
+
+  test.each([
+    ['5 s back', -5_000],
+    ['an hour back', -hour],
+    ['a year on', 8_760 * hour],
+  ])('a clock that is set %s is followed at once', (_name, step) => {
+    const { drawn, frame, send } = program();
+    for (let i = 0; i < 10; i += 1) {
+      frame();
+      send('before');
+    }
+    frame();
+    send('after', step);
+    expect(drawn.at(-1)).toBe('after');
+  });
+
+  it('a clock that is set back by a second stops the topic for a second', () => {
+    const { drawn, frame, send } = program();
+    frame();
+    send('before');
+    for (let i = 0; i * frameMs <= 1_000; i += 1) {
+      frame();
+      send('after', -1_000);
+    }
+    expect(drawn.filter((text) => text === 'after').length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ['far ahead', 100_000],
+    ['far behind', -100_000],
+    ['of another count', 2 ** 31 - 1],
+  ])('one number %s does not stop the topic', (_name, away) => {
+    const { drawn, frame, sendNumber } = program();
+    frame();
+    sendNumber('wrong', away);
+    frame();
+    sendNumber('right', 0);
+    expect(drawn).toEqual(['wrong', 'right']);
+  });
+
+  it('a message for a frame that never comes gives way to later ones that were drawn', () => {
+    const { drawn, frame, sendNumber } = program();
+    frame();
+    sendNumber('wrong', 300);
+    for (let i = 0; i < 100; i += 1) {
+      frame();
+      sendNumber('right', 0);
+    }
+    expect(drawn).not.toContain('wrong');
+    expect(drawn).toHaveLength(100);
+  });
+});
+
 describe('a message without a frame', () => {
   it('FRAME-9 is drawn at once, and replaces waiting messages', () => {
     const { match, offer, show, at } = harness();

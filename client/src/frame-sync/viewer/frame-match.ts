@@ -24,7 +24,17 @@ type FramedMessage = ShapesMessage & { readonly frame: FrameId };
 interface Waiting {
   readonly message: FramedMessage;
   readonly arrivedAt: number;
+  /** Counts the messages in the order in which they arrived. */
+  readonly order: number;
   readonly bytes: number;
+}
+
+/** The last drawn message of a topic. */
+interface Drawn {
+  /** Undefined where this was not a frame that has been on the screen, as far as is known. */
+  readonly frame: FrameId | undefined;
+  /** Of the messages drawn so far, the latest one's order. */
+  readonly order: number;
 }
 
 interface HistoryEntry {
@@ -52,13 +62,14 @@ export interface MatchStats {
 export class FrameMatch {
   readonly #comparison = new FrameComparison();
   readonly #waiting = new Map<string, Waiting[]>();
-  /** The frame of the last drawn message of each topic. */
-  readonly #drawn = new BoundedMap<string, FrameId>(OVERLAY_MAX_TOPICS);
+  readonly #drawn = new BoundedMap<string, Drawn>(OVERLAY_MAX_TOPICS);
   readonly #reportLateness: (ms: number) => void;
   #history: HistoryEntry[] = [];
   /** The first frame of the broadcast: a message of an earlier frame was retained, it is not late. */
   #first: ShownFrame | undefined;
   #method: MatchMethod | undefined;
+  /** Of the newest message. */
+  #order = 0;
   readonly #counts = { exact: 0, late: 0, dropped: 0 };
 
   /** `lateness` is called with the ms by which each message came after its frame; negative where before. */
@@ -78,6 +89,7 @@ export class FrameMatch {
   /** A message has arrived, the newest of its topic; true where it is to be drawn now. */
   offer(message: ShapesMessage, now: number): boolean {
     const { topic } = message;
+    this.#order += 1;
     const current = this.#history.at(-1)?.frame;
     if (!namesFrame(message)) {
       // Messages that wait are older than this one.
@@ -90,7 +102,7 @@ export class FrameMatch {
     if (!away) {
       this.#method = 'newest';
       this.#waiting.delete(topic);
-      return this.#draw(message);
+      return this.#draw(message, this.#order, false);
     }
     this.#method = away.method;
     if (away.ahead > 0) return this.#wait(message, now);
@@ -100,7 +112,7 @@ export class FrameMatch {
       ({ frame }) => this.#comparison.distance(message.frame, frame)?.ahead === 0,
     );
     if (own) this.#reportLateness(now - own.shownAt);
-    return this.#draw(message);
+    return this.#draw(message, this.#order, true);
   }
 
   /** Another frame is on the screen; returns the messages to draw with it. */
@@ -138,7 +150,9 @@ export class FrameMatch {
         if (away?.ahead === 0) this.#reportLateness(arrivedAt - now);
       }
       if (latest.away?.ahead === 0) this.#countExact(latest.message, frame);
-      if (this.#draw(latest.message)) due.push(latest.message);
+      if (this.#draw(latest.message, latest.order, latest.away !== undefined)) {
+        due.push(latest.message);
+      }
       this.#keep(
         topic,
         compared.filter(({ away }) => aheadOf(away) > 0),
@@ -155,7 +169,7 @@ export class FrameMatch {
       const over = waiting.length - left.length;
       if (over === 0) continue;
       const newest = waiting.filter((each) => !left.includes(each)).at(-1);
-      if (newest && this.#draw(newest.message)) due.push(newest.message);
+      if (newest && this.#draw(newest.message, newest.order, false)) due.push(newest.message);
       this.#countDropped(over - 1, now);
       this.#method = 'newest';
       this.#keep(topic, left);
@@ -182,11 +196,21 @@ export class FrameMatch {
     this.#method = undefined;
   }
 
-  /** False where the drawn message is of a later frame: analysis may finish out of order. */
-  #draw({ topic, frame }: FramedMessage): boolean {
+  /**
+   * False where what is drawn is newer. Of two messages whose frames have both been on the screen the
+   * one of the later frame is newer, because analysis may finish out of order. Otherwise the one that
+   * arrived later is: a frame that nobody has seen, named by a wrong clock, decides nothing.
+   */
+  #draw({ topic, frame }: FramedMessage, order: number, wasShown: boolean): boolean {
     const drawn = this.#drawn.get(topic);
-    if (drawn && isEarlier(frame, drawn)) return false;
-    this.#drawn.set(topic, frame);
+    if (drawn) {
+      const isOlder = wasShown && drawn.frame ? isEarlier(frame, drawn.frame) : order < drawn.order;
+      if (isOlder) return false;
+    }
+    this.#drawn.set(topic, {
+      frame: wasShown ? frame : undefined,
+      order: Math.max(order, drawn?.order ?? 0),
+    });
     return true;
   }
 
@@ -196,7 +220,12 @@ export class FrameMatch {
     // The topic with the oldest last message stays first.
     this.#waiting.delete(topic);
     this.#waiting.set(topic, waiting);
-    waiting.push({ message, arrivedAt: now, bytes: JSON.stringify(message.shapes).length });
+    waiting.push({
+      message,
+      arrivedAt: now,
+      order: this.#order,
+      bytes: JSON.stringify(message.shapes).length,
+    });
     let bytes = waiting.reduce((sum, each) => sum + each.bytes, 0);
     while (waiting.length > MATCH.waitingMax || bytes > MATCH.waitingMaxBytes) {
       bytes -= waiting.shift()?.bytes ?? 0;

@@ -63,6 +63,17 @@ describe('CaptureClock', () => {
     expect(clock.capturedAt(500)).toBeUndefined();
   });
 
+  it('FRAME-11 ignores a message that seems to come from the future, and follows a clock that was set', () => {
+    const clock = new CaptureClock();
+    const arrive = (at: number, aheadMs: number) =>
+      clock.messageArrived(EPOCH + at + aheadMs, at + 40);
+    for (let at = 0; at < 500; at += 100) arrive(at, 0);
+    arrive(500, 3_600_000);
+    expect(clock.capturedAt(600)).toBe(EPOCH + 600 - 40);
+    for (let at = 600; at < 1_600; at += 100) arrive(at, 60_000);
+    expect(clock.capturedAt(1_600)).toBe(EPOCH + 60_000 + 1_600 - 40);
+  });
+
   it('FRAME-8 forgets a travel time that has become longer', () => {
     const clock = new CaptureClock();
     for (let at = 0; at < 60_000; at += 100)

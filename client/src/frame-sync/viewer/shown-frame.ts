@@ -25,6 +25,11 @@ const AHEAD_MAX_MS = 1_000;
 /** The shortest travel time of the last 10 to 20 s counts: connections and analysis change. */
 const WINDOW_MS = 10_000;
 
+/** A message that seems faster by more than this comes from a clock that was set, or is wrong just once. */
+const STEP_MS = 2_000;
+/** So many of them in a row: the clock was set. */
+const STEP_MESSAGES = 5;
+
 /** Identifies the frames that a video shows. */
 export class ShownFrames {
   readonly #video: HTMLVideoElement;
@@ -76,6 +81,7 @@ export class CaptureClock {
   #least = Infinity;
   #leastBefore = Infinity;
   #windowStart = -Infinity;
+  #stepMessages = 0;
 
   /** A message of a frame captured at `capturedAt` has arrived now. */
   messageArrived(capturedAt: number, now: number): void {
@@ -85,7 +91,12 @@ export class CaptureClock {
       this.#least = Infinity;
       this.#windowStart = now;
     }
-    this.#least = Math.min(this.#least, now - capturedAt);
+    const difference = now - capturedAt;
+    const known = Math.min(this.#least, this.#leastBefore);
+    const isStep = known !== Infinity && difference < known - STEP_MS;
+    this.#stepMessages = isStep ? this.#stepMessages + 1 : 0;
+    if (isStep && this.#stepMessages < STEP_MESSAGES) return;
+    this.#least = Math.min(this.#least, difference);
   }
 
   /** ms since 1970 by the publisher's clock; undefined before the first message. */
@@ -99,6 +110,7 @@ export class CaptureClock {
     this.#least = Infinity;
     this.#leastBefore = Infinity;
     this.#windowStart = -Infinity;
+    this.#stepMessages = 0;
   }
 }
 
