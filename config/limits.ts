@@ -127,6 +127,11 @@ export const LIMITS = {
   sessionsPerSocketMax: 2,
   /** Shortest interval between two pushes of the number of viewers. */
   viewerCountIntervalMs: 500,
+  /**
+   * Changes of a publisher's sources within this time are one push to everybody in the room, so that a
+   * page can't make the server send to all viewers as often as it likes. Viewers must know within 2 s.
+   */
+  sourcesIntervalMs: 250,
 
   // Media
   /**

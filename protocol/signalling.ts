@@ -46,6 +46,13 @@ const sessionGrant = {
   resumeSecret: SecretSchema,
 } as const;
 
+/**
+ * What a publisher sends of one kind: `muted` while the system withholds it (a phone call, a privacy
+ * switch, a minimised window), `off` while there is no camera, screen or microphone.
+ */
+const SourceStateSchema = v.picklist(['on', 'muted', 'off']);
+export type SourceState = v.InferOutput<typeof SourceStateSchema>;
+
 /** HTTP address to which a viewer's page posts its `join` before its socket is open. */
 export const JOIN_PATH = '/api/join';
 
@@ -105,6 +112,11 @@ export const REQUESTS = {
   }),
   /** Publisher: stops sending audio. Answer: nothing. */
   closeProducer: v.strictObject({ requestId, producerId: MediaIdSchema }),
+  /**
+   * Publisher: the state of its sources, after it has made its producers on a new transport and after
+   * each change. The first one on a transport makes the room live, also without video. Answer: nothing.
+   */
+  setSources: v.strictObject({ requestId, video: SourceStateSchema, audio: SourceStateSchema }),
   /** Publisher: the broadcast is over. Answer: nothing. */
   endBroadcast: v.strictObject({ requestId, epoch }),
   /** Viewer: the page's side of these consumers is set up, so the server may send. Answer: nothing. */
@@ -174,6 +186,9 @@ export const RoomViewSchema = v.object({
   epoch,
   /** Number of viewers that watch now. */
   viewers: v.number(),
+  /** What the publisher sends now; `off` while there is no broadcast. */
+  video: SourceStateSchema,
+  audio: SourceStateSchema,
   /** Only while `status` is `interrupted`: why, and for how many more ms the room waits. */
   interruption: v.optional(
     v.object({ reason: v.picklist(['publisher-lost', 'worker-lost']), remainingMs: v.number() }),
@@ -300,6 +315,7 @@ export const ANSWERS = {
   produce: v.object({ producerId: MediaIdSchema }),
   produceData: v.object({ producerId: MediaIdSchema }),
   closeProducer: noValue,
+  setSources: noValue,
   endBroadcast: noValue,
   resumeConsumers: noValue,
   requestKeyFrame: noValue,

@@ -16,6 +16,8 @@ export interface ModelSession {
   /** Whether the page has set its DTLS parameters. */
   connected: boolean;
   readonly producers: Map<Kind, string>;
+  /** Whether it has sent video, or has stated its sources, on its present transport. */
+  hasBegun: boolean;
   dataProducerId: string | undefined;
   readonly epoch: number;
 }
@@ -44,7 +46,7 @@ export function refusalOf(
 
 /** SEC-3: the producers that a viewer of this room receives. */
 export function producersSeen({ live }: ModelRoom): string[] {
-  if (!live?.producers.has('video')) return [];
+  if (!live?.hasBegun) return [];
   return [...live.producers.values()].toSorted();
 }
 
@@ -59,8 +61,9 @@ export function claimed(room: ModelRoom, session: ModelSession): void {
   room.claimant = session;
 }
 
-/** ROOM-2: a claimant takes over the room when its video starts. */
-export function videoStarted(session: ModelSession): void {
+/** ROOM-2: a claimant takes over the room when it begins to send. */
+export function begun(session: ModelSession): void {
+  session.hasBegun = true;
   const { room } = session;
   if (room.claimant !== session) return;
   room.claimant = undefined;

@@ -18,7 +18,7 @@ import {
   type ModelRoom,
   type ModelSession,
   newRoom,
-  videoStarted,
+  begun,
   producersSeen,
   refusalOf,
   resumed,
@@ -40,6 +40,7 @@ export const OPS = [
   'produceAudio',
   'produceData',
   'closeProducer',
+  'setSources',
   'endBroadcast',
   'resumeConsumers',
   'requestKeyFrame',
@@ -124,6 +125,8 @@ export class World {
         return this.#produceData(actor, pick);
       case 'closeProducer':
         return this.#closeProducer(actor, pick);
+      case 'setSources':
+        return this.#setSources(actor, pick);
       case 'endBroadcast':
         return this.#endBroadcast(actor, pick);
       case 'resumeConsumers':
@@ -262,6 +265,7 @@ export class World {
     session.transportId = answer.transport.id;
     session.connected = false;
     session.producers.clear();
+    session.hasBegun = false;
     session.dataProducerId = undefined;
     if (session.role === 'viewer') {
       expectSame(
@@ -293,7 +297,7 @@ export class World {
     const answer = await this.#request(actor, 'produce', payload, expected);
     if (!session || !answer) return;
     session.producers.set(kind, answer.producerId);
-    if (kind === 'video') videoStarted(session);
+    if (kind === 'video') begun(session);
   }
 
   async #produceData(actor: Actor, pick: number): Promise<void> {
@@ -318,6 +322,15 @@ export class World {
     for (const [kind, id] of session?.producers ?? []) {
       if (id === producerId) session?.producers.delete(kind);
     }
+  }
+
+  async #setSources(actor: Actor, pick: number): Promise<void> {
+    const { session } = actor;
+    const states = ['on', 'muted', 'off'] as const;
+    const [video, audio] = [states[pick % 3], states[(pick + 1) % 3]];
+    const expected = refusalOf(session, 'publisher');
+    await this.#request(actor, 'setSources', { video, audio }, expected);
+    if (session && expected === undefined) begun(session);
   }
 
   async #endBroadcast(actor: Actor, pick: number): Promise<void> {
@@ -430,6 +443,7 @@ function sessionOf(
     transportId,
     connected: false,
     producers: new Map(),
+    hasBegun: false,
     dataProducerId: undefined,
     epoch,
   };

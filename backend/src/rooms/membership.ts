@@ -13,6 +13,7 @@ import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { RoomOverlay } from '../overlay/room-overlay.ts';
 import type { Session, SessionEnd } from './session.ts';
+import type { Sources } from './sources.ts';
 
 /** What one publisher sends now. */
 export interface Broadcast {
@@ -27,8 +28,10 @@ export interface Broadcast {
 export interface RoomPublisher {
   readonly epoch: number;
   readonly session: Session;
-  /** Undefined while the publisher sends no video. */
+  /** Undefined before the publisher has begun to send on its present transport. */
   readonly broadcast: Broadcast | undefined;
+  /** What it sends, or will send again on its next transport. */
+  readonly sources: Sources;
   /** The router of its newest transport, open or closed. */
   readonly router: RoomRouter | undefined;
   close(): void;
@@ -53,12 +56,14 @@ interface MemberRoom {
 /** A room, as its publishers see it. */
 export interface PublisherRoom extends MemberRoom {
   readonly overlay: Pick<RoomOverlay, 'publisherClockIs'>;
-  /** The publisher sends video, so the room is live. */
+  /** The publisher has begun to send, so the room is live. */
   publisherReady(publisher: RoomPublisher): void;
   publisherLost(publisher: RoomPublisher): void;
   publisherClosed(publisher: RoomPublisher, reason: SessionEnd): void;
   /** A producer was added or closed. */
   broadcastChanged(publisher: RoomPublisher): void;
+  /** The page has stated something else about its sources. */
+  sourcesChanged(publisher: RoomPublisher): void;
   /** A message arrived on the publisher's own overlay channel. */
   overlayReceived(publisher: RoomPublisher, message: Buffer): void;
   /** @throws OnecastError `stale-epoch` if this publisher is not live, `state-full` */

@@ -11,6 +11,10 @@ import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
 import { PublisherLiveness } from '../media/watch/publisher-liveness.ts';
 import type { Broadcast, PublisherRoom, RoomPublisher } from './membership.ts';
 import { Session, type Violation } from './session.ts';
+import type { Sources } from './sources.ts';
+
+/** Until the page states anything else, a producer sends. */
+const ALL_ON: Sources = { video: 'on', audio: 'on' };
 
 /** One claim on a room: the publisher that made it and what that publisher sends. */
 export class Publisher implements RoomPublisher {
@@ -24,6 +28,10 @@ export class Publisher implements RoomPublisher {
   readonly #overlayRate: TokenBucket;
   #liveness: PublisherLiveness | undefined;
   #router: RoomRouter | undefined;
+  /** The page has made its producers on the present transport, as far as it has tracks for them. */
+  #begun = false;
+  /** What the page states about its sources. */
+  #stated: Sources = ALL_ON;
 
   constructor(room: PublisherRoom, epoch: number) {
     this.room = room;
@@ -43,13 +51,21 @@ export class Publisher implements RoomPublisher {
   }
 
   get broadcast(): Broadcast | undefined {
-    if (!this.#producers.has('video') || !this.#router) return undefined;
+    if (!this.#begun || !this.#router || !this.session.openTransport) return undefined;
     return {
       epoch: this.epoch,
       router: this.#router,
       producers: [...this.#producers.values()],
       data: this.#data,
     };
+  }
+
+  get sources(): Sources {
+    // While a transport is being replaced nothing is sent, and the next one will bring the same.
+    const isKnown = this.broadcast !== undefined;
+    const of = (kind: types.MediaKind) =>
+      isKnown && !this.#producers.has(kind) ? 'off' : this.#stated[kind];
+    return { video: of('video'), audio: of('audio') };
   }
 
   get router(): RoomRouter | undefined {
@@ -61,6 +77,7 @@ export class Publisher implements RoomPublisher {
     const transport = await router.createTransport();
     this.session.keep(transport);
     this.#router = router;
+    this.#begun = false;
     this.session.setTransport(transport);
     // The page produces everything again on the new transport, so the old producers can go.
     this.session.dropRetiring();
@@ -103,9 +120,25 @@ export class Publisher implements RoomPublisher {
     producer.observer.once('close', () => {
       if (this.#producers.get(kind) === producer) this.#producers.delete(kind);
     });
-    if (kind === 'video') this.room.publisherReady(this);
+    if (kind === 'video') this.#begin();
     this.room.broadcastChanged(this);
     return { producerId: producer.id };
+  }
+
+  /** @throws OnecastError `transport-gone` if the session has no transport */
+  setSources({ video, audio }: Sources): void {
+    this.session.transport();
+    this.#stated = { video, audio };
+    if (!this.#begun) {
+      this.#begin();
+      this.room.broadcastChanged(this);
+    }
+    this.room.sourcesChanged(this);
+  }
+
+  #begin(): void {
+    this.#begun = true;
+    this.room.publisherReady(this);
   }
 
   async addDataProducer(request: RequestOf<'produceData'>): Promise<AnswerOf<'produceData'>> {

@@ -23,6 +23,7 @@ import type {
 import { Publisher } from './publisher.ts';
 import { epochOf, type RoomEvent, type RoomState, statusView, stepRoom } from './room-state.ts';
 import type { Session, SessionEnd } from './session.ts';
+import { ALL_OFF } from './sources.ts';
 import { Viewer } from './viewer.ts';
 
 export type Member = Publisher | Viewer;
@@ -92,6 +93,7 @@ export class Room implements PublisherRoom, ViewerRoom {
   #idleTimer: NodeJS.Timeout | undefined;
   #countTimer: NodeJS.Timeout | undefined;
   #proofTimer: NodeJS.Timeout | undefined;
+  #sourcesTimer: NodeJS.Timeout | undefined;
   readonly #onWorkerLost = (mediaWorker: MediaWorker) => this.#workerLost(mediaWorker);
 
   constructor(id: RoomId, context: RoomContext) {
@@ -131,9 +133,11 @@ export class Room implements PublisherRoom, ViewerRoom {
   }
 
   get broadcast(): Broadcast | undefined {
-    return this.#state.status === 'live' || this.#state.status === 'interrupted'
-      ? this.#publisher?.broadcast
-      : undefined;
+    return this.#isLiveOrInterrupted ? this.#publisher?.broadcast : undefined;
+  }
+
+  get #isLiveOrInterrupted(): boolean {
+    return this.#state.status === 'live' || this.#state.status === 'interrupted';
   }
 
   /** How many viewers have a socket or media now. */
@@ -147,6 +151,7 @@ export class Room implements PublisherRoom, ViewerRoom {
     return {
       roomId: this.id,
       viewers: this.viewerCount,
+      ...(this.#isLiveOrInterrupted ? (this.#publisher?.sources ?? ALL_OFF) : ALL_OFF),
       ...statusView(this.#state, performance.now()),
     };
   }
@@ -294,6 +299,18 @@ export class Room implements PublisherRoom, ViewerRoom {
     if (publisher === this.#publisher) this.#viewersFollow();
   }
 
+  /** Informs every page; changes within `sourcesIntervalMs` are merged. */
+  sourcesChanged(publisher: RoomPublisher): void {
+    if (publisher !== this.#publisher || this.#sourcesTimer) return;
+    this.#sourcesTimer = setTimeout(() => {
+      this.#sourcesTimer = undefined;
+      const view = this.view();
+      this.log.info({ video: view.video, audio: view.audio }, 'sources changed');
+      for (const session of this.#sessions()) session.push('roomChanged', view);
+    }, this.limits.sourcesIntervalMs);
+    this.#sourcesTimer.unref();
+  }
+
   viewerClosed(viewer: RoomViewer): void {
     this.#viewers.delete(viewer);
     this.#context.onSessionClosed(viewer.session);
@@ -403,6 +420,7 @@ export class Room implements PublisherRoom, ViewerRoom {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#countTimer);
+    clearTimeout(this.#sourcesTimer);
     clearInterval(this.#proofTimer);
     this.overlay.close();
     this.#context.pool.off('workerLost', this.#onWorkerLost);

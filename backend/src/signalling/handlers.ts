@@ -53,6 +53,11 @@ export function createHandlers(connection: SignallingSocket, admission: RoomAdmi
         publisher.closeProducer(producerId);
         return null;
       }),
+    setSources: async (sources) =>
+      asPublisher(async (publisher) => {
+        publisher.setSources(sources);
+        return null;
+      }),
     endBroadcast: async ({ epoch }) =>
       asPublisher(async (publisher) => {
         publisher.endBroadcast(epoch);

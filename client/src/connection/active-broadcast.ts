@@ -4,6 +4,7 @@ import type { RoomView, TransportDescription } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { loadDevice } from '../media/device.ts';
 import { Sender } from '../media/send.ts';
+import { SentSources, type SourceStates } from '../media/sent-sources.ts';
 import type { OverlaySender } from '../overlay/overlay-sender.ts';
 import { Link } from './link.ts';
 import type { Faults } from './page-console.ts';
@@ -26,11 +27,13 @@ export class ActiveBroadcast {
   readonly #unsupported = signal<Failure | undefined>(undefined);
   readonly #everLive = signal(false);
   readonly #stopSendingState: () => void;
-  #media: PublisherMedia;
+  readonly #sources: SentSources;
   #sender: Sender | undefined;
   #epoch = 0;
-  /** Everything that should be sent has a producer on the present transport. */
+  /** Everything that can be sent has a producer on the present transport. */
   #produced = false;
+  /** What the server knows of the sources; undefined while that is not certain. */
+  #reported: SourceStates | undefined;
 
   constructor(
     options: PublisherOptions,
@@ -43,7 +46,7 @@ export class ActiveBroadcast {
     this.#closeOverlay = overlay.openChannel({
       send: (text) => this.#sender?.sendOverlay(text) ?? false,
     });
-    this.#media = media;
+    this.#sources = new SentSources(media, () => this.#sourcesChanged());
     this.#senderReady = this.#createSender();
     this.#senderReady.catch(() => {
       this.#unsupported.value = {
@@ -96,22 +99,22 @@ export class ActiveBroadcast {
       ...this.#link.faults,
       superseded: () => this.#link.send({ type: 'SUPERSEDED' }),
       'camera-loss': () => {
-        const { video } = this.#media;
-        video.stop();
+        const { video } = this.#sources.tracks;
+        video?.stop();
         // A track that the page itself stops raises no event.
-        video.dispatchEvent(new Event('ended'));
+        video?.dispatchEvent(new Event('ended'));
       },
     };
   }
 
-  setVideo(track: MediaStreamTrack): void {
-    this.#media = { ...this.#media, video: track };
-    this.#sender?.setVideo(track).catch((error: unknown) => this.#link.requestFailed(error));
+  setVideo(track: MediaStreamTrack | undefined): void {
+    this.#sources.tracks = { ...this.#sources.tracks, video: track };
+    this.#sourcesChanged();
   }
 
   setAudio(track: MediaStreamTrack | undefined): void {
-    this.#media = { ...this.#media, audio: track };
-    this.#sender?.setAudio(track).catch((error: unknown) => this.#link.requestFailed(error));
+    this.#sources.tracks = { ...this.#sources.tracks, audio: track };
+    this.#sourcesChanged();
   }
 
   async getStats(): Promise<RTCStatsReport | undefined> {
@@ -134,6 +137,7 @@ export class ActiveBroadcast {
   close(): void {
     this.#stopSendingState();
     this.#closeOverlay();
+    this.#sources.close();
     this.#link.close();
     this.#sender?.close();
   }
@@ -191,6 +195,7 @@ export class ActiveBroadcast {
         // A socket that went down while producers were being created may have lost some of them.
         const complete = this.#produced && held.every((id) => value.producerIds.includes(id));
         if (!complete) this.#link.send({ type: 'TRANSPORT_GONE' });
+        else this.#sourcesChanged();
         return;
       }
       case 'renewTransport':
@@ -208,21 +213,42 @@ export class ActiveBroadcast {
     if (!sender) return;
     sender.open(transport);
     this.#produced = false;
-    const { video, audio } = this.#media;
-    sender.produceAll(video, audio).then(
-      async () => {
-        if (sender.transportId !== transport.id) return;
-        this.#produced = true;
-        // Camera or microphone may have been replaced meanwhile.
-        if (this.#media.video !== video) await sender.setVideo(this.#media.video);
-        if (this.#media.audio !== audio) await sender.setAudio(this.#media.audio);
-      },
-      (error: unknown) => {
-        if (sender.transportId !== transport.id) return;
-        this.#link.requestFailed(error);
-        this.#link.send({ type: 'MEDIA_FAILED' });
-      },
-    );
+    this.#reported = undefined;
+    this.#matchSources(sender, transport.id).catch((error: unknown) => {
+      if (sender.transportId !== transport.id) return;
+      this.#link.requestFailed(error);
+      this.#link.send({ type: 'MEDIA_FAILED' });
+    });
+  }
+
+  /** A track was set, has ended, or was muted or unmuted. */
+  #sourcesChanged(): void {
+    const sender = this.#sender;
+    const transportId = sender?.transportId;
+    // Without a transport, the next one begins with the sources as they are then.
+    if (!sender || transportId === undefined) return;
+    this.#matchSources(sender, transportId).catch((error: unknown) => {
+      if (sender.transportId === transportId) this.#link.requestFailed(error);
+    });
+  }
+
+  /** Sends what the sources give, on this transport, and reports their states to the server. */
+  async #matchSources(sender: Sender, transportId: string): Promise<void> {
+    await sender.match(this.#sources.tracks);
+    if (sender.transportId !== transportId) return;
+    this.#produced = true;
+    const { states } = this.#sources;
+    const known = this.#reported;
+    if (known && known.video === states.video && known.audio === states.audio) return;
+    // Without a socket, the answer to `resume` leads here again.
+    if (!this.#link.signalling.isUp) return;
+    this.#reported = states;
+    try {
+      await this.#link.signalling.request('setSources', states);
+    } catch (error) {
+      if (this.#reported === states) this.#reported = undefined;
+      throw error;
+    }
   }
 
   #deriveStatus(): PublisherStatus {

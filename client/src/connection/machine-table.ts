@@ -16,7 +16,7 @@ export const ANSWER: SessionAnswer = {
   to: 'resume',
   value: v.parse(ANSWERS.resume, {
     session: { sessionId: 'session-of-table', resumeSecret: 's'.repeat(43) },
-    room: { roomId: 'main', status: 'live', epoch: 1, viewers: 0 },
+    room: { roomId: 'main', status: 'live', epoch: 1, viewers: 0, video: 'on', audio: 'off' },
     transportId: null,
     media: null,
     producerIds: [],

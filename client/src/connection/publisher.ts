@@ -50,7 +50,7 @@ class Publisher implements PublisherConnection {
     this.#broadcast.value = new ActiveBroadcast(this.#options, media, this.#overlay, this.#trace);
   }
 
-  setVideo(track: MediaStreamTrack): void {
+  setVideo(track: MediaStreamTrack | undefined): void {
     this.#broadcast.value?.setVideo(track);
   }
 

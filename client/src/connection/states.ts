@@ -130,6 +130,11 @@ export function holdsSession(state: State): boolean {
   }
 }
 
+/** Whether the page's own transport is up, as far as the machine knows. */
+export function isMediaUp(state: State): boolean {
+  return 'media' in state && state.media === 'up';
+}
+
 /** An answer of the server that describes a session, by the request that it answers. */
 export type SessionAnswer = {
   readonly [N in 'join' | 'attach' | 'publish' | 'resume' | 'renewTransport']: {

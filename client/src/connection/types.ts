@@ -4,10 +4,11 @@ import type { RoomId, SessionId } from '#protocol/ids.ts';
 import type { JoinTrace } from '#protocol/join-trace.ts';
 import type { MatchMethod, OverlayMessage } from '#protocol/overlay.ts';
 import type { KeyedMessage, StateEntry } from '#protocol/overlay-state.ts';
-import type { PageConfig, RoomView } from '#protocol/signalling.ts';
+import type { PageConfig, RoomView, SourceState } from '#protocol/signalling.ts';
 import type { ReadonlySignal } from '@preact/signals-core';
 import type { LinkToken } from '../credentials/link-token.ts';
 import type { RoomOwnership } from '../credentials/room-ownership.ts';
+import type { SentTracks } from '../media/sent-sources.ts';
 import type { OutgoingOverlayMessage } from '../overlay/overlay-sender.ts';
 import type { Transition } from './trace.ts';
 
@@ -41,7 +42,7 @@ export interface Diagnostics {
 
 /**
  * - `connecting`   the first attempt; no video has been shown yet
- * - `live`         the publisher's video is running
+ * - `live`         the publisher's video is running, or the publisher sends none (see `video`)
  * - `reconnecting` this viewer's own connection is being repaired; the last frame stays
  * - `waiting`      connected, and there is no broadcast: not yet, or it is interrupted (see `room`)
  * - `ended`        the publisher has stopped; with its next broadcast the page is live again
@@ -71,6 +72,11 @@ export interface ViewerConnection {
   /** The same stream for the whole life of the page; its tracks are replaced. */
   readonly stream: MediaStream;
   readonly hasAudio: ReadonlySignal<boolean>;
+  /**
+   * Whether the publisher sends video. While it is `muted` or `off`, `status` is `live` without frames:
+   * audio and overlay go on.
+   */
+  readonly video: ReadonlySignal<SourceState>;
   /** How long joining took; set with the first frame, and never where the page was not visible. */
   readonly joinTrace: ReadonlySignal<JoinTrace | undefined>;
   /** Retained and new messages, parsed; out-of-date ones (by `seq`) are dropped. Returns the unsubscriber. */
@@ -116,10 +122,8 @@ export type PublisherStatus =
   | 'superseded'
   | 'failed';
 
-export interface PublisherMedia {
-  readonly video: MediaStreamTrack;
-  readonly audio?: MediaStreamTrack | undefined;
-}
+/** A part without a track is off; the broadcast goes on without it. */
+export type PublisherMedia = SentTracks;
 
 export interface PublisherConnection {
   readonly status: ReadonlySignal<PublisherStatus>;
@@ -130,8 +134,11 @@ export interface PublisherConnection {
    * tracks belong to the caller: the connection never stops them.
    */
   start(media: PublisherMedia): void;
-  /** Replaces the camera without an interruption (replaceTrack), in every status. */
-  setVideo(track: MediaStreamTrack): void;
+  /**
+   * Replaces the camera without an interruption (replaceTrack), in every status. With undefined the
+   * broadcast goes on without video. A track that ends or is muted needs no call: viewers know at once.
+   */
+  setVideo(track: MediaStreamTrack | undefined): void;
   /** Sets or replaces the microphone; undefined switches it off. */
   setAudio(track: MediaStreamTrack | undefined): void;
   /**

@@ -6,6 +6,8 @@ const facts = (given: Partial<ViewerFacts>): ViewerFacts => ({
   failed: false,
   phase: 'live',
   room: 'live',
+  video: 'on',
+  mediaUp: false,
   flowing: false,
   everFlowed: false,
   ...given,
@@ -35,6 +37,23 @@ describe('viewerStatus', () => {
   test.each<[string, Partial<ViewerFacts>, ViewerStatus]>([
     ['a page just opened', { phase: 'connecting', room: undefined }, 'connecting'],
     ['joined, no video yet', {}, 'connecting'],
+    ['SRC-2 no frame is due: the camera is off', { video: 'off' }, 'live'],
+    ['SRC-2 no frame is due: the camera is muted', { video: 'muted', everFlowed: true }, 'live'],
+    [
+      'SRC-2 no frame is due, signalling is down and the media is up',
+      { phase: 'waiting', mediaUp: true, video: 'off' },
+      'live',
+    ],
+    [
+      'SRC-2 the camera is off, and the page’s own media is not up',
+      { phase: 'repairing', video: 'off', everFlowed: true },
+      'reconnecting',
+    ],
+    [
+      'SRC-2 the camera is off, and the publisher is away',
+      { room: 'interrupted', video: 'off' },
+      'waiting',
+    ],
     ['there was no broadcast yet', { room: 'open' }, 'waiting'],
     ['the video flows', { flowing: true, everFlowed: true }, 'live'],
     [

@@ -1,4 +1,4 @@
-import type { RoomView } from '#protocol/signalling.ts';
+import type { RoomView, SourceState } from '#protocol/signalling.ts';
 import type { Phase } from './states.ts';
 import type { ViewerStatus } from './types.ts';
 
@@ -7,6 +7,10 @@ export interface ViewerFacts {
   readonly phase: Phase;
   /** The room's status as the server last reported it. */
   readonly room: RoomView['status'] | undefined;
+  /** Whether the publisher sends video, as the server last reported it. */
+  readonly video: SourceState;
+  /** What should flow can flow, as far as the page's own transport is concerned. */
+  readonly mediaUp: boolean;
   /** Frames are being decoded now. */
   readonly flowing: boolean;
   /** A frame has been decoded since the page was opened. */
@@ -18,12 +22,16 @@ export function viewerStatus({
   failed,
   phase,
   room,
+  video,
+  mediaUp,
   flowing,
   everFlowed,
 }: ViewerFacts): ViewerStatus {
   if (failed || phase === 'failed') return 'failed';
   // Video that flows is live, even while signalling is down.
   if (flowing && room !== 'ended') return 'live';
+  // No frame is due. The page's own connection is up, even while signalling is down.
+  if (room === 'live' && video !== 'on' && (phase === 'live' || mediaUp)) return 'live';
   if (phase === 'live') {
     switch (room) {
       case 'open':

@@ -2,7 +2,7 @@ import { computed, type ReadonlySignal, signal } from '@preact/signals-core';
 import type { JoinTrace } from '#protocol/join-trace.ts';
 import type { MatchMethod, OverlayMessage } from '#protocol/overlay.ts';
 import type { StateEntry } from '#protocol/overlay-state.ts';
-import type { AnswerOf, ViewerMedia } from '#protocol/signalling.ts';
+import type { AnswerOf, SourceState, ViewerMedia } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { ViewerJoin } from '../joining/viewer-join.ts';
 import { JoinTracer, reportJoin } from '../joining/join-trace.ts';
@@ -13,7 +13,7 @@ import { collectDiagnostics } from './diagnostics.ts';
 import { Link } from './link.ts';
 import { installPageConsole } from './page-console.ts';
 import { StallRecovery } from './stall-recovery.ts';
-import type { SessionAnswer } from './states.ts';
+import { isMediaUp, type SessionAnswer } from './states.ts';
 import { ConnectionTrace } from './trace.ts';
 import type {
   Diagnostics,
@@ -35,6 +35,7 @@ export function connectViewer(options: ViewerOptions): ViewerConnection {
 class Viewer implements ViewerConnection {
   readonly stream = new MediaStream();
   readonly hasAudio: ReadonlySignal<boolean>;
+  readonly video: ReadonlySignal<SourceState>;
   readonly status: ReadonlySignal<ViewerStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
   readonly #options: ViewerOptions;
@@ -104,6 +105,8 @@ class Viewer implements ViewerConnection {
       expectsFrames: () =>
         this.#link.state.value.phase === 'live' &&
         this.#link.room.value?.status === 'live' &&
+        // A publisher whose camera is off or muted sends nothing: there is nothing to repair.
+        this.#link.room.value.video === 'on' &&
         this.#receiver?.expectsMedia === true,
       remedies: {
         'restart-ice': () => this.#link.send({ type: 'MEDIA_FAILED' }),
@@ -115,12 +118,19 @@ class Viewer implements ViewerConnection {
       },
     });
     this.hasAudio = this.#hasAudio;
+    this.video = computed(() => {
+      const known = this.#link.room.value?.video ?? 'off';
+      // Without signalling the last report may be out of date; frames that flow are not.
+      return this.#link.state.value.phase !== 'live' && this.#stalls.flowing.value ? 'on' : known;
+    });
     this.failure = computed(() => this.#unsupported.value ?? this.#link.failure);
     this.status = computed(() =>
       viewerStatus({
         failed: this.failure.value !== undefined,
         phase: this.#link.state.value.phase,
         room: this.#link.room.value?.status,
+        video: this.#link.room.value?.video ?? 'off',
+        mediaUp: isMediaUp(this.#link.state.value),
         flowing: this.#stalls.flowing.value,
         everFlowed: this.#stalls.everFlowed.value,
       }),
@@ -243,7 +253,8 @@ class Viewer implements ViewerConnection {
 
   #joined(answer: AnswerOf<'join'>, certificate?: RTCCertificate): void {
     this.#joinTracer.reached('answered');
-    if (answer.media.consumers.length === 0) this.#joinTracer.abandon();
+    // No frame is due, so no time to the first frame says anything about joining.
+    if (answer.room.video !== 'on') this.#joinTracer.abandon();
     this.#receiver?.open(answer.transport, certificate);
     this.#reportedMatch = undefined;
     // Even if it is lower: a server that was restarted counts its epochs from the beginning.

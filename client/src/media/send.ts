@@ -1,6 +1,8 @@
 import type { Device, types } from 'mediasoup-client';
+import { OnecastError } from '#protocol/errors.ts';
 import type { TransportDescription } from '#protocol/signalling.ts';
 import { waitUntilPathWorks } from './path-proof.ts';
+import { type SentTracks, stateOfTrack } from './sent-sources.ts';
 
 export interface SenderEvents {
   /** The page's DTLS parameters must reach the server. The sender does not wait for an answer. */
@@ -54,6 +56,7 @@ export function encodingsFor(width: number, height: number): types.RtpEncodingPa
 export class Sender {
   readonly #device: Device;
   readonly #events: SenderEvents;
+  #queue: Promise<unknown> = Promise.resolve();
   #transport: types.Transport | undefined;
   #video: types.Producer | undefined;
   #audio: types.Producer | undefined;
@@ -98,21 +101,63 @@ export class Sender {
     });
   }
 
-  /** Video last: the broadcast begins with it, and by then the rest exists. */
-  async produceAll(video: MediaStreamTrack, audio: MediaStreamTrack | undefined): Promise<void> {
+  /**
+   * Makes what is sent match these tracks. A track that has ended is not sent, and a part that can't be
+   * made does not keep the others from being made. Video comes last: viewers see the broadcast begin
+   * with it, and by then the rest exists. Calls run one after another.
+   * @throws OnecastError where the server refuses a part
+   */
+  match(tracks: SentTracks): Promise<void> {
+    const run = this.#queue.then(() => this.#match(tracks));
+    this.#queue = run.catch(() => undefined);
+    return run;
+  }
+
+  async #match({ video, audio }: SentTracks): Promise<void> {
     const transport = this.#transport;
     if (!transport) return;
+    const refused: unknown[] = [];
+    const attempt = async (part: string, make: () => Promise<void>) => {
+      if (transport.closed) return;
+      try {
+        await make();
+      } catch (error) {
+        if (error instanceof OnecastError) refused.push(error);
+        // A track may end at any moment, and a browser may lack a part.
+        else if (!transport.closed) console.warn(`onecast: ${part} is not sent:`, error);
+      }
+    };
+    await attempt('the overlay', () => this.#matchOverlay(transport));
+    await attempt('audio', () => this.#matchAudio(transport, sendable(audio)));
+    await this.#events.maySend();
+    await attempt('video', () => this.#matchVideo(transport, sendable(video)));
+    if (refused.length > 0) throw refused[0];
+  }
+
+  async #matchOverlay(transport: types.Transport): Promise<void> {
+    if (this.#data && !this.#data.closed) return;
     this.#data = await transport.produceData({
       label: 'overlay',
       ordered: false,
       maxPacketLifeTime: OVERLAY_LIFETIME_MS,
     });
-    if (audio) await this.setAudio(audio);
-    await this.#events.maySend();
-    if (transport.closed) return;
-    const { width = 0, height = 0 } = video.getSettings();
+  }
+
+  /** Without a track the producer stays: the next track continues on it. */
+  async #matchVideo(
+    transport: types.Transport,
+    track: MediaStreamTrack | undefined,
+  ): Promise<void> {
+    if (this.#video && !this.#video.closed) {
+      if (this.#video.track !== (track ?? null)) {
+        await this.#video.replaceTrack({ track: track ?? null });
+      }
+      return;
+    }
+    if (!track) return;
+    const { width = 0, height = 0 } = track.getSettings();
     this.#video = await transport.produce({
-      track: video,
+      track,
       encodings: encodingsFor(width, height),
       codecOptions: { videoGoogleStartBitrate: 1_000 },
       // The page owns the tracks.
@@ -128,17 +173,14 @@ export class Sender {
     return codecs.find(({ kind }) => kind === 'video')?.mimeType;
   }
 
-  async setVideo(track: MediaStreamTrack): Promise<void> {
-    if (this.#video && !this.#video.closed) await this.#video.replaceTrack({ track });
-  }
-
-  /** Adds, replaces or (`undefined`) removes the audio. */
-  async setAudio(track: MediaStreamTrack | undefined): Promise<void> {
-    const transport = this.#transport;
-    if (!transport || transport.closed) return;
+  /** Without a track there is no audio producer: viewers then have no control for sound. */
+  async #matchAudio(
+    transport: types.Transport,
+    track: MediaStreamTrack | undefined,
+  ): Promise<void> {
     const open = this.#audio && !this.#audio.closed ? this.#audio : undefined;
     if (open && track) {
-      await open.replaceTrack({ track });
+      if (open.track !== track) await open.replaceTrack({ track });
     } else if (open) {
       open.close();
       this.#audio = undefined;
@@ -182,4 +224,9 @@ export class Sender {
     this.#audio = undefined;
     this.#data = undefined;
   }
+}
+
+/** A muted track is sent too: its producer is there when it is unmuted. */
+function sendable(track: MediaStreamTrack | undefined): MediaStreamTrack | undefined {
+  return stateOfTrack(track) === 'off' ? undefined : track;
 }

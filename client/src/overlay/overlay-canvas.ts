@@ -3,6 +3,9 @@ import type { ShownTopic } from './shape-topics.ts';
 
 type Size = Pick<Rect, 'width' | 'height'>;
 
+/** The shape of most videos, for an overlay that has no video under it. */
+const SHAPE_WITHOUT_VIDEO: Size = { width: 16, height: 9 };
+
 /**
  * The area of the video inside its element with `object-fit: contain`: as large as it fits, in the
  * middle, with bars at the sides or above and below. Undefined while either of them has no extent
@@ -33,6 +36,7 @@ export class OverlayCanvas {
   #density: MediaQueryList | undefined;
   #animationFrame: number | undefined;
   #visible = true;
+  #drawsWithoutVideo = false;
 
   /** `shown` returns what to draw, back to front. */
   constructor(
@@ -68,6 +72,12 @@ export class OverlayCanvas {
     this.schedule();
   }
 
+  set drawsWithoutVideo(draws: boolean) {
+    if (draws === this.#drawsWithoutVideo) return;
+    this.#drawsWithoutVideo = draws;
+    this.schedule();
+  }
+
   /** Draws with the next animation frame. */
   readonly schedule = (): void => {
     if (this.#animationFrame !== undefined || this.#closing.signal.aborted) return;
@@ -90,7 +100,9 @@ export class OverlayCanvas {
     this.#context.clearRect(0, 0, width, height);
     const area = containedArea(
       { width: clientWidth, height: clientHeight },
-      { width: videoWidth, height: videoHeight },
+      videoWidth === 0 && this.#drawsWithoutVideo
+        ? SHAPE_WITHOUT_VIDEO
+        : { width: videoWidth, height: videoHeight },
     );
     if (!this.#visible || !area) return;
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);

@@ -78,6 +78,11 @@ export class OverlayLayer {
     this.#canvas.visible = visible;
   }
 
+  /** Draws also before there is a frame: the publisher sends no video. */
+  set drawsWithoutVideo(draws: boolean) {
+    this.#canvas.drawsWithoutVideo = draws;
+  }
+
   /** One message without a key; only those of kind `shapes` matter here. */
   apply(message: OverlayMessage): void {
     if (message.kind !== 'shapes' || this.#closed) return;

@@ -87,17 +87,23 @@ export function openStage(room: RoomId): Stage {
   });
 
   const words = computed(() =>
-    viewerWords(connection.status.value, connection.room.value, connection.failure.value),
+    viewerWords(
+      connection.status.value,
+      connection.room.value,
+      connection.failure.value,
+      connection.video.value,
+    ),
   );
 
   effect(() => {
-    const { tone, short, slate: over, dimmed } = words.value;
+    const { tone, short, slate: over, frame } = words.value;
     // While the browser blocks playback no frame is shown, so the page must not look live.
     const videoIsDue = ['connecting', 'live', 'reconnecting'].includes(connection.status.value);
     const blocked = player.blocked.value && videoIsDue;
     find('#status', StatusPill).show(connection.status.value, tone, short);
     root.dataset.status = connection.status.value;
-    root.toggleAttribute('data-dimmed', dimmed);
+    root.dataset.frame = frame;
+    layer.drawsWithoutVideo = frame === 'dimmed-under-overlay';
     root.toggleAttribute('data-blocked', blocked);
     slate.hidden = over === undefined && !blocked;
     setText(slateTitle, blocked ? '' : (over?.title ?? ''));

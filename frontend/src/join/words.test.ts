@@ -10,6 +10,8 @@ const room = (status: RoomView['status'], more: Partial<RoomView> = {}): RoomVie
   status,
   epoch: 1,
   viewers: 1,
+  video: 'on',
+  audio: 'off',
   ...more,
 });
 
@@ -35,10 +37,21 @@ describe('viewerWords', () => {
     expect(viewerWords('reconnecting', room('live'), undefined).tone).toBe('busy');
   });
 
+  it.each([
+    ['muted', 'The publisher’s camera is paused'],
+    ['off', 'The publisher’s camera is off'],
+  ] as const)('SRC-2 says that the camera is %s, and shows the overlay', (video, title) => {
+    const silent = viewerWords('live', room('live'), undefined, video);
+    expect(silent).toMatchObject({ tone: 'live', slate: { title }, frame: 'dimmed-under-overlay' });
+    expect(silent.slate?.detail).not.toContain('sound');
+    const heard = viewerWords('live', room('live', { audio: 'on' }), undefined, video);
+    expect(heard.slate?.detail).toContain('The sound goes on.');
+  });
+
   it('distinguishes a publisher that has not started from one that lost its connection', () => {
     const open = viewerWords('waiting', room('open'), undefined);
     expect(open.slate?.title).toBe('Waiting for the publisher');
-    expect(open.dimmed).toBe(false);
+    expect(open.frame).toBe('shown');
 
     const cut = viewerWords(
       'waiting',
@@ -46,7 +59,7 @@ describe('viewerWords', () => {
       undefined,
     );
     expect(cut.slate?.title).toBe('The publisher is reconnecting…');
-    expect(cut.dimmed).toBe(true);
+    expect(cut.frame).toBe('dimmed');
   });
 
   it('does not blame the publisher for a failure of the server', () => {
@@ -61,7 +74,7 @@ describe('viewerWords', () => {
   it('says that an ended broadcast comes back automatically', () => {
     const words = viewerWords('ended', room('ended'), undefined);
     expect(words.slate?.detail).toContain('automatically');
-    expect(words.dimmed).toBe(false);
+    expect(words.frame).toBe('shown');
   });
 
   it('shows the sentence of the failure', () => {

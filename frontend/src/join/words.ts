@@ -1,4 +1,4 @@
-import type { RoomView } from '#protocol/signalling.ts';
+import type { RoomView, SourceState } from '#protocol/signalling.ts';
 import type { Failure, ViewerStatus } from '#client/connection/types.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
 import { tokenWords } from '../ui/token-words.ts';
@@ -10,14 +10,19 @@ export interface ViewerWords {
   readonly short: string;
   /** Words over the video; undefined while the video needs none. */
   readonly slate: { readonly title: string; readonly detail: string } | undefined;
-  /** Whether the last frame, if there is one, stays visible but dimmed. */
-  readonly dimmed: boolean;
+  /**
+   * How the last frame, if there is one, is shown: as it is, `dimmed` under the words, or dimmed with
+   * the overlay on it, which goes on.
+   */
+  readonly frame: 'shown' | 'dimmed' | 'dimmed-under-overlay';
 }
 
 export function viewerWords(
   status: ViewerStatus,
   room: RoomView | undefined,
   failure: Failure | undefined,
+  /** Whether the publisher sends video. */
+  video: SourceState = 'on',
 ): ViewerWords {
   switch (status) {
     case 'connecting':
@@ -25,16 +30,16 @@ export function viewerWords(
         tone: 'busy',
         short: 'Connecting',
         slate: { title: 'Connecting…', detail: '' },
-        dimmed: false,
+        frame: 'shown',
       };
     case 'live':
-      return { tone: 'live', short: 'Live', slate: undefined, dimmed: false };
+      return live(video, room?.audio);
     case 'reconnecting':
       return {
         tone: 'busy',
         short: 'Reconnecting automatically…',
         slate: undefined,
-        dimmed: false,
+        frame: 'shown',
       };
     case 'waiting':
       return room?.status === 'interrupted' ? interrupted(room) : NOT_STARTED;
@@ -47,6 +52,20 @@ export function viewerWords(
   }
 }
 
+function live(video: SourceState, audio: SourceState = 'off'): ViewerWords {
+  if (video === 'on') return { tone: 'live', short: 'Live', slate: undefined, frame: 'shown' };
+  const goesOn = audio === 'on' ? 'The sound goes on. ' : 'The broadcast goes on. ';
+  const detail = `${goesOn}The picture comes back here automatically.`;
+  const title =
+    video === 'muted' ? 'The publisher’s camera is paused' : 'The publisher’s camera is off';
+  return {
+    tone: 'live',
+    short: video === 'muted' ? 'Live, camera paused' : 'Live, camera off',
+    slate: { title, detail },
+    frame: 'dimmed-under-overlay',
+  };
+}
+
 function failed(failure: Failure | undefined): ViewerWords {
   const token = tokenWords(failure?.code);
   return {
@@ -56,7 +75,7 @@ function failed(failure: Failure | undefined): ViewerWords {
       title: 'The broadcast cannot be shown',
       detail: failure?.message ?? 'Something went wrong.',
     },
-    dimmed: false,
+    frame: 'shown',
   };
 }
 
@@ -67,7 +86,7 @@ const NOT_STARTED: ViewerWords = {
     title: 'Waiting for the publisher',
     detail: 'The picture appears here automatically as soon as the broadcast starts.',
   },
-  dimmed: false,
+  frame: 'shown',
 };
 
 const ENDED: ViewerWords = {
@@ -77,7 +96,7 @@ const ENDED: ViewerWords = {
     title: 'The broadcast has ended',
     detail: 'If it starts again, it continues here automatically.',
   },
-  dimmed: false,
+  frame: 'shown',
 };
 
 function interrupted(room: RoomView): ViewerWords {
@@ -89,6 +108,6 @@ function interrupted(room: RoomView): ViewerWords {
     tone: 'busy',
     short: 'The publisher is reconnecting',
     slate: { title: 'The publisher is reconnecting…', detail },
-    dimmed: true,
+    frame: 'dimmed',
   };
 }

@@ -13,6 +13,7 @@ const PUBLISHING: readonly RequestName[] = [
   'produce',
   'produceData',
   'closeProducer',
+  'setSources',
   'endBroadcast',
   'setState',
 ];
@@ -126,6 +127,7 @@ function payloadOf(name: RequestName, room: string, known: Known): object {
     produce: { transportId, kind: 'video', rtpParameters: simulcastVp8 },
     produceData: { transportId, sctpStreamParameters },
     closeProducer: { producerId: transportId },
+    setSources: { video: 'muted', audio: 'off' },
     endBroadcast: { epoch },
     resumeConsumers: { consumerIds },
     requestKeyFrame: {},
