@@ -4,6 +4,8 @@ import { type CaptureFault, type CaptureKind, explainCaptureFault } from './capt
 export interface Device {
   readonly id: string;
   readonly label: string;
+  /** Of the hardware: the device `default` has that of the one for which it stands. */
+  readonly groupId: string;
 }
 
 export interface Devices {
@@ -60,6 +62,7 @@ export async function listDevices(): Promise<Devices> {
       .filter((device) => device.kind === kind && device.deviceId !== '')
       .map((device, index) => ({
         id: device.deviceId,
+        groupId: device.groupId,
         label: device.label === '' ? `${name} ${index + 1}` : device.label,
       }));
   return {
@@ -72,10 +75,10 @@ export function onDevicesChanged(listener: () => void): void {
   mediaDevices()?.addEventListener('devicechange', listener);
 }
 
-/** Whether a camera can be opened without a permission prompt. */
-export async function hasCameraPermission(): Promise<boolean> {
+/** Whether a camera or microphone can be opened without a permission prompt. */
+export async function hasPermission(name: 'camera' | 'microphone'): Promise<boolean> {
   try {
-    const permission = await navigator.permissions.query({ name: 'camera' });
+    const permission = await navigator.permissions.query({ name });
     return permission.state === 'granted';
   } catch {
     // Some browsers do not know this permission name: then the page shows a button first.

@@ -45,12 +45,15 @@ export class BroadcastControl {
     } finally {
       this.#starting = false;
     }
+    if (this.#camera.video.value.kind === 'on') this.#goOnAir(startedAt);
+  }
+
+  #goOnAir(startedAt: number): void {
     const video = this.#camera.video.value;
-    if (video.kind !== 'on') return;
     const audio = this.#microphone.audio.value;
     this.startedAt.value = startedAt;
     this.#connection.start({
-      video: video.track,
+      video: video.kind === 'on' ? video.track : undefined,
       audio: audio.kind === 'on' ? audio.track : undefined,
     });
   }
@@ -61,26 +64,32 @@ export class BroadcastControl {
   }
 
   /**
-   * After a reload: restores everything and starts again. Not a shared screen: browsers require a
-   * click for it.
+   * After a reload: restores everything and goes on air again, with what there is. A shared screen
+   * comes back with a click only: browsers require it.
    */
   async resume(was: RememberedBroadcast): Promise<void> {
     this.#overlay.setNote(was.note);
     this.#overlay.choose(was.overlay);
-    if (was.from === 'screen') return;
     const audio =
       was.microphoneId === undefined
         ? Promise.resolve()
-        : this.#microphone.turnOn(was.microphoneId === '' ? undefined : was.microphoneId);
+        : this.#microphone.turnOnRemembered(
+            was.microphoneId === '' ? undefined : was.microphoneId,
+            was.microphoneLabel ?? '',
+          );
     // Do not wait for the microphone: the viewers wait for the video.
-    if (await this.#camera.useCamera(was.cameraId)) await this.start(was.startedAt);
+    if (was.from === 'screen') this.#camera.missScreen(was.cameraLabel ?? '');
+    else await this.#camera.useRemembered(was.cameraId, was.cameraLabel ?? '');
+    // Without a camera too: sound and overlay go on, and the page waits for the camera.
+    this.#goOnAir(was.startedAt);
     await audio;
   }
 
   #followTracks(): void {
     effect(() => {
       const video = this.#camera.video.value;
-      if (video.kind === 'on' && this.#sending()) this.#connection.setVideo(video.track);
+      if (video.kind === 'opening' || !this.#sending()) return;
+      this.#connection.setVideo(video.kind === 'on' ? video.track : undefined);
     });
     effect(() => {
       const audio = this.#microphone.audio.value;
@@ -110,7 +119,11 @@ export class BroadcastControl {
         ...(video.from === 'camera' && video.deviceId !== undefined
           ? { cameraId: video.deviceId }
           : {}),
-        ...(audio.kind === 'on' ? { microphoneId: audio.deviceId ?? '' } : {}),
+        cameraLabel: video.label,
+        ...(audio.kind === 'on' || audio.kind === 'lost'
+          ? { microphoneId: audio.deviceId ?? '' }
+          : {}),
+        microphoneLabel: 'label' in audio ? audio.label : '',
         overlay: this.#overlay.chosen.value,
         note: this.#overlay.note.value,
         startedAt,

@@ -6,8 +6,11 @@ const text = v.pipe(v.string(), v.maxLength(1000));
 const RememberedBroadcastSchema = v.object({
   from: v.picklist(['camera', 'screen']),
   cameraId: v.optional(text),
+  /** The camera's id changes with another port. */
+  cameraLabel: v.optional(text),
   /** Absent if the microphone was off. */
   microphoneId: v.optional(text),
+  microphoneLabel: v.optional(text),
   overlay: text,
   note: text,
   /** ms since 1970. */

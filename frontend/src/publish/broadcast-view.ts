@@ -9,7 +9,7 @@ import { linkToNewRoom } from '../ui/room-link.ts';
 import { StatusPill } from '../ui/status-pill.ts';
 import { WakeLock } from '../ui/wake-lock.ts';
 import type { BroadcastControl } from './broadcast-control.ts';
-import type { CameraControl } from './camera-control.ts';
+import type { CameraControl, CapturedVideo } from './camera-control.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
 import { publisherWords } from './words.ts';
 
@@ -41,7 +41,12 @@ export function bindBroadcast({
   stop.addEventListener('click', () => run(broadcast.stop(), 'stopping'));
 
   const words = computed(() =>
-    publisherWords(connection.status.value, connection.failure.value, lacksToken),
+    publisherWords(
+      connection.status.value,
+      connection.failure.value,
+      lacksToken,
+      hasPicture(camera.video.value),
+    ),
   );
   const notice = computed(() => words.value.notice);
 
@@ -73,9 +78,12 @@ export function bindBroadcast({
 
   effect(() => {
     // Without video, preview.ts shows the camera's fault in place of the video.
-    const fault =
-      microphone.fault.value ?? (camera.video.value.kind === 'on' ? camera.fault.value : undefined);
-    showNotice('device-notice', fault && { title: fault.title, detail: fault.advice });
+    const video = camera.video.value;
+    const fault = microphone.fault.value ?? (video.kind === 'on' ? camera.fault.value : undefined);
+    showNotice(
+      'device-notice',
+      fault ? { title: fault.title, detail: fault.advice } : substituteNotice(video),
+    );
   });
 
   effect(() => {
@@ -95,6 +103,19 @@ export function bindBroadcast({
 /** Whether the publisher is broadcasting or about to. */
 export function isWanted(status: PublisherStatus): boolean {
   return status === 'connecting' || status === 'live' || status === 'reconnecting';
+}
+
+/** After a reload, another camera than the one that was on air. */
+function substituteNotice(video: CapturedVideo) {
+  if (video.kind !== 'on' || video.insteadOf === undefined) return undefined;
+  return {
+    title: `${video.insteadOf === '' ? 'Your camera' : video.insteadOf} is not there`,
+    detail: `${video.label} is on air instead. You can choose another camera.`,
+  };
+}
+
+function hasPicture(video: CapturedVideo): boolean {
+  return video.kind === 'on' && !video.muted;
 }
 
 function stopWords(status: PublisherStatus): string {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { CaptureResult } from '#client/media/capture.ts';
+import type { CaptureResult, Device } from '#client/media/capture.ts';
 import { CameraControl } from './camera-control.ts';
 
 class FakeTrack extends EventTarget {
   readonly label: string;
+  muted = false;
   stopped = false;
 
   constructor(label: string) {
@@ -33,11 +34,20 @@ const refused = (code: 'in-use' | 'missing'): CaptureResult => ({
 function makeControl() {
   const pending: ((captured: CaptureResult) => void)[] = [];
   const open = () => new Promise<CaptureResult>((resolve) => pending.push(resolve));
-  const control = new CameraControl({ camera: open, screen: open });
-  return { control, pending };
+  const devices: Device[] = [];
+  let permitted = true;
+  const control = new CameraControl({
+    open,
+    list: async () => devices,
+    isPermitted: async () => permitted,
+  });
+  const forbid = () => {
+    permitted = false;
+  };
+  return { control, pending, devices, forbid };
 }
 
-const device = (id: string) => ({ id, label: id });
+const device = (id: string): Device => ({ id, label: id, groupId: id });
 
 describe('CameraControl', () => {
   it('keeps the old video until the new one is there', async () => {
@@ -71,7 +81,8 @@ describe('CameraControl', () => {
   });
 
   it('reports a lost camera at once, and opens it again when it is back', async () => {
-    const { control, pending } = makeControl();
+    const { control, pending, forbid } = makeControl();
+    forbid();
     const track = new FakeTrack('usb');
     const opening = control.useCamera();
     pending[0]?.(found(track));
@@ -82,10 +93,32 @@ describe('CameraControl', () => {
     await control.devicesChanged([device('usb')]);
     expect(pending).toHaveLength(1); // It never left the list, so permission was revoked: do not ask again.
     await control.devicesChanged([device('other')]);
-    const back = control.devicesChanged([device('other'), device('usb')]);
+    await control.devicesChanged([device('other'), device('usb')]);
     pending[1]?.(found(new FakeTrack('usb')));
-    await back;
+    await Promise.resolve();
     expect(control.video.value).toMatchObject({ kind: 'on', label: 'usb' });
+  });
+
+  it('SRC-2 reports that the system mutes the camera, and gives it back', async () => {
+    const { control, pending } = makeControl();
+    const [first, second] = [new FakeTrack('first'), new FakeTrack('second')];
+    const opening = control.useCamera();
+    pending[0]?.(found(first));
+    await opening;
+    const set = (track: FakeTrack, muted: boolean) => {
+      track.muted = muted;
+      track.dispatchEvent(new Event(muted ? 'mute' : 'unmute'));
+    };
+    set(first, true);
+    expect(control.video.value).toMatchObject({ kind: 'on', muted: true });
+    set(first, false);
+    expect(control.video.value).toMatchObject({ kind: 'on', muted: false });
+
+    const change = control.useCamera('second');
+    pending[1]?.(found(second));
+    await change;
+    set(first, true);
+    expect(control.video.value).toMatchObject({ label: 'second', muted: false });
   });
 
   it('keeps the video when the change of camera fails, and reports why', async () => {
@@ -121,9 +154,9 @@ describe('CameraControl', () => {
     const opening = control.useCamera();
     pending[0]?.(refused('missing'));
     await opening;
-    const plugged = control.devicesChanged([]);
+    await control.devicesChanged([]);
     pending[1]?.(found(new FakeTrack('new')));
-    await plugged;
+    await Promise.resolve();
     expect(control.video.value).toMatchObject({ kind: 'on', label: 'new' });
   });
 

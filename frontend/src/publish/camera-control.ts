@@ -1,6 +1,8 @@
-import { type ReadonlySignal, signal } from '@preact/signals-core';
-import type { CaptureResult, Device } from '#client/media/capture.ts';
+import { computed, type ReadonlySignal } from '@preact/signals-core';
+import type { Device } from '#client/media/capture.ts';
 import type { CaptureFault } from '#client/media/capture-fault.ts';
+import { SourceControl, type SourceDevices } from '#client/media/source-control.ts';
+import type { Ended, Identity, OpenSource, SourceState } from '#client/media/source-machine.ts';
 
 export type VideoSource = 'camera' | 'screen';
 
@@ -14,6 +16,10 @@ export type CapturedVideo =
       readonly track: MediaStreamTrack;
       readonly deviceId: string | undefined;
       readonly label: string;
+      /** The system gives no frames for now. */
+      readonly muted: boolean;
+      /** The label of the remembered camera that was not there. */
+      readonly insteadOf: string | undefined;
     }
   /** The track ended on its own: unplugged, permission revoked, sharing stopped. */
   | {
@@ -21,121 +27,90 @@ export type CapturedVideo =
       readonly from: VideoSource;
       readonly deviceId: string | undefined;
       readonly label: string;
-      /** Whether the device has disappeared from the list since; it is opened again when it is back. */
-      readonly gone: boolean;
+      /**
+       * What it waits for: the device to be plugged in again, a device that is there to start again, or
+       * the person.
+       */
+      readonly waitsFor: 'device' | 'start' | 'person';
     };
 
-export interface CameraOpeners {
-  camera(deviceId: string | undefined): Promise<CaptureResult>;
-  screen(): Promise<CaptureResult>;
-}
-
-/**
- * Owns the one video track. The old track continues while another one is being opened, so that a
- * change of camera does not interrupt a broadcast. Of several requests the newest wins.
- */
+/** Owns the one video track: a camera or a screen. */
 export class CameraControl {
-  readonly #open: CameraOpeners;
-  readonly #video = signal<CapturedVideo>({ kind: 'off' });
-  readonly #fault = signal<CaptureFault | undefined>(undefined);
-  #settled: Exclude<CapturedVideo, { kind: 'opening' }> = { kind: 'off' };
-  #request = 0;
-
-  constructor(open: CameraOpeners) {
-    this.#open = open;
-  }
-
-  get video(): ReadonlySignal<CapturedVideo> {
-    return this.#video;
-  }
-
+  readonly video: ReadonlySignal<CapturedVideo>;
   /** Why the last request failed; the next request clears it. */
-  get fault(): ReadonlySignal<CaptureFault | undefined> {
-    return this.#fault;
+  readonly fault: ReadonlySignal<CaptureFault | undefined>;
+  readonly #source: SourceControl;
+
+  constructor(devices: SourceDevices) {
+    this.#source = new SourceControl(devices);
+    this.fault = this.#source.fault;
+    this.video = computed(() => videoOf(this.#source.state.value));
   }
 
   /** Resolves to whether this request's video is there now. */
-  async useCamera(deviceId?: string): Promise<boolean> {
-    const request = this.#begin();
-    let captured = await this.#open.camera(deviceId);
-    const held = this.#settled;
-    if (
-      request === this.#request &&
-      !captured.ok &&
-      captured.fault.code === 'in-use' &&
-      held.kind === 'on' &&
-      held.from === 'camera'
-    ) {
-      // Many phones open only one camera at a time: stop the old one and try again.
-      this.#lose(held, false);
-      held.track.stop();
-      captured = await this.#open.camera(deviceId);
-    }
-    return this.#finish(request, 'camera', captured);
+  useCamera(deviceId?: string): Promise<boolean> {
+    return this.#source.open('camera', deviceId);
+  }
+
+  /** After a reload: this camera, or the next best one; if there is none, it waits for this one. */
+  useRemembered(deviceId: string | undefined, label: string): Promise<boolean> {
+    const remembered: Identity = { from: 'camera', deviceId, label };
+    return this.#source.open('camera', deviceId, remembered);
+  }
+
+  /** After a reload: the screen was shared, and only the person can share it again. */
+  missScreen(label: string): void {
+    this.#source.missed({ from: 'screen', deviceId: undefined, label });
   }
 
   /** Call this while a person's click is being handled. Resolves as useCamera() does. */
-  async useScreen(): Promise<boolean> {
-    const request = this.#begin();
-    return this.#finish(request, 'screen', await this.#open.screen());
+  useScreen(): Promise<boolean> {
+    return this.#source.open('screen');
   }
 
   /** Call this after each change of the devices: opens a lost or missing camera that is back. */
-  async devicesChanged(cameras: readonly Device[]): Promise<void> {
-    const held = this.#settled;
-    if (this.#video.peek().kind === 'opening') return;
-    if (held.kind === 'off' && this.#fault.peek()?.code === 'missing') {
-      await this.useCamera();
-      return;
-    }
-    if (held.kind !== 'lost' || held.from !== 'camera' || held.deviceId === undefined) return;
-    const present = cameras.some(({ id }) => id === held.deviceId);
-    if (!present) this.#settle({ ...held, gone: true });
-    else if (held.gone) await this.useCamera(held.deviceId);
+  devicesChanged(cameras: readonly Device[]): Promise<void> {
+    return this.#source.devicesChanged(cameras);
   }
 
   close(): void {
-    this.#request += 1;
-    if (this.#settled.kind === 'on') this.#settled.track.stop();
-    this.#settle({ kind: 'off' });
+    this.#source.clear();
   }
+}
 
-  #begin(): number {
-    this.#fault.value = undefined;
-    if (this.#settled.kind !== 'on') this.#video.value = { kind: 'opening' };
-    this.#request += 1;
-    return this.#request;
+function videoOf(state: SourceState): CapturedVideo {
+  switch (state.phase) {
+    case 'none':
+      return { kind: 'off' };
+    case 'opening':
+      return { kind: 'opening' };
+    case 'live':
+    case 'muted':
+      return on(state.source, state.phase === 'muted');
+    case 'replacing':
+      return on(state.source, state.muted);
+    case 'ended':
+      return lost(state);
+    default:
+      return state satisfies never;
   }
+}
 
-  #finish(request: number, from: VideoSource, captured: CaptureResult): boolean {
-    if (request !== this.#request) {
-      if (captured.ok) captured.track.stop();
-      return false;
-    }
-    if (!captured.ok) {
-      this.#fault.value = captured.fault;
-      this.#settle(this.#settled);
-      return false;
-    }
-    const before = this.#settled;
-    const { track } = captured;
-    const { deviceId } = track.getSettings();
-    const video = { kind: 'on', from, track, deviceId, label: track.label } as const;
-    track.addEventListener('ended', () => {
-      if (this.#settled === video) this.#lose(video, false);
-    });
-    this.#settle(video);
-    if (before.kind === 'on') before.track.stop();
-    return true;
-  }
+function on(
+  { from, track, deviceId, label, insteadOf }: OpenSource,
+  muted: boolean,
+): CapturedVideo {
+  return { kind: 'on', from: videoSource(from), track, deviceId, label, muted, insteadOf };
+}
 
-  #lose({ from, deviceId, label }: Extract<CapturedVideo, { kind: 'on' }>, gone: boolean): void {
-    const name = label === '' ? 'The camera' : label;
-    this.#settle({ kind: 'lost', from, deviceId, label: name, gone });
-  }
+function lost({ was, present, needsPerson }: Ended): CapturedVideo {
+  const { deviceId } = was;
+  const from = videoSource(was.from);
+  const label = was.label === '' ? 'The camera' : was.label;
+  const waitsFor = needsPerson ? 'person' : present === true ? 'start' : 'device';
+  return { kind: 'lost', from, deviceId, label, waitsFor };
+}
 
-  #settle(video: Exclude<CapturedVideo, { kind: 'opening' }>): void {
-    this.#settled = video;
-    this.#video.value = video;
-  }
+function videoSource(from: Identity['from']): VideoSource {
+  return from === 'screen' ? 'screen' : 'camera';
 }

@@ -5,7 +5,7 @@ import { RoomOwnership } from '#client/credentials/room-ownership.ts';
 import { createPublisher } from '#client/connection/publisher.ts';
 import {
   type Devices,
-  hasCameraPermission,
+  hasPermission,
   listDevices,
   onDevicesChanged,
   openCamera,
@@ -52,8 +52,16 @@ function publishRoom(room: RoomId): void {
   const ownership = new RoomOwnership(room);
   const lacksToken = page.tokens && token.value === undefined;
   const connection = createPublisher({ room, page, token, ownership, frames });
-  const camera = new CameraControl({ camera: openCamera, screen: openScreen });
-  const microphone = new MicrophoneControl(openMicrophone);
+  const camera = new CameraControl({
+    open: ({ from, deviceId }) => (from === 'screen' ? openScreen() : openCamera(deviceId)),
+    list: async () => (await listDevices()).cameras,
+    isPermitted: () => hasPermission('camera'),
+  });
+  const microphone = new MicrophoneControl({
+    open: ({ deviceId }) => openMicrophone(deviceId),
+    list: async () => (await listDevices()).microphones,
+    isPermitted: () => hasPermission('microphone'),
+  });
   const overlay = new OverlayControl({
     sources: overlaySources,
     frames,
@@ -95,7 +103,8 @@ function publishRoom(room: RoomId): void {
 }
 
 async function openIfGranted(camera: CameraControl): Promise<void> {
-  if ((await hasCameraPermission()) && camera.video.value.kind === 'off') await camera.useCamera();
+  if ((await hasPermission('camera')) && camera.video.value.kind === 'off')
+    await camera.useCamera();
 }
 
 /** The list of devices. Browsers reveal the names of devices only after one of them was opened. */
@@ -106,7 +115,11 @@ function followDevices(camera: CameraControl, microphone: MicrophoneControl) {
   };
   onDevicesChanged(() => {
     run(
-      list().then(() => camera.devicesChanged(devices.value.cameras)),
+      list().then(async () => {
+        const { cameras, microphones } = devices.value;
+        await camera.devicesChanged(cameras);
+        await microphone.devicesChanged(microphones);
+      }),
       'listing devices',
     );
   });

@@ -19,6 +19,11 @@ describe('publisherWords', () => {
     }
   });
 
+  it('SRC-2 says on air and that there is no picture', () => {
+    const words = publisherWords('live', undefined, false, false);
+    expect(words).toMatchObject({ tone: 'live', short: 'On air, no picture' });
+  });
+
   it('offers to take a broadcast back, and never asks for a reload', () => {
     expect(publisherWords('superseded', undefined).notice?.action).toBe('take-back');
     expect(publisherWords('reconnecting', undefined).notice?.detail).toContain('automatically');
@@ -77,9 +82,23 @@ describe('previewSlate', () => {
     });
   });
 
+  it.each(['camera', 'screen'] as const)('SRC-2 says that the system mutes the %s', (from) => {
+    const track = {} as MediaStreamTrack;
+    const on = {
+      kind: 'on',
+      from,
+      track,
+      deviceId: 'a',
+      label: 'FaceCam',
+      insteadOf: undefined,
+    } as const;
+    expect(previewSlate({ ...on, muted: true }, undefined)?.title).toMatch(/system/i);
+    expect(previewSlate({ ...on, muted: false }, undefined)).toBeUndefined();
+  });
+
   it('names the camera that was lost and offers others', () => {
     const slate = previewSlate(
-      { kind: 'lost', from: 'camera', deviceId: 'a', label: 'FaceCam', gone: true },
+      { kind: 'lost', from: 'camera', deviceId: 'a', label: 'FaceCam', waitsFor: 'device' },
       undefined,
     );
     expect(slate?.title).toContain('FaceCam');

@@ -2,7 +2,7 @@ import type { Failure, PublisherStatus } from '#client/connection/types.ts';
 import type { CaptureFault } from '#client/media/capture-fault.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
 import { type TokenWords, tokenWords } from '../ui/token-words.ts';
-import type { CapturedVideo } from './camera-control.ts';
+import type { CapturedVideo, VideoSource } from './camera-control.ts';
 
 /** How the publish page shows the state of the broadcast. */
 export interface PublisherWords {
@@ -24,6 +24,7 @@ export function publisherWords(
   failure: Failure | undefined,
   /** Whether the page's link lacks the token that this server requires. */
   lacksToken = false,
+  hasPicture = true,
 ): PublisherWords {
   switch (status) {
     case 'idle':
@@ -33,7 +34,11 @@ export function publisherWords(
     case 'connecting':
       return { tone: 'busy', short: 'Going on air', notice: undefined };
     case 'live':
-      return { tone: 'live', short: 'On air', notice: undefined };
+      return {
+        tone: 'live',
+        short: hasPicture ? 'On air' : 'On air, no picture',
+        notice: undefined,
+      };
     case 'reconnecting':
       return {
         tone: 'busy',
@@ -98,6 +103,39 @@ function failed(failure: Failure | undefined): PublisherWords {
   };
 }
 
+/** Each of these promises is kept by the source's machine. */
+const LOST_CAMERA = {
+  device: {
+    detail: 'Plug it in again and it continues automatically, or choose another.',
+    offer: 'others',
+  },
+  start: {
+    detail: 'It continues automatically as soon as it starts again, or choose another.',
+    offer: 'others',
+  },
+  person: {
+    detail: 'The browser does not let this page turn it on again. Turn it on, or choose another.',
+    offer: 'again',
+  },
+} as const;
+
+const COMES_BACK =
+  'The broadcast goes on without a picture. It comes back automatically when the system gives it back.';
+
+/** The system gives no frames: a phone call, a privacy switch, another program, a minimised window. */
+const MUTED: Readonly<Record<VideoSource, PreviewSlate>> = {
+  camera: {
+    title: 'Your system has switched the camera off',
+    detail: `A call, a privacy switch or another program may have it. ${COMES_BACK}`,
+    offer: 'others',
+  },
+  screen: {
+    title: 'The system shows nothing of this window',
+    detail: `It may be minimised. ${COMES_BACK}`,
+    offer: undefined,
+  },
+};
+
 /** The words and the button in the preview while there is no video. */
 export interface PreviewSlate {
   readonly title: string;
@@ -111,7 +149,7 @@ export function previewSlate(
 ): PreviewSlate | undefined {
   switch (video.kind) {
     case 'on':
-      return undefined;
+      return video.muted ? MUTED[video.from] : undefined;
     case 'opening':
       return {
         title: 'Opening the camera…',
@@ -125,11 +163,7 @@ export function previewSlate(
             detail: fault?.advice ?? 'Share a screen again, or use a camera.',
             offer: 'screen',
           }
-        : {
-            title: `${video.label} is gone`,
-            detail: 'Plug it in again and it continues automatically, or choose another.',
-            offer: 'others',
-          };
+        : { title: `${video.label} is gone`, ...LOST_CAMERA[video.waitsFor] };
     case 'off':
       return fault === undefined
         ? {
