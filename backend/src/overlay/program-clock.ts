@@ -8,8 +8,9 @@ export interface Clocks {
   readonly monotonic: () => number;
 }
 
+const DAY_MS = 86_400_000;
 const UNITS = [
-  ['days', 86_400_000],
+  ['days', DAY_MS],
   ['hours', 3_600_000],
   ['minutes', 60_000],
   ['seconds', 1_000],
@@ -39,12 +40,18 @@ export class ProgramClock {
     this.#publisherOffset = at - this.#clocks.monotonic();
   }
 
-  /** @throws OnecastError `clock-off` if a time of the message is in the future or too old */
-  assertNear({ message }: IngestMessage): void {
-    const { ingestAgeMaxMs, ingestFrameAgeMaxMs } = this.#limits;
-    this.#assertTime('capturedAt', message.capturedAt, ingestAgeMaxMs);
+  /**
+   * When the message was captured: what it says, at most `ingestAgeMaxMs` ago, or else now.
+   * @throws OnecastError `clock-off` if a time of it is in the future, or if its frame is too old
+   */
+  capturedAt({ message }: IngestMessage): number {
     const frame = 'frame' in message ? message.frame : undefined;
-    this.#assertTime('frame.capturedAt', frame?.capturedAt, ingestFrameAgeMaxMs);
+    this.#assertTime('frame.capturedAt', frame?.capturedAt, this.#limits.ingestFrameAgeMaxMs);
+    this.#assertTime('capturedAt', message.capturedAt, Infinity);
+    const now = this.#clocks.wall();
+    // Whole days: a message that is repeated stays the same message.
+    const oldest = Math.floor((now - this.#limits.ingestAgeMaxMs) / DAY_MS) * DAY_MS;
+    return Math.max(message.capturedAt ?? now, oldest);
   }
 
   #assertTime(field: string, time: number | undefined, ageMaxMs: number): void {

@@ -98,9 +98,8 @@ export class RoomOverlay {
 
   /** @returns the bytes sent @throws OnecastError `clock-off`, `not-live`, `message-too-large`, `state-full` */
   #setFromIngest(received: IngestMessage): number {
-    this.#clock.assertNear(received);
+    const capturedAt = this.#clock.capturedAt(received);
     const { keyed, message } = received;
-    const capturedAt = message.capturedAt ?? Date.now();
     if (keyed) {
       const change = this.#state.set({ ...message, capturedAt }, 'ingest');
       return change ? this.#send(change) : 0;
