@@ -1,9 +1,13 @@
-import { effect, signal, untracked } from '@preact/signals-core';
+import { computed, effect, signal, untracked } from '@preact/signals-core';
 import type { PublisherConnection } from '#client/connection/types.ts';
 import type { CameraControl, CapturedVideo } from './camera-control.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
 import type { RememberedBroadcast, BroadcastMemory } from './broadcast-memory.ts';
+import type { OnAirLock } from './on-air-lock.ts';
 import type { OverlayControl } from './overlay-control.ts';
+
+/** How often the tab's storage gets the time: after a crash its age says whether to continue. */
+const SEEN_MS = 10_000;
 
 /**
  * Starts and stops the broadcast: passes video, audio and overlay to the connection, and remembers
@@ -15,6 +19,7 @@ export class BroadcastControl {
   readonly #microphone: MicrophoneControl;
   readonly #overlay: OverlayControl;
   readonly #memory: BroadcastMemory;
+  readonly #lock: OnAirLock;
   /** When the person started this broadcast, ms since 1970; undefined while there is none. */
   readonly startedAt = signal<number | undefined>(undefined);
   #starting = false;
@@ -25,12 +30,14 @@ export class BroadcastControl {
     readonly microphone: MicrophoneControl;
     readonly overlay: OverlayControl;
     readonly memory: BroadcastMemory;
+    readonly lock: OnAirLock;
   }) {
     this.#connection = parts.connection;
     this.#camera = parts.camera;
     this.#microphone = parts.microphone;
     this.#overlay = parts.overlay;
     this.#memory = parts.memory;
+    this.#lock = parts.lock;
     this.#followTracks();
     this.#followStatus();
     this.#remember();
@@ -63,13 +70,24 @@ export class BroadcastControl {
     await this.#connection.stop();
   }
 
+  /** Stops sending because the page goes away. Viewers wait, as after any loss of the publisher. */
+  leave(): void {
+    this.startedAt.value = undefined;
+    this.#connection.close();
+  }
+
+  /** Restores the overlay of a broadcast that was, without going on air. */
+  restoreOverlay(was: RememberedBroadcast): void {
+    this.#overlay.setNote(was.note);
+    this.#overlay.choose(was.overlay);
+  }
+
   /**
    * After a reload: restores everything and goes on air again, with what there is. A shared screen
    * comes back with a click only: browsers require it.
    */
   async resume(was: RememberedBroadcast): Promise<void> {
-    this.#overlay.setNote(was.note);
-    this.#overlay.choose(was.overlay);
+    this.restoreOverlay(was);
     const audio =
       was.microphoneId === undefined
         ? Promise.resolve()
@@ -108,18 +126,14 @@ export class BroadcastControl {
   }
 
   #remember(): void {
-    effect(() => {
+    const write = () => {
       const startedAt = this.startedAt.value;
       if (startedAt === undefined) return;
       const video = this.#camera.video.value;
       const audio = this.#microphone.audio.value;
-      if (video.kind !== 'on' && video.kind !== 'lost') return;
+      if (video.kind === 'opening') return;
       this.#memory.write({
-        from: video.from,
-        ...(video.from === 'camera' && video.deviceId !== undefined
-          ? { cameraId: video.deviceId }
-          : {}),
-        cameraLabel: video.label,
+        ...sourceOf(video),
         ...(audio.kind === 'on' || audio.kind === 'lost'
           ? { microphoneId: audio.deviceId ?? '' }
           : {}),
@@ -127,13 +141,20 @@ export class BroadcastControl {
         overlay: this.#overlay.chosen.value,
         note: this.#overlay.note.value,
         startedAt,
+        seenAt: Date.now(),
       });
-    });
-    let wasStarted = false;
+    };
+    effect(write);
+    const isStarted = computed(() => this.startedAt.value !== undefined);
     effect(() => {
-      const started = this.startedAt.value !== undefined;
-      if (wasStarted && !started) this.#memory.forget();
-      wasStarted = started;
+      if (!isStarted.value) return undefined;
+      void this.#lock.hold();
+      const timer = setInterval(() => untracked(write), SEEN_MS);
+      return () => {
+        clearInterval(timer);
+        this.#lock.release();
+        this.#memory.forget();
+      };
     });
   }
 
@@ -153,4 +174,11 @@ export class BroadcastControl {
     const status = this.#connection.status.peek();
     return status !== 'idle' && status !== 'superseded' && status !== 'failed';
   }
+}
+
+function sourceOf(video: Exclude<CapturedVideo, { kind: 'opening' }>) {
+  if (video.kind === 'off') return { from: 'camera' } as const;
+  const { from, deviceId, label } = video;
+  const isKnownCamera = from === 'camera' && deviceId !== undefined;
+  return { from, cameraLabel: label, ...(isKnownCamera ? { cameraId: deviceId } : {}) };
 }

@@ -15,23 +15,31 @@ const RememberedBroadcastSchema = v.object({
   note: text,
   /** ms since 1970. */
   startedAt: v.number(),
+  /** When this page was last known to be on air, ms since 1970. */
+  seenAt: v.number(),
 });
 /** What a reloaded page needs to continue the broadcast. */
 export type RememberedBroadcast = v.InferOutput<typeof RememberedBroadcastSchema>;
 
-/** Remembers, as long as the tab exists, that this page is live: a reload then continues on its own. */
+type BroadcastStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+
+/** Remembers in the tab's storage that this page is live: on-air-intent.ts says what that is good for. */
 export class BroadcastMemory {
   readonly #key: string;
-  readonly #storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  readonly #storage: () => BroadcastStorage;
 
-  constructor(room: RoomId, storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>) {
+  /** @param storage throws where it is blocked */
+  constructor(room: RoomId, storage: () => BroadcastStorage) {
     this.#key = `onecast.onair.${room}`;
     this.#storage = storage;
   }
 
   read(): RememberedBroadcast | undefined {
     try {
-      return v.parse(RememberedBroadcastSchema, JSON.parse(this.#storage.getItem(this.#key) ?? ''));
+      return v.parse(
+        RememberedBroadcastSchema,
+        JSON.parse(this.#storage().getItem(this.#key) ?? ''),
+      );
     } catch {
       // Never written, written by another version, or not accessible: the same as not live.
       return undefined;
@@ -40,7 +48,7 @@ export class BroadcastMemory {
 
   write(broadcast: RememberedBroadcast): void {
     try {
-      this.#storage.setItem(this.#key, JSON.stringify(broadcast));
+      this.#storage().setItem(this.#key, JSON.stringify(broadcast));
     } catch {
       // Storage may be full or not accessible; the broadcast does not depend on it.
     }
@@ -48,7 +56,7 @@ export class BroadcastMemory {
 
   forget(): void {
     try {
-      this.#storage.removeItem(this.#key);
+      this.#storage().removeItem(this.#key);
     } catch {
       // As above.
     }

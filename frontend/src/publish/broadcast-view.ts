@@ -1,5 +1,5 @@
 import type { RoomId } from '#protocol/ids.ts';
-import { computed, effect } from '@preact/signals-core';
+import { computed, effect, type ReadonlySignal } from '@preact/signals-core';
 import type { PublisherConnection, PublisherStatus } from '#client/connection/types.ts';
 import { find, setText } from '../ui/elements.ts';
 import { bindDiagnostics, StatsPanel } from '../ui/stats-panel.ts';
@@ -10,6 +10,7 @@ import { StatusPill } from '../ui/status-pill.ts';
 import { WakeLock } from '../ui/wake-lock.ts';
 import type { BroadcastControl } from './broadcast-control.ts';
 import type { CameraControl, CapturedVideo } from './camera-control.ts';
+import type { Asking } from './on-air-intent.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
 import { publisherWords } from './words.ts';
 
@@ -23,6 +24,7 @@ export function bindBroadcast({
   camera,
   microphone,
   lacksToken,
+  asking,
 }: {
   readonly room: RoomId;
   readonly connection: PublisherConnection;
@@ -30,6 +32,7 @@ export function bindBroadcast({
   readonly camera: CameraControl;
   readonly microphone: MicrophoneControl;
   readonly lacksToken: boolean;
+  readonly asking: ReadonlySignal<Asking | undefined>;
 }): void {
   const start = find('#start', HTMLButtonElement);
   const stop = find('#stop', HTMLButtonElement);
@@ -41,12 +44,11 @@ export function bindBroadcast({
   stop.addEventListener('click', () => run(broadcast.stop(), 'stopping'));
 
   const words = computed(() =>
-    publisherWords(
-      connection.status.value,
-      connection.failure.value,
+    publisherWords(connection.status.value, connection.failure.value, {
       lacksToken,
-      hasPicture(camera.video.value),
-    ),
+      asking: asking.value,
+      hasPicture: hasPicture(camera.video.value),
+    }),
   );
   const notice = computed(() => words.value.notice);
 

@@ -27,6 +27,9 @@ import { bindDevicesCard } from './devices-card.ts';
 import { MicrophoneControl } from './microphone-control.ts';
 import { bindIngest, bindOverlayCard } from './overlay-card.ts';
 import { OverlayControl } from './overlay-control.ts';
+import { bindIntent } from './intent-view.ts';
+import { OnAirIntent, readPageLoad } from './on-air-intent.ts';
+import { OnAirLock } from './on-air-lock.ts';
 import { bindPreview } from './preview.ts';
 import { bindShareCard } from './share-card.ts';
 import { overlaySources } from './sources/index.ts';
@@ -70,8 +73,10 @@ function publishRoom(room: RoomId): void {
     preview: (message) => layer.apply(message),
     previewState: (entry) => layer.set(entry),
   });
-  const memory = new BroadcastMemory(room, sessionStorage);
-  const broadcast = new BroadcastControl({ connection, camera, microphone, overlay, memory });
+  const memory = new BroadcastMemory(room, () => sessionStorage);
+  const lock = new OnAirLock(room, navigator.locks);
+  const intent = new OnAirIntent(memory, lock);
+  const broadcast = new BroadcastControl({ connection, camera, microphone, overlay, memory, lock });
   const devices = followDevices(camera, microphone);
 
   effect(() => {
@@ -95,16 +100,33 @@ function publishRoom(room: RoomId): void {
     camera,
     microphone,
     lacksToken,
+    asking: intent.asking,
   });
+  bindIntent({ intent, lock, broadcast });
 
-  const was = memory.read();
-  run(was === undefined ? openIfGranted(camera) : broadcast.resume(was), 'setting up');
+  run(begin({ intent, broadcast, camera }), 'setting up');
   document.documentElement.dataset.ready = 'true';
 }
 
-async function openIfGranted(camera: CameraControl): Promise<void> {
-  if ((await hasPermission('camera')) && camera.video.value.kind === 'off')
-    await camera.useCamera();
+/** Continues after a reload; otherwise shows the camera, if that needs no question, and waits for start. */
+async function begin({
+  intent,
+  broadcast,
+  camera,
+}: {
+  readonly intent: OnAirIntent;
+  readonly broadcast: BroadcastControl;
+  readonly camera: CameraControl;
+}): Promise<void> {
+  const before = await intent.decide(readPageLoad(), Date.now());
+  if (before?.goOn === true) {
+    await broadcast.resume(before.was);
+    return;
+  }
+  if (before) broadcast.restoreOverlay(before.was);
+  if (!(await hasPermission('camera')) || camera.video.value.kind !== 'off') return;
+  if (before?.was.from !== 'camera') await camera.useCamera();
+  else await camera.useRemembered(before.was.cameraId, before.was.cameraLabel ?? '');
 }
 
 /** The list of devices. Browsers reveal the names of devices only after one of them was opened. */

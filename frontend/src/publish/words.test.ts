@@ -20,7 +20,7 @@ describe('publisherWords', () => {
   });
 
   it('SRC-2 says on air and that there is no picture', () => {
-    const words = publisherWords('live', undefined, false, false);
+    const words = publisherWords('live', undefined, { hasPicture: false });
     expect(words).toMatchObject({ tone: 'live', short: 'On air, no picture' });
   });
 
@@ -65,7 +65,7 @@ describe('TOKEN-1 a link without a good token', () => {
 
   it('is shown before anybody presses start', () => {
     expect(publisherWords('idle', undefined).notice).toBeUndefined();
-    expect(publisherWords('idle', undefined, true).notice).toMatchObject({
+    expect(publisherWords('idle', undefined, { lacksToken: true }).notice).toMatchObject({
       title: 'This link is not complete',
       action: 'new-link',
     });

@@ -3,6 +3,7 @@ import type { CaptureFault } from '#client/media/capture-fault.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
 import { type TokenWords, tokenWords } from '../ui/token-words.ts';
 import type { CapturedVideo, VideoSource } from './camera-control.ts';
+import type { Asking } from './on-air-intent.ts';
 
 /** How the publish page shows the state of the broadcast. */
 export interface PublisherWords {
@@ -19,18 +20,38 @@ export interface PublisherWords {
     | undefined;
 }
 
+const ASKING: Readonly<Record<Asking, NonNullable<PublisherWords['notice']>>> = {
+  'was-live': {
+    title: 'You are not on air',
+    detail: 'This page was on air before. Nobody sees you now, until you press start again.',
+    action: undefined,
+  },
+  'live-elsewhere': {
+    title: 'This room is on air in another tab',
+    detail: 'If you start here, that tab stops. To see what viewers see, open the viewers’ page.',
+    action: undefined,
+  },
+};
+
 export function publisherWords(
   status: PublisherStatus,
   failure: Failure | undefined,
-  /** Whether the page's link lacks the token that this server requires. */
-  lacksToken = false,
-  hasPicture = true,
+  {
+    lacksToken = false,
+    asking,
+    hasPicture = true,
+  }: {
+    /** Whether the page's link lacks the token that this server requires. */
+    readonly lacksToken?: boolean;
+    readonly hasPicture?: boolean;
+    readonly asking?: Asking | undefined;
+  } = {},
 ): PublisherWords {
   switch (status) {
     case 'idle':
       return lacksToken
         ? { ...badLink(tokenWords('token-missing')), tone: 'idle' }
-        : { tone: 'idle', short: 'Not on air', notice: undefined };
+        : { tone: 'idle', short: 'Not on air', notice: asking && ASKING[asking] };
     case 'connecting':
       return { tone: 'busy', short: 'Going on air', notice: undefined };
     case 'live':
