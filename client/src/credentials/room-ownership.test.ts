@@ -73,6 +73,32 @@ describe('RoomOwnership', () => {
     expect([ownership.secret, ownership.proof]).toEqual([secret, proof]);
   });
 
+  it('AIR-3 keeps them when site data is deleted while the page is open, and stores them again', () => {
+    const { storage, map } = browser({
+      'onecast.publisher.demo': secret,
+      'onecast.proof.demo': proof,
+    });
+    const ownership = new RoomOwnership(demo, storage);
+    map.clear();
+    expect([ownership.secret, ownership.proof]).toEqual([secret, proof]);
+    const renewed = v.parse(OwnershipProofSchema, `12.99.${'M'.repeat(43)}`);
+    ownership.store(undefined, renewed);
+    const reloaded = new RoomOwnership(demo, storage);
+    expect([reloaded.secret, reloaded.proof]).toEqual([secret, renewed]);
+  });
+
+  it('AIR-3 a page whose storage is full keeps them until it is reloaded', () => {
+    const ownership = new RoomOwnership(demo, () => ({
+      getItem: () => null,
+      setItem: () => {
+        throw new DOMException('full', 'QuotaExceededError');
+      },
+      removeItem: () => undefined,
+    }));
+    ownership.store(secret, proof);
+    expect([ownership.secret, ownership.proof]).toEqual([secret, proof]);
+  });
+
   it('what another version has stored in another form is not sent', () => {
     const { storage } = browser({ 'onecast.publisher.demo': 'x', 'onecast.proof.demo': 'y' });
     const ownership = new RoomOwnership(demo, storage);

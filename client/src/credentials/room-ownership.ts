@@ -27,7 +27,7 @@ export class RoomOwnership {
   readonly #secretKey: string;
   readonly #proofKey: string;
   readonly #storage: OwnershipStorage;
-  /** For pages whose storage is blocked: they stay the publisher until they are reloaded. */
+  /** For pages whose storage is blocked or deleted: they stay the publisher until they are reloaded. */
   readonly #memory = new Map<string, string>();
 
   constructor(room: RoomId, storage: OwnershipStorage = () => localStorage) {
@@ -35,6 +35,8 @@ export class RoomOwnership {
     this.#proofKey = `onecast.proof.${room}`;
     this.#storage = storage;
     this.#adoptOffered(room);
+    void this.secret;
+    void this.proof;
   }
 
   get secret(): Secret | undefined {
@@ -49,7 +51,9 @@ export class RoomOwnership {
 
   /** @param secret undefined where tokens decide @param proof undefined: the stored one stays */
   store(secret: Secret | undefined, proof: OwnershipProof | undefined): void {
-    if (secret !== undefined) this.#write(this.#secretKey, secret);
+    // Also a secret that is known: what was deleted while the page is open is there again.
+    const kept = secret ?? this.secret;
+    if (kept !== undefined) this.#write(this.#secretKey, kept);
     if (proof !== undefined) this.#write(this.#proofKey, proof);
   }
 
@@ -67,10 +71,13 @@ export class RoomOwnership {
 
   #read(key: string): string | undefined {
     try {
-      return this.#storage().getItem(key) ?? this.#memory.get(key);
+      const stored = this.#storage().getItem(key) ?? undefined;
+      // The person, or the browser, may delete what is stored while the page is open.
+      if (stored !== undefined) this.#memory.set(key, stored);
     } catch {
-      return this.#memory.get(key);
+      // Blocked: `#memory` has it.
     }
+    return this.#memory.get(key);
   }
 
   #write(key: string, value: string): void {

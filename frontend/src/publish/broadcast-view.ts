@@ -5,6 +5,7 @@ import { find, setText } from '../ui/elements.ts';
 import { bindDiagnostics, StatsPanel } from '../ui/stats-panel.ts';
 import { formatDuration, formatViewers } from '../ui/format.ts';
 import { run } from '../ui/page.ts';
+import { keepsEverything } from '../ui/page-storage.ts';
 import { linkToNewRoom } from '../ui/room-link.ts';
 import { StatusPill } from '../ui/status-pill.ts';
 import { WakeLock } from '../ui/wake-lock.ts';
@@ -12,7 +13,7 @@ import type { BroadcastControl } from './broadcast-control.ts';
 import type { CameraControl, CapturedVideo } from './camera-control.ts';
 import type { Asking } from './on-air-intent.ts';
 import type { MicrophoneControl } from './microphone-control.ts';
-import { publisherWords } from './words.ts';
+import { publisherWords, storageWords } from './words.ts';
 
 const ACTIONS = { 'take-back': 'Take it back', 'try-again': 'Try again' } as const;
 
@@ -23,6 +24,7 @@ export function bindBroadcast({
   broadcast,
   camera,
   microphone,
+  tokens,
   lacksToken,
   asking,
 }: {
@@ -31,6 +33,8 @@ export function bindBroadcast({
   readonly broadcast: BroadcastControl;
   readonly camera: CameraControl;
   readonly microphone: MicrophoneControl;
+  /** Whether tokens decide on this server who may broadcast. */
+  readonly tokens: boolean;
   readonly lacksToken: boolean;
   readonly asking: ReadonlySignal<Asking | undefined>;
 }): void {
@@ -90,6 +94,13 @@ export function bindBroadcast({
 
   effect(() => {
     setText(find('#viewers', HTMLElement), formatViewers(connection.room.value?.viewers ?? 0));
+  });
+
+  setText(find('#storage-notice-detail', HTMLElement), storageWords(tokens));
+  effect(() => {
+    // Storage may become full, or be allowed again, while the page is open.
+    void connection.status.value;
+    find('#storage-notice', HTMLElement).hidden = keepsEverything();
   });
 
   bindTime(broadcast);

@@ -99,6 +99,7 @@ function publishRoom(room: RoomId): void {
     broadcast,
     camera,
     microphone,
+    tokens: page.tokens,
     lacksToken,
     asking: intent.asking,
   });

@@ -88,6 +88,13 @@ export function publisherWords(
   }
 }
 
+/** What a page whose browser blocks storage, or has none left, will have forgotten after a reload. */
+export function storageWords(tokens: boolean): string {
+  return tokens
+    ? 'You can broadcast all the same. After a reload, open your link again and press start.'
+    : 'You can broadcast all the same. After a reload, this page does not know that you were on air, or that this room is yours. Keep it open until you are done, or allow this site to store data.';
+}
+
 function badLink(notice: TokenWords | undefined): PublisherWords {
   return {
     tone: 'trouble',

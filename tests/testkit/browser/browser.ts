@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { colourCameraFile } from '../media/cameras.ts';
 import type { Host } from '../network/test-network.ts';
@@ -50,6 +52,35 @@ export async function launchBrowser({
   return chromium.launch({
     executablePath: on?.commandFor(chromiumPath) ?? chromiumPath,
     args: [...CHROMIUM_FLAGS, cameraFlag(camera), ...flags],
+  });
+}
+
+/**
+ * A browser with a profile in `folder`, as a person has one.
+ * @param preferences of Chromium's own settings; only for a new profile
+ */
+export async function launchProfile(
+  folder: string,
+  { flags = [], preferences }: { flags?: readonly string[]; preferences?: object } = {},
+): Promise<BrowserContext> {
+  const executablePath = process.env['CHROMIUM_PATH'];
+  if (!executablePath) throw new Error('CHROMIUM_PATH is not set: run the tests with `npm test`');
+  if (preferences) {
+    mkdirSync(join(folder, 'Default'), { recursive: true });
+    writeFileSync(join(folder, 'Default/Preferences'), JSON.stringify(preferences));
+  }
+  const features = '--disable-features=';
+  return chromium.launchPersistentContext(folder, {
+    executablePath,
+    ignoreDefaultArgs: ['--disable-extensions'],
+    args: [
+      // Of several such flags only the last counts.
+      ...CHROMIUM_FLAGS.map((flag) =>
+        flag.startsWith(features) ? `${flag},DisableLoadExtensionCommandLineSwitch` : flag,
+      ),
+      cameraFlag(colourCameraFile()),
+      ...flags,
+    ],
   });
 }
 

@@ -5,9 +5,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BrowserContext, chromium, type Page, type Worker } from 'playwright-core';
-import { colourCameraFile } from '../media/cameras.ts';
-import { cameraFlag, CHROMIUM_FLAGS } from './browser.ts';
+import type { BrowserContext, Page, Worker } from 'playwright-core';
+import { launchProfile } from './browser.ts';
 
 /** The part of the extension API that is used here. Evaluated in the extension, not here. */
 interface TabsApi {
@@ -53,16 +52,8 @@ export class RealTabs {
   }
 
   async #start(flags: readonly string[]): Promise<void> {
-    this.#context = await chromium.launchPersistentContext(join(this.#folder, 'profile'), {
-      executablePath: process.env['CHROMIUM_PATH'] ?? 'chromium',
-      ignoreDefaultArgs: ['--disable-extensions'],
-      args: [
-        ...CHROMIUM_FLAGS.filter((flag) => !flag.startsWith('--disable-features')),
-        '--disable-features=WebRtcHideLocalIpsWithMdns,DisableLoadExtensionCommandLineSwitch',
-        cameraFlag(colourCameraFile()),
-        `--load-extension=${this.#folder}`,
-        ...flags,
-      ],
+    this.#context = await launchProfile(join(this.#folder, 'profile'), {
+      flags: [`--load-extension=${this.#folder}`, ...flags],
     });
   }
 
