@@ -1,7 +1,15 @@
 import * as v from 'valibot';
 
-/** A room's name, as in the link. */
-export const RoomIdSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{3,64}$/), v.brand('RoomId'));
+/**
+ * A room's name, as in the link. Capitals are accepted and become small letters here, at the edge, so
+ * that names compare without case everywhere.
+ */
+export const RoomIdSchema = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_-]{3,64}$/),
+  v.toLowerCase(),
+  v.brand('RoomId'),
+);
 export type RoomId = v.InferOutput<typeof RoomIdSchema>;
 
 /** Public name of a session, made by the server. Not a secret. */
@@ -46,6 +54,8 @@ export const MediaIdSchema = v.pipe(v.string(), v.regex(/^[0-9a-f-]{36}$/));
 /** The room behind the addresses /publish and /join, which name no room. */
 export const MAIN_ROOM = v.parse(RoomIdSchema, 'main');
 
+/** Whether this is a room's name in the form in which names are compared. */
 export function isRoomId(value: unknown): value is RoomId {
-  return v.is(RoomIdSchema, value);
+  const parsed = v.safeParse(RoomIdSchema, value);
+  return parsed.success && parsed.output === value;
 }

@@ -6,9 +6,12 @@ import * as v from 'valibot';
 import { type RoomId, RoomIdSchema, type Secret } from './ids.ts';
 
 const PREFIX = 'own-';
-/** 132 bits: nobody finds another secret for the same name. */
+/**
+ * 132 bits of the hash. In small letters, as all names are, a letter keeps 5 of its 6 bits, so at least
+ * 110 are left: nobody finds another secret for the same name.
+ */
 const HASH_CHARS = 22;
-const OWNED_NAME = new RegExp(`^${PREFIX}[A-Za-z0-9_-]{${HASH_CHARS}}$`);
+const OWNED_NAME = new RegExp(`^${PREFIX}[a-z0-9_-]{${HASH_CHARS}}$`);
 
 /** Whether only the holder of one secret can claim a room of this name. */
 export function isOwnedName(room: RoomId): boolean {

@@ -31,6 +31,8 @@ it('OBS-2 SEC-6 hostile pages can’t forge log lines, and the log contains no s
     await stranger.raw('join', { requestId: text, room: text, [text]: text });
     await stranger.raw('publish', { ...PROTOCOL, requestId: 'a', room: 'b', [text]: 1 });
     const path = encodeURIComponent(text);
+    await fetch(`${server.url}/join/demo%2523token%253D${SECRET}`);
+    await fetch(`${server.url}/join/demo%23token=${SECRET}`);
     await fetch(`${server.url}/join/${path}?token=${SECRET}`, {
       headers: { authorization: `Bearer ${SECRET}`, cookie: `s=${SECRET}` },
     });

@@ -138,9 +138,14 @@ describe('TOKEN-1 with a key, a signed token decides', () => {
 });
 
 describe('TOKEN-2 a token is for one room and one role', () => {
-  test('a token for another room is refused, and case matters', async () => {
-    for (const other of ['demo2', 'Demo', 'dem', 'main']) {
+  test('LINK-2 a token for another room is refused; capitals make no other room', async () => {
+    for (const other of ['demo2', 'dem', 'main']) {
       expect(await codeOf({ room: room(other), token: await token() })).toBe('token-wrong-room');
+    }
+    for (const same of ['Demo', 'DEMO']) {
+      const signed = await token({ room: room(same) });
+      expect(await codeOf({ room: room('demo'), token: signed })).toBe('authorised');
+      expect(await codeOf({ room: room(same), token: await token() })).toBe('authorised');
     }
   });
 

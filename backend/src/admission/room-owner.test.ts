@@ -190,7 +190,19 @@ describe('names that contain the hash of a secret', () => {
     expect(owner.proof(idleRoomMs)).toBeUndefined();
   });
 
-  it.each(['own-', 'own-AAAA', `own-${'A'.repeat(23)}`, `Own-${'A'.repeat(22)}`, 'A'.repeat(26)])(
+  it('LINK-2 ROOM-10 a link in other capitals leads to the same room, and to the same owner', () => {
+    const secret = newSecret();
+    const name = ownedNameOf(secret);
+    for (const link of [name.toUpperCase(), name.replace('own', 'Own')]) {
+      const room = v.parse(RoomIdSchema, link);
+      expect(room).toBe(name);
+      const owner = new Runs().owner(room);
+      expect(() => owner.claim(newSecret(), undefined)).toThrow(taken);
+      expect(owner.claim(secret, undefined).secret).toBe(secret);
+    }
+  });
+
+  it.each(['own-', 'own-AAAA', `own-${'A'.repeat(23)}`, 'A'.repeat(26)])(
     'ROOM-10 %s is an ordinary name',
     (name) => {
       const room = v.parse(RoomIdSchema, name);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import { join } from 'node:path';
 import { type RequestHandler, Router } from 'express';
-import { isRoomId } from '#protocol/ids.ts';
+import { readAddress } from '#protocol/room-link.ts';
 import type { PageConfig } from '#protocol/signalling.ts';
 import { builtFiles } from './built-files.ts';
 import { type Page, PAGES, pageHeaders, type SecurityOptions } from './security-headers.ts';
@@ -62,9 +62,9 @@ export function pageRoutes(
   const send = (page: Page): RequestHandler[] => [
     ...pageHeaders(page, security),
     async (request, response) => {
-      const { room } = request.params;
       // The page explains to the user what is wrong with the name.
-      if (room !== undefined && !isRoomId(room)) response.status(404);
+      const isRoom = request.params['room'] === undefined || leadsToRoom(request.path);
+      if (!isRoom) response.status(404);
       const html = await source.html(page, request.originalUrl);
       response
         .set('Cache-Control', 'no-cache')
@@ -77,4 +77,8 @@ export function pageRoutes(
   router.get(['/join', '/join/:room'], send('join'));
   router.get(['/embed', '/embed/:room'], send('embed'));
   return router;
+}
+
+function leadsToRoom(pathname: string): boolean {
+  return readAddress({ pathname, search: '', hash: '' }).room !== undefined;
 }

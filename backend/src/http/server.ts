@@ -80,17 +80,21 @@ export function mountRoutes(app: Express, options: RouteOptions): void {
   app.use(failed);
 }
 
+/** Where a fragment or a query begins, encoded or not. */
+const TOKEN_PLACES = /[?#;&]|%(?:25)*(?:23|26|3b|3f)|token/i;
+
 /** Logs each request at level debug. */
 function requestLog(log: Log): RequestHandler {
   return pinoHttp({
     logger: log,
     useLevel: 'debug',
     // The whole request would fill the log, so only the path is logged, and not all of a long one.
-    // The query is left out: a link that somebody edited by hand may have a token there.
+    // The query is left out, and whatever chat apps have moved from the fragment into the path: a
+    // link may have a token there.
     serializers: {
       req: (request: { method: string; url: string }) => ({
         method: request.method,
-        url: request.url.split('?', 1)[0]?.slice(0, 256),
+        url: request.url.split(TOKEN_PLACES, 1)[0]?.slice(0, 256),
       }),
       res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
     },

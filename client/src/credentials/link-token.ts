@@ -1,8 +1,8 @@
 import type { RoomId } from '#protocol/ids.ts';
-import { TOKEN_MAX_CHARS } from '#protocol/ids.ts';
+import { readAddress, tidyAddress } from '#protocol/room-link.ts';
 
 export interface TokenPlaces {
-  /** The page's address. Only the fragment is read. */
+  /** The page's address. */
   readonly location: Pick<Location, 'pathname' | 'search' | 'hash'>;
   readonly history: Pick<History, 'state' | 'replaceState'>;
   /** sessionStorage, because a token is a key that only this tab may use. Throws where it is blocked. */
@@ -31,19 +31,21 @@ export class LinkToken {
     return this.#value;
   }
 
-  /** Moves a token from the address to this tab's storage. @returns whether there was a token */
+  /**
+   * Moves a token from the address to this tab's storage, wherever in the address it was, and makes the
+   * address what the link should have been.
+   * @returns whether there was a token
+   */
   readFromAddress(): boolean {
     const { location, history } = this.#places;
-    const fields = new URLSearchParams(location.hash.slice(1));
-    const found = fields.get('token');
-    if (found === null || found === '') return false;
-    // A longer text is not a valid token. Cut off, it fits the schema and the server refuses it as invalid.
-    this.#value = found.slice(0, TOKEN_MAX_CHARS);
-    if (!this.#store(this.#value)) return true;
-    fields.delete('token');
-    const rest = fields.toString();
-    const address = `${location.pathname}${location.search}${rest === '' ? '' : `#${rest}`}`;
-    history.replaceState(history.state, '', address);
+    const { token } = readAddress(location);
+    const stored = token === undefined || this.#store(token);
+    const address = tidyAddress(location, !stored);
+    if (address !== `${location.pathname}${location.search}${location.hash}`) {
+      history.replaceState(history.state, '', address);
+    }
+    if (token === undefined) return false;
+    this.#value = token;
     return true;
   }
 

@@ -87,6 +87,16 @@ describe('RoomOwnership', () => {
     expect([reloaded.secret, reloaded.proof]).toEqual([secret, renewed]);
   });
 
+  it('LINK-2 adopts what was stored under a name with capitals', () => {
+    const { storage } = browser();
+    const items = { 'onecast.publisher.Demo': secret, 'onecast.proof.Demo': proof };
+    const old = () => Object.assign(Object.create(storage()), items) as ReturnType<typeof storage>;
+    for (const [key, value] of Object.entries(items)) storage().setItem(key, value);
+    const ownership = new RoomOwnership(demo, old);
+    expect([ownership.secret, ownership.proof]).toEqual([secret, proof]);
+    expect(storage().getItem('onecast.publisher.demo')).toBe(secret);
+  });
+
   it('AIR-3 a page whose storage is full keeps them until it is reloaded', () => {
     const ownership = new RoomOwnership(demo, () => ({
       getItem: () => null,

@@ -35,6 +35,7 @@ export class RoomOwnership {
     this.#proofKey = `onecast.proof.${room}`;
     this.#storage = storage;
     this.#adoptOffered(room);
+    this.#adoptCapitals();
     void this.secret;
     void this.proof;
   }
@@ -67,6 +68,25 @@ export class RoomOwnership {
       offered.filter((offer) => offer !== found),
       this.#storage,
     );
+  }
+
+  /** Before names were compared without case, a name with capitals had a key of its own. */
+  #adoptCapitals(): void {
+    if (this.secret !== undefined) return;
+    try {
+      const storage = this.#storage();
+      const names = Object.keys(storage);
+      const read = (key: string) => {
+        const name = names.find((one) => one.toLowerCase() === key);
+        return name === undefined ? null : storage.getItem(name);
+      };
+      const secret = v.safeParse(SecretSchema, read(this.#secretKey));
+      if (!secret.success) return;
+      const proof = v.safeParse(OwnershipProofSchema, read(this.#proofKey));
+      this.store(secret.output, proof.success ? proof.output : undefined);
+    } catch {
+      // Blocked: there is nothing to adopt.
+    }
   }
 
   #read(key: string): string | undefined {

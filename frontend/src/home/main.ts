@@ -1,6 +1,7 @@
+import { readPasted } from '#protocol/room-link.ts';
 import { find, setText } from '../ui/elements.ts';
 import { readPageConfig, run } from '../ui/page.ts';
-import { linkToNewRoom, roomFromInput, tokenFromInput } from '../ui/room-link.ts';
+import { linkToNewRoom } from '../ui/room-link.ts';
 
 const newBroadcast = find('#new-broadcast', HTMLAnchorElement);
 const form = find('#join-form', HTMLFormElement);
@@ -23,7 +24,7 @@ window.addEventListener('pageshow', (event) => {
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  const room = roomFromInput(input.value);
+  const { room, token } = readPasted(input.value);
   if (room === undefined) {
     setText(
       fault,
@@ -35,7 +36,6 @@ form.addEventListener('submit', (event) => {
     input.focus();
     return;
   }
-  const token = tokenFromInput(input.value);
   location.assign(
     `/join/${room}${token === undefined ? '' : `#token=${encodeURIComponent(token)}`}`,
   );

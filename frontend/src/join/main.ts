@@ -1,8 +1,8 @@
 import type { RoomId } from '#protocol/ids.ts';
+import { readAddress } from '#protocol/room-link.ts';
 import { effect } from '@preact/signals-core';
 import { find, setText } from '../ui/elements.ts';
 import { formatViewers } from '../ui/format.ts';
-import { roomFromPath } from '../ui/room-link.ts';
 import { bindDiagnostics, StatsPanel } from '../ui/stats-panel.ts';
 import { StatusPill } from '../ui/status-pill.ts';
 import { DataPanel } from './data-panel.ts';
@@ -17,7 +17,7 @@ StatusPill.define();
 const root = find('#player', HTMLElement);
 const button = (id: string) => find(`#${id}`, HTMLButtonElement);
 
-const room = roomFromPath(location.pathname);
+const { room } = readAddress(location);
 if (room === undefined) {
   showNoSuchRoom();
   find('#slate-home', HTMLAnchorElement).hidden = false;

@@ -1,4 +1,5 @@
 import type { RoomId } from '#protocol/ids.ts';
+import { readAddress } from '#protocol/room-link.ts';
 import { effect, signal } from '@preact/signals-core';
 import { watchLinkToken } from '#client/credentials/link-token.ts';
 import { RoomOwnership } from '#client/credentials/room-ownership.ts';
@@ -17,7 +18,6 @@ import { OverlayLayer } from '#client/overlay/overlay-layer.ts';
 import { find, setText } from '../ui/elements.ts';
 import { offerPublisherFrames } from '../ui/frame-debug.ts';
 import { allowOwnWorkers, readPageConfig, run } from '../ui/page.ts';
-import { roomFromPath } from '../ui/room-link.ts';
 import { StatusPill } from '../ui/status-pill.ts';
 import { BroadcastControl } from './broadcast-control.ts';
 import { BroadcastMemory } from './broadcast-memory.ts';
@@ -37,7 +37,7 @@ import { overlaySources } from './sources/index.ts';
 StatusPill.define();
 allowOwnWorkers();
 
-const room = roomFromPath(location.pathname);
+const { room } = readAddress(location);
 // No room can have this name: the start page offers a new room.
 if (room === undefined) location.replace('/');
 else publishRoom(room);
