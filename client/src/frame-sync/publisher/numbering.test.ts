@@ -23,6 +23,25 @@ function scene() {
 }
 
 describe('CapturedNumbering', () => {
+  it('FRAME-3 names frames by the smallest layer of a new transport at once, even where it is larger', () => {
+    const { numbering, encode, capture } = scene();
+    const offsetOf = (frameId: { readonly rtpTimestamp?: number | undefined }, frame: number) =>
+      toUint32((frameId.rtpTimestamp ?? 0) - Math.floor(timeUs(frame) / 1000) * 90);
+    for (let frame = 0; frame < 40; frame += 1) {
+      capture(frame);
+      encode(frame, 1, 1_000, 240);
+    }
+    numbering.senderStarted();
+    let frameId: ReturnType<typeof capture> | undefined;
+    // A second and a half: less than the time after which a silent layer is forgotten.
+    for (let frame = 40; frame < 85; frame += 1) {
+      frameId = capture(frame);
+      encode(frame, 12, 9_000_000, 960);
+      encode(frame, 11, 5_000_000, 480);
+    }
+    expect(Math.abs(offsetOf(frameId ?? {}, 84) - 5_000_000)).toBeLessThanOrEqual(180);
+  });
+
   it('FRAME-3 gives every layer of a frame the number of its captured frame', () => {
     const { encode, capture } = scene();
     const wrong: unknown[] = [];

@@ -135,6 +135,11 @@ export class CapturedNumbering {
     };
   }
 
+  /** A new transport: its layers are new ones, whatever size they have. */
+  senderStarted(): void {
+    this.#lowest = undefined;
+  }
+
   /** The tag of an encoded frame; `width` is 0 where the browser does not report it. */
   tagEncoded(
     { ssrc, rtpTimestamp, width }: { ssrc: number; rtpTimestamp: number; width: number },

@@ -21,6 +21,7 @@ let sent: SentFrames | undefined;
 onEncodedFrames((options, requestKeyFrame) => {
   // Not every browser reports the codec with the frame; then it is the one that the page expects.
   const expectedCodec = typeof options === 'string' ? options : '';
+  (sent ?? numbering).senderStarted();
   return (frame) => {
     const metadata = frame.getMetadata();
     const codec = (metadata.mimeType ?? expectedCodec).toLowerCase();

@@ -26,6 +26,8 @@ describe('LowestLayer', () => {
     for (let ssrc = 1; ssrc <= 9; ssrc += 1) layers.isLowest(ssrc, 240, 0);
     expect(layers.isLowest(1, undefined, 1)).toBe(false);
     expect(layers.isLowest(9, undefined, 1)).toBe(true);
+    layers.clear();
+    expect(layers.isLowest(10, 480, 2)).toBe(true);
   });
 });
 

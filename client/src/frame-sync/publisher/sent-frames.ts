@@ -50,6 +50,11 @@ export class SentFrames {
     });
   }
 
+  /** A new transport: its layers are new ones, whatever size they have. */
+  senderStarted(): void {
+    this.#lowest.clear();
+  }
+
   /** The tag of an encoded frame of any layer. */
   tag(frame: EncodedFrame, now: number, requestKeyFrame: RequestKeyFrame): FrameTag {
     const { ssrc, rtpTimestamp, isKey, data } = frame;
@@ -101,6 +106,10 @@ export class LowestLayer {
   readonly #layers = new BoundedMap<number, { readonly width: number; readonly at: number }>(
     NUMBERING.layersMax,
   );
+
+  clear(): void {
+    this.#layers.clear();
+  }
 
   /** `width` is that of a key frame; undefined for other frames, which do not hold it. */
   isLowest(ssrc: number, width: number | undefined, at: number): boolean {
