@@ -28,6 +28,31 @@ export const ROUTER_CODECS: types.RouterRtpCodecCapability[] = [
 ];
 
 /**
+ * The RTP header extensions that pages are offered, of those that mediasoup knows. One that changes what
+ * a receiver has to do with a picture is left out, because not every browser does it:
+ * `urn:3gpp:video-orientation` makes Chromium send the pictures of an upright phone lying on their side,
+ * with the angle next to them, and Firefox ignores the angle. Without it the publisher's browser turns
+ * the pictures before it encodes them, or its page does (UprightTrack). `playout-delay` is left out too:
+ * how long a viewer holds its video back is the viewer's choice.
+ */
+export const HEADER_EXTENSIONS: ReadonlySet<string> = new Set<types.RtpHeaderExtensionUri>([
+  // To which media section of the SDP a packet belongs.
+  'urn:ietf:params:rtp-hdrext:sdes:mid',
+  // The publisher's simulcast layers, and their retransmissions.
+  'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id',
+  'urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id',
+  // Bandwidth estimation: transport-cc, and REMB where a browser lacks it.
+  'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
+  'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time',
+  // When a packet was really sent: receivers estimate jitter by it.
+  'urn:ietf:params:rtp-hdrext:toffset',
+  // Capture times over a relay, for audio and video in sync.
+  'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time',
+  // How loud a packet is, without decoding it.
+  'urn:ietf:params:rtp-hdrext:ssrc-audio-level',
+]);
+
+/**
  * The UDP and the TCP port of a worker (counted from 0). With an announced address the sockets listen
  * on MEDIA_LISTEN_ADDRESS; without one, on loopback and every IPv4 address of this machine, so that
  * pages on this machine and on the local network both find a working candidate.

@@ -3,8 +3,9 @@
  * object that a client sent ever reaches mediasoup: mediasoup-calls.ts accepts only objects that were
  * built here.
  */
-import { getSupportedRtpCapabilities, type types } from 'mediasoup';
+import type { types } from 'mediasoup';
 import type { types as client } from 'mediasoup-client';
+import { HEADER_EXTENSIONS } from '#config/media.ts';
 import type { RequestOf } from '#protocol/signalling.ts';
 
 declare const rebuilt: unique symbol;
@@ -16,22 +17,18 @@ export type ParsedRtpCapabilities = RequestOf<'join'>['rtpCapabilities'];
 export type ParsedDtlsParameters = RequestOf<'connectTransport'>['dtlsParameters'];
 export type ParsedSctpStreamParameters = RequestOf<'produceData'>['sctpStreamParameters'];
 
-const KNOWN_EXTENSIONS = new Set<string>(
-  getSupportedRtpCapabilities().headerExtensions?.map(({ uri }) => uri),
-);
-
-/** mediasoup ignores header extensions that it does not know. */
-function isKnown<E extends { uri: string }>(
+/** What the server does not offer, a page can't have negotiated: it is left out, however it got there. */
+function isOffered<E extends { uri: string }>(
   extension: E,
 ): extension is E & { uri: types.RtpHeaderExtensionUri } {
-  return KNOWN_EXTENSIONS.has(extension.uri);
+  return HEADER_EXTENSIONS.has(extension.uri);
 }
 
 export function rtpParametersOf(parsed: ParsedRtpParameters): Rebuilt<types.RtpParameters> {
   return rebuild<types.RtpParameters>({
     mid: parsed.mid,
     codecs: parsed.codecs,
-    headerExtensions: parsed.headerExtensions?.filter(isKnown),
+    headerExtensions: parsed.headerExtensions?.filter(isOffered),
     encodings: parsed.encodings,
     rtcp: parsed.rtcp,
   });
@@ -40,7 +37,7 @@ export function rtpParametersOf(parsed: ParsedRtpParameters): Rebuilt<types.RtpP
 export function rtpCapabilitiesOf(parsed: ParsedRtpCapabilities): Rebuilt<types.RtpCapabilities> {
   return rebuild<types.RtpCapabilities>({
     codecs: parsed.codecs,
-    headerExtensions: parsed.headerExtensions?.filter(isKnown),
+    headerExtensions: parsed.headerExtensions?.filter(isOffered),
   });
 }
 
@@ -86,9 +83,12 @@ export function forClient(parameters: types.RtpParameters): client.RtpParameters
   return parameters as client.RtpParameters;
 }
 
-export function forClientCapabilities(capabilities: types.RtpCapabilities): client.RtpCapabilities {
+/** A router's capabilities, as pages are offered them. */
+export function offeredCapabilities(capabilities: types.RtpCapabilities): client.RtpCapabilities {
+  const { headerExtensions = [], ...rest } = capabilities;
+  const offered = { ...rest, headerExtensions: headerExtensions.filter(isOffered) };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same JSON on both sides
-  return capabilities as client.RtpCapabilities;
+  return offered as client.RtpCapabilities;
 }
 
 /** `T` with every optional key also allowed to be undefined. */

@@ -47,6 +47,7 @@ export class ActiveBroadcast {
       send: (text) => this.#sender?.sendOverlay(text) ?? false,
     });
     this.#sources = new SentSources(media, () => this.#sourcesChanged());
+    if (options.frames) options.frames.onTurned = () => this.#sourcesChanged();
     this.#senderReady = this.#createSender();
     this.#senderReady.catch(() => {
       this.#unsupported.value = {
@@ -234,7 +235,9 @@ export class ActiveBroadcast {
 
   /** Sends what the sources give, on this transport, and reports their states to the server. */
   async #matchSources(sender: Sender, transportId: string): Promise<void> {
-    await sender.match(this.#sources.tracks);
+    const { video, audio } = this.#sources.tracks;
+    const { frames } = this.#options;
+    await sender.match({ video: frames ? frames.toSend(video) : video, audio });
     if (sender.transportId !== transportId) return;
     this.#produced = true;
     const { states } = this.#sources;

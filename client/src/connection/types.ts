@@ -62,6 +62,10 @@ export interface SentFrames {
   readonly started: Promise<void>;
   /** Called for each video sender before its first frame. `codec` is a MIME type (`video/VP8`). */
   attach(sender: RTCRtpSender, codec: string | undefined): void;
+  /** The track to send in the place of `track`: one with the same frames, if they have to be turned. */
+  toSend(track: MediaStreamTrack | undefined): MediaStreamTrack | undefined;
+  /** To be called when `toSend` has another answer. */
+  onTurned: (() => void) | undefined;
 }
 
 export interface ViewerConnection {

@@ -6,7 +6,16 @@ interface WorkerReady {
   readonly kind: 'ready';
 }
 
-export type SendWorkerToPage = WorkerReady;
+export type SendWorkerToPage =
+  | WorkerReady
+  /** The camera gives frames with an angle; posted once for each camera. */
+  | { readonly kind: 'turned' };
+
+/** The camera's frames, and where to write them with their pixels turned upright. */
+export interface PageToUprightWorker {
+  readonly frames: ReadableStream<VideoFrame>;
+  readonly to: WritableStream<VideoFrame>;
+}
 
 export type ReceiveWorkerToPage =
   | WorkerReady

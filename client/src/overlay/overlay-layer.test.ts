@@ -1,5 +1,6 @@
 import type { OverlayMessage } from '#protocol/overlay.ts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { FrameLookup } from '../frame-sync/viewer/shown-frame.ts';
 import { OverlayLayer } from './overlay-layer.ts';
 
 /**
@@ -35,7 +36,7 @@ function recordingContext() {
   return { texts, context };
 }
 
-function page() {
+function page(frames?: FrameLookup) {
   const { texts, context } = recordingContext();
   const canvas = {
     getContext: () => context,
@@ -47,19 +48,27 @@ function page() {
     clientHeight: 400,
     videoWidth: 1280,
     videoHeight: 720,
+    awaited: undefined as VideoFrameRequestCallback | undefined,
+    requestVideoFrameCallback(callback: VideoFrameRequestCallback) {
+      video.awaited = callback;
+      return 1;
+    },
+    cancelVideoFrameCallback() {
+      video.awaited = undefined;
+    },
   });
   const density = new Listened();
   const document = new Listened();
-  const frames = new Map<number, () => void>();
+  const animations = new Map<number, () => void>();
   let observed = false;
   let nextFrame = 1;
   vi.stubGlobal('document', document);
   vi.stubGlobal('window', { devicePixelRatio: 2, matchMedia: () => density });
   vi.stubGlobal('requestAnimationFrame', (callback: () => void) => {
-    frames.set(nextFrame, callback);
+    animations.set(nextFrame, callback);
     return nextFrame++;
   });
-  vi.stubGlobal('cancelAnimationFrame', (id: number) => frames.delete(id));
+  vi.stubGlobal('cancelAnimationFrame', (id: number) => animations.delete(id));
   vi.stubGlobal(
     'ResizeObserver',
     class {
@@ -74,23 +83,31 @@ function page() {
   const layer = new OverlayLayer(
     canvas as unknown as HTMLCanvasElement,
     video as unknown as HTMLVideoElement,
+    frames,
   );
+  /** The video shows the frame with this RTP timestamp, of this size. */
+  const show = (rtpTimestamp: number, width: number, height: number) => {
+    const callback = video.awaited;
+    if (!callback) throw new Error('no frame is awaited');
+    const metadata = { rtpTimestamp, width, height, mediaTime: 0 };
+    callback(0, metadata as VideoFrameCallbackMetadata);
+  };
   return {
+    show,
     layer,
     canvas,
     video,
     density,
     texts,
-    frames,
     left: () => ({
       listeners: video.listeners + density.listeners + document.listeners,
       observed,
-      frames: frames.size,
+      frames: animations.size + (video.awaited ? 1 : 0),
       timers: vi.getTimerCount(),
     }),
     paint: () => {
-      const due = [...frames.values()];
-      frames.clear();
+      const due = [...animations.values()];
+      animations.clear();
       for (const callback of due) callback();
       return due.length;
     },
@@ -171,8 +188,51 @@ describe('OverlayLayer', () => {
     expect(paint()).toBe(1);
   });
 
+  it('FRAME-12 shapes of a frame before the picture was turned go with it, all others stay', () => {
+    const numbers = new Map([
+      [10, { number: 1, capturedAt: 0 }],
+      [20, { number: 2, capturedAt: 0 }],
+      [30, { number: 3, capturedAt: 0 }],
+    ]);
+    const tags = {
+      tagOf: (rtp: number | undefined) => numbers.get(rtp ?? 0),
+      nearest: () => undefined,
+    };
+    const { layer, texts, show, paint } = page(tags);
+    const framed = (text: string, number: number) => ({
+      ...message('m', text),
+      seq: number,
+      frame: { number },
+    });
+    layer.apply(message('plain', 'plain'));
+    layer.apply(framed('wide', 1));
+    show(10, 1280, 720);
+    expect(texts).toEqual(['plain', 'wide']);
+    // Another layer of the same picture: sides are rounded.
+    show(20, 319, 179);
+    expect(texts).toEqual(['plain', 'wide']);
+    show(30, 720, 1280);
+    expect(texts).toEqual(['plain']);
+    layer.apply(framed('late', 2));
+    layer.apply(framed('tall', 3));
+    paint();
+    expect(texts).toEqual(['plain', 'tall']);
+    layer.close();
+  });
+
+  it('ignores tags after it was closed', () => {
+    const { layer, texts, show } = page({
+      tagOf: () => ({ number: 1, capturedAt: 0 }),
+      nearest: () => undefined,
+    });
+    show(10, 16, 9);
+    layer.close();
+    layer.tagArrived(10);
+    expect(texts).toEqual([]);
+  });
+
   it('leaves nothing behind when closed, twice', () => {
-    const { layer, left } = page();
+    const { layer, left } = page({ tagOf: () => undefined, nearest: () => undefined });
     layer.apply(message('a', 'a', 5000));
     layer.close();
     layer.close();

@@ -115,6 +115,7 @@ export class OverlayLayer {
 
   /** A tag has arrived: a busy page may have shown its frame already. */
   tagArrived(rtpTimestamp: number): void {
+    if (this.#closed) return;
     const frame = this.#sync?.shownFrames.identify(rtpTimestamp);
     if (!this.#sync || !frame) return;
     const now = performance.now();
@@ -146,11 +147,12 @@ export class OverlayLayer {
     if (!this.#sync) return;
     const { shownFrames, match } = this.#sync;
     const now = performance.now();
-    const { frame, image } = shownFrames.next(metadata);
-    const due = match.frameShown(frame, now);
+    const { frame, image, isTurned } = shownFrames.next(metadata);
+    const hasGone = isTurned && this.#topics.pictureTurned();
+    const due = match.frameShown(frame, now, isTurned);
     if (due.length > 0) this.#applyDue(due, now);
     const hasExpired = this.#topics.expire(now);
-    if (due.length > 0 || hasExpired) this.#canvas.draw();
+    if (due.length > 0 || hasExpired || hasGone) this.#canvas.draw();
     this.onFrameDrawn?.({
       presentedAt,
       mediaTime: metadata.mediaTime,

@@ -76,6 +76,15 @@ export class ShapeTopics {
     return changed;
   }
 
+  /** The picture was turned: removes the shapes that were made from a frame before; true where there were any. */
+  pictureTurned(): boolean {
+    let changed = false;
+    for (const { topic, frame } of this.#entries.values()) {
+      if (frame !== undefined) changed = this.#entries.delete(topic) || changed;
+    }
+    return changed;
+  }
+
   /** When `expire` removes the next topic; undefined for never. */
   nextExpiry(): number | undefined {
     const next = Math.min(...[...this.#entries.values()].map(({ expiresAt }) => expiresAt));

@@ -5,7 +5,7 @@ import { ROUTER_CODECS } from '#config/media.ts';
 import type { Log } from '../../observability/log.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import { consumeData, openChannel } from '../mediasoup-calls.ts';
-import { forClientCapabilities } from '../rtp-parameters.ts';
+import { offeredCapabilities } from '../rtp-parameters.ts';
 import { Pipe } from './pipe.ts';
 import { closeQuietly, createTransport } from './transports.ts';
 import type { MediaWorker, WorkerPool } from '../workers/pool.ts';
@@ -141,5 +141,5 @@ export async function routerCapabilities(
   const router = await first.worker.createRouter({ mediaCodecs: ROUTER_CODECS });
   const { rtpCapabilities } = router;
   router.close();
-  return forClientCapabilities(rtpCapabilities);
+  return offeredCapabilities(rtpCapabilities);
 }

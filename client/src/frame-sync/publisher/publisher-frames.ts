@@ -10,6 +10,7 @@ import type {
 } from '../messages.ts';
 import { FrameWorker } from '../frame-worker-host.ts';
 import { passPreviewFrames } from './preview-frames.ts';
+import { UprightTrack } from './upright-track.ts';
 
 /** Not in TypeScript's library; Chromium has it in pages, Safari in workers only. */
 declare global {
@@ -30,9 +31,13 @@ const BUFFERED_FRAMES = 4;
  * frames, the worker numbers the sent ones; sources get these or, while nothing is sent, the preview's.
  */
 export class PublisherFrames {
+  /** `toSend` has another answer for the present track. */
+  onTurned: (() => void) | undefined;
   readonly #preview: HTMLVideoElement;
   readonly #worker: FrameWorker<SendWorkerToPage>;
   readonly #stops = new Set<() => void>();
+  /** Of the present camera, once it has given a frame with an angle. */
+  #upright: UprightTrack | undefined;
   #track: MediaStreamTrack | undefined;
   #readTrack: MediaStreamTrack | undefined;
   #isBroadcasting = false;
@@ -42,7 +47,9 @@ export class PublisherFrames {
     this.#preview = preview;
     this.#worker = new FrameWorker(
       () => new Worker(new URL('./send-worker.ts', import.meta.url), { type: 'module' }),
-      () => {},
+      ({ kind }) => {
+        if (kind === 'turned') this.#turn();
+      },
     );
     if (!browserGivesFrames()) this.#post({ kind: 'number-sent-frames' });
   }
@@ -51,6 +58,11 @@ export class PublisherFrames {
   set track(track: MediaStreamTrack | undefined) {
     this.#track = track;
     this.#update();
+  }
+
+  /** The track to send in the place of `track`: one with the same frames, if they have to be turned. */
+  toSend(track: MediaStreamTrack | undefined): MediaStreamTrack | undefined {
+    return track !== undefined && track === this.#upright?.source ? this.#upright.track : track;
   }
 
   /** While broadcasting, frames are numbered even if no source analyses them: other data may name them. */
@@ -109,6 +121,7 @@ export class PublisherFrames {
     for (const stop of this.#stops) stop();
     this.#track = undefined;
     this.#update();
+    this.#upright?.close();
     this.#worker.close();
   }
 
@@ -152,12 +165,22 @@ export class PublisherFrames {
     const Processor = globalThis.MediaStreamTrackProcessor;
     if (wanted === this.#readTrack || !Processor) return;
     this.#readTrack = wanted;
+    if (this.#upright?.source !== wanted) {
+      this.#upright?.close();
+      this.#upright = undefined;
+    }
     if (!wanted || wanted.readyState === 'ended') {
       this.#post({ kind: 'camera', frames: undefined });
       return;
     }
     const { readable } = new Processor({ track: wanted, maxBufferSize: BUFFERED_FRAMES });
     this.#post({ kind: 'camera', frames: readable }, [readable]);
+  }
+
+  #turn(): void {
+    if (!this.#readTrack || this.#upright) return;
+    this.#upright = UprightTrack.of(this.#readTrack);
+    if (this.#upright) this.onTurned?.();
   }
 
   #post(message: PageToSendWorker, transfer: Transferable[] = []): void {

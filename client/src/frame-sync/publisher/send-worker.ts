@@ -9,11 +9,18 @@ import { wallTime } from '../wall-time.ts';
 import { CapturedFrames } from './captured-frames.ts';
 import { CapturedNumbering } from './numbering.ts';
 import { SentFrames } from './sent-frames.ts';
+import { isTurned } from './turned.ts';
 
 const numbering = new CapturedNumbering(wallTime);
-const captured = new CapturedFrames((frame) =>
-  numbering.identifyCaptured(frame.timestamp, performance.now()),
-);
+const captured = new CapturedFrames((frame) => {
+  if (!reportedTurned && isTurned(frame)) {
+    reportedTurned = true;
+    post({ kind: 'turned' });
+  }
+  return numbering.identifyCaptured(frame.timestamp, performance.now());
+});
+/** For the present camera. */
+let reportedTurned = false;
 
 /** Set only in browsers without MediaStreamTrackProcessor: frames get their number when they are sent. */
 let sent: SentFrames | undefined;
@@ -40,6 +47,7 @@ onEncodedFrames((options, requestKeyFrame) => {
 addEventListener('message', ({ data }: MessageEvent<PageToSendWorker>) => {
   switch (data.kind) {
     case 'camera':
+      reportedTurned = false;
       return captured.read(data.frames);
     case 'add-analyser':
       return captured.add(data.id, data.port, data.wants);
@@ -55,5 +63,8 @@ addEventListener('message', ({ data }: MessageEvent<PageToSendWorker>) => {
   }
 });
 
-const ready: SendWorkerToPage = { kind: 'ready' };
-postMessage(ready);
+function post(message: SendWorkerToPage): void {
+  postMessage(message);
+}
+
+post({ kind: 'ready' });

@@ -18,6 +18,13 @@ export const FRAME_DISTANCE = {
   timeToleranceMs: 17,
 } as const;
 
+/** What is further behind comes from another count or clock. In frames, RTP ticks and ms. */
+const BEFORE_MAX = {
+  tag: FRAME_DISTANCE.aheadMaxFrames,
+  rtp: FRAME_DISTANCE.aheadMaxMs * TICKS_PER_MS,
+  time: FRAME_DISTANCE.orderMaxMs,
+} as const;
+
 /** How far a message's frame is ahead of a shown frame. */
 export interface FrameDistance {
   readonly method: Exclude<MatchMethod, 'newest'>;
@@ -90,6 +97,13 @@ export class FrameComparison {
       return within('time', capturedAt - shownAt, timeToleranceMs, timeAheadMaxMs);
     }
     return undefined;
+  }
+
+  /** Whether the message's frame certainly came before this shown one. */
+  isBefore(frameId: FrameId, shown: ShownFrame): boolean {
+    const away = this.distance(frameId, shown);
+    if (!away || away.ahead >= 0) return false;
+    return -away.ahead <= BEFORE_MAX[away.method];
   }
 
   /** A new broadcast. */

@@ -342,6 +342,54 @@ describe('FRAME-11 a clock or a count that is wrong or was set', () => {
   });
 });
 
+describe('FRAME-12 a picture that is turned', () => {
+  const numbers = (due: readonly ShapesMessage[]) => due.map(({ frame }) => frame?.number);
+
+  it('data of frames before is not drawn any more, whether it waited or comes late', () => {
+    const { match, offer, show, at } = harness();
+    show(10);
+    for (const number of [11, 12]) offer(number, 10);
+    // 11 and 12 are lost; 13 is turned.
+    expect(match.frameShown(shown(13), at(13), true)).toEqual([]);
+    expect(offer(12, 13)).toBe(false);
+    expect(offer(13, 13)).toBe(true);
+    offer(14, 13);
+    expect(show(14)).toEqual([14]);
+  });
+
+  it('data of the first turned frame is drawn with it', () => {
+    const { match, offer, show, at } = harness();
+    show(10);
+    for (const number of [11, 12]) offer(number, 10);
+    expect(numbers(match.frameShown(shown(12), at(12), true))).toEqual([12]);
+  });
+
+  it('the first turned frame is known by its tag when that comes', () => {
+    const { match, offer, show, at } = harness();
+    show(10);
+    match.frameShown(untagged(13 * 3000 + 777), at(13), true);
+    match.frameIdentified(shown(13), at(13) + 5);
+    expect(offer(12, 13)).toBe(false);
+    expect(offer(13, 13)).toBe(true);
+  });
+
+  it('a wrong clock hides nothing for long', () => {
+    const { match, at } = harness();
+    match.frameShown(shown(10), at(10));
+    match.frameShown(shown(11), at(11), true);
+    const hourAgo = message({ capturedAt: EPOCH - 3_600_000 });
+    expect(match.offer(hourAgo, at(11))).toBe(true);
+  });
+
+  it('a new broadcast starts from nothing', () => {
+    const { match, offer, show, at } = harness();
+    match.frameShown(shown(100), at(100), true);
+    match.reset();
+    show(101);
+    expect(offer(99, 101)).toBe(true);
+  });
+});
+
 describe('a message without a frame', () => {
   it('FRAME-9 is drawn at once, and replaces waiting messages', () => {
     const { match, offer, show, at } = harness();

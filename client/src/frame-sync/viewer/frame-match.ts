@@ -67,6 +67,8 @@ export class FrameMatch {
   #history: HistoryEntry[] = [];
   /** The first frame of the broadcast: a message of an earlier frame was retained, it is not late. */
   #first: ShownFrame | undefined;
+  /** The first frame of the picture as it is now turned; undefined while it never changed. */
+  #turnedAt: ShownFrame | undefined;
   #method: MatchMethod | undefined;
   /** Of the newest message. */
   #order = 0;
@@ -115,9 +117,13 @@ export class FrameMatch {
     return this.#draw(message, this.#order, true);
   }
 
-  /** Another frame is on the screen; returns the messages to draw with it. */
-  frameShown(frame: ShownFrame, now: number): ShapesMessage[] {
+  /**
+   * Another frame is on the screen; returns the messages to draw with it. With `isTurned` its picture
+   * has another shape: the coordinates of earlier frames are wrong from here on.
+   */
+  frameShown(frame: ShownFrame, now: number, isTurned = false): ShapesMessage[] {
     this.#comparison.frameShown(frame, now);
+    if (isTurned) this.#turnedAt = frame;
     this.#first ??= frame;
     this.#history.push({ frame, shownAt: now });
     if (this.#history.length > MATCH.historyMax) this.#history.shift();
@@ -126,8 +132,10 @@ export class FrameMatch {
 
   /** The frame on the screen is identified better than before; returns the messages to draw on it. */
   frameIdentified(frame: ShownFrame, now: number): ShapesMessage[] {
-    const shownAt = this.#history.pop()?.shownAt ?? now;
+    const before = this.#history.pop();
+    const shownAt = before?.shownAt ?? now;
     this.#history.push({ frame, shownAt });
+    if (before && before.frame === this.#turnedAt) this.#turnedAt = frame;
     this.#comparison.tagSeen(frame, now);
     return this.#due(frame, now);
   }
@@ -193,15 +201,18 @@ export class FrameMatch {
     this.#drawn.clear();
     this.#history = [];
     this.#first = undefined;
+    this.#turnedAt = undefined;
     this.#method = undefined;
   }
 
   /**
    * False where what is drawn is newer. Of two messages whose frames have both been on the screen the
    * one of the later frame is newer, because analysis may finish out of order. Otherwise the one that
-   * arrived later is: a frame that nobody has seen, named by a wrong clock, decides nothing.
+   * arrived later is: a frame that nobody has seen, named by a wrong clock, decides nothing. What was
+   * made from the picture before it was turned is never drawn on the turned one.
    */
   #draw({ topic, frame }: FramedMessage, order: number, wasShown: boolean): boolean {
+    if (this.#turnedAt && this.#comparison.isBefore(frame, this.#turnedAt)) return false;
     const drawn = this.#drawn.get(topic);
     if (drawn) {
       const isOlder = wasShown && drawn.frame ? isEarlier(frame, drawn.frame) : order < drawn.order;

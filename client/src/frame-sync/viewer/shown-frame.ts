@@ -22,6 +22,12 @@ const TOLERANCE_MS = 8;
 /** A callback that is later than this is not corrected: such a page has worse problems. */
 const AHEAD_MAX_MS = 1_000;
 
+/**
+ * Another shape of the picture than this is another picture: the camera was turned or replaced. Layers
+ * of one picture differ less, by rounding.
+ */
+const SHAPE_CHANGE = 0.05;
+
 /** The shortest travel time of the last 10 to 20 s counts: connections and analysis change. */
 const WINDOW_MS = 10_000;
 
@@ -37,20 +43,41 @@ export class ShownFrames {
   readonly #clock = new CaptureClock();
   /** The RTP timestamp of the frame on the screen, while its tag has not arrived. */
   #untagged: number | undefined;
+  /** Width by height of the frame on the screen. */
+  #shape: number | undefined;
 
   constructor(video: HTMLVideoElement, frames: FrameLookup) {
     this.#video = video;
     this.#frames = frames;
   }
 
-  /** The frame that is on the screen now, for its frame callback; the caller closes the image. */
-  next(metadata: VideoFrameCallbackMetadata): { frame: ShownFrame; image: VideoFrame | undefined } {
+  /**
+   * The frame that is on the screen now, for its frame callback; the caller closes the image.
+   * `isTurned`: its picture has another shape than that of the frame before.
+   */
+  next(metadata: VideoFrameCallbackMetadata): {
+    frame: ShownFrame;
+    image: VideoFrame | undefined;
+    isTurned: boolean;
+  } {
     const image = shownImage(this.#video, metadata);
     const rtpTimestamp = shownRtpTimestamp(image, metadata, this.#frames);
     const tag = this.#frames.tagOf(rtpTimestamp);
     this.#untagged = tag ? undefined : rtpTimestamp;
     const estimatedCapturedAt = this.#clock.capturedAt(metadata.receiveTime);
-    return { frame: { rtpTimestamp, tag, estimatedCapturedAt }, image };
+    return {
+      frame: { rtpTimestamp, tag, estimatedCapturedAt },
+      image,
+      isTurned: this.#isTurned(metadata),
+    };
+  }
+
+  #isTurned({ width, height }: VideoFrameCallbackMetadata): boolean {
+    const before = this.#shape;
+    const shape = width / height;
+    if (!Number.isFinite(shape)) return false;
+    this.#shape = shape;
+    return before !== undefined && Math.abs(shape / before - 1) > SHAPE_CHANGE;
   }
 
   /** A tag has arrived: the frame on the screen with its tag, or undefined where it is another frame's. */
@@ -69,6 +96,7 @@ export class ShownFrames {
   /** A new broadcast. */
   reset(): void {
     this.#clock.reset();
+    this.#shape = undefined;
   }
 }
 
