@@ -1,6 +1,6 @@
 import type { Shape } from '#protocol/overlay.ts';
 import { describe, expect, it, test } from 'vitest';
-import { colorFor, drawTopics, inkOn, shorten, wrapText } from './draw.ts';
+import { colorFor, drawTopics, inkOn } from './draw.ts';
 
 const area = { x: 100, y: 50, width: 640, height: 360 };
 
@@ -99,34 +99,4 @@ test.each([
   ['#ffffff80', '#0b0d10'],
 ])('the ink on %s is %s', (color, ink) => {
   expect(inkOn(color)).toBe(ink);
-});
-
-/** Every character is 10 wide. */
-const measure = { measureText: (text: string) => ({ width: text.length * 10 }) as TextMetrics };
-
-describe('shorten', () => {
-  it('keeps a text that fits and cuts one that does not', () => {
-    expect(shorten(measure, 'hello', 50)).toBe('hello');
-    expect(shorten(measure, 'hello world', 60)).toBe('hello…');
-    expect(shorten(measure, 'hello world', 80)).toBe('hello w…');
-  });
-
-  it('never cuts a character in two, and leaves an ellipsis where nothing fits', () => {
-    expect(shorten(measure, '😀😀😀', 35)).toBe('😀…');
-    expect(shorten(measure, 'hello', 0)).toBe('…');
-  });
-});
-
-describe('wrapText', () => {
-  it('breaks at spaces and new lines', () => {
-    expect(wrapText(measure, 'one two three\nfour', 80, 9)).toEqual(['one two', 'three', 'four']);
-  });
-
-  it('cuts a word that is wider than the room', () => {
-    expect(wrapText(measure, 'a extraordinarily b', 50, 9)).toEqual(['a', 'extr…', 'b']);
-  });
-
-  it('puts the rest on the last line and cuts it', () => {
-    expect(wrapText(measure, 'one two three four', 60, 2)).toEqual(['one', 'two t…']);
-  });
 });

@@ -1,5 +1,6 @@
 import type { Shape } from '#protocol/overlay.ts';
 import type { ShownTopic } from './shape-topics.ts';
+import { shorten, wrapText } from './text-layout.ts';
 
 const OUTLINE = 'rgba(8, 10, 14, 0.72)';
 const FONT_FAMILY = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
@@ -114,7 +115,6 @@ function drawPolyline(pen: Pen, { points, closed }: ShapeOf<'polyline'>, color: 
 
 function drawText(pen: Pen, shape: ShapeOf<'text'>, color: string): void {
   const { context, area } = pen;
-  const { align = 'left' } = shape;
   const size = (shape.size ?? DEFAULT_TEXT_SIZE) * area.height;
   setFont(context, size);
   const margin = Math.min(size * 0.3, area.width * 0.02);
@@ -126,13 +126,40 @@ function drawText(pen: Pen, shape: ShapeOf<'text'>, color: string): void {
   context.strokeStyle = OUTLINE;
   context.lineWidth = Math.max(2, size * 0.16);
   context.fillStyle = color;
-  for (const [index, text] of lines.entries()) {
-    const width = context.measureText(text).width;
-    const left = align === 'left' ? 0 : align === 'center' ? width / 2 : width;
+  const widths = lines.map(({ text, direction }) => {
+    context.direction = direction;
+    return context.measureText(text).width;
+  });
+  const widest = Math.max(...widths);
+  for (const [index, { text, direction }] of lines.entries()) {
+    const width = widths[index] ?? 0;
+    const left = leftOfAnchor(shape.align, direction, width, widest);
     const x = clamp(anchorX - left, area.x + margin, area.x + area.width - margin - width);
     const y = top + (index + 0.5) * size * LINE_HEIGHT;
+    context.direction = direction;
     context.strokeText(text, x, y);
     context.fillText(text, x, y);
+  }
+}
+
+/** How far a line extends to the left of the text's place. Lines of Arabic begin at the right of their block. */
+function leftOfAnchor(
+  align: ShapeOf<'text'>['align'],
+  direction: 'ltr' | 'rtl',
+  width: number,
+  widest: number,
+): number {
+  switch (align) {
+    case undefined:
+      return direction === 'rtl' ? width - widest : 0;
+    case 'left':
+      return 0;
+    case 'center':
+      return width / 2;
+    case 'right':
+      return width;
+    default:
+      return align satisfies never;
   }
 }
 
@@ -149,7 +176,7 @@ function drawPlate(pen: Pen, label: string, place: PlatePlace, color: string): v
   const { context, area, labelSize } = pen;
   setFont(context, labelSize);
   const padding = labelSize * 0.4;
-  const text = shorten(context, label.replaceAll(/\s+/g, ' '), area.width - 2 * padding);
+  const { text } = shorten(context, label, area.width - 2 * padding);
   const width = context.measureText(text).width + 2 * padding;
   const height = labelSize * 1.5;
   const wanted = place.above - height >= area.y ? place.above - height : place.below;
@@ -208,41 +235,4 @@ export function inkOn(color: string): string {
   const long = digits.length === 3 ? digits.replaceAll(/./g, '$&$&') : digits;
   const part = (at: number) => Number.parseInt(long.slice(at, at + 2), 16);
   return part(0) * 0.299 + part(2) * 0.587 + part(4) * 0.114 > 140 ? '#0b0d10' : '#ffffff';
-}
-
-/** The part of a 2D context that text is measured with; its font is set. */
-type Measure = Pick<CanvasRenderingContext2D, 'measureText'>;
-
-/** Cuts a text that is wider than `room` and ends it with an ellipsis. */
-export function shorten(context: Measure, text: string, room: number): string {
-  if (context.measureText(text).width <= room) return text;
-  const characters = Array.from(text);
-  let [fits, tooMany] = [0, characters.length];
-  while (tooMany - fits > 1) {
-    const middle = (fits + tooMany) >> 1;
-    const width = context.measureText(`${characters.slice(0, middle).join('')}…`).width;
-    if (width <= room) fits = middle;
-    else tooMany = middle;
-  }
-  return `${characters.slice(0, fits).join('').trimEnd()}…`;
-}
-
-/** Breaks at new lines and, where a line is wider than `room`, at spaces; the last line is cut. */
-export function wrapText(context: Measure, text: string, room: number, maxLines: number): string[] {
-  const lines: string[] = [];
-  for (const paragraph of text.split('\n')) {
-    let line = '';
-    for (const word of paragraph.split(/\s+/)) {
-      const longer = line === '' ? word : `${line} ${word}`;
-      if (line !== '' && context.measureText(longer).width > room) {
-        lines.push(line);
-        line = word;
-      } else {
-        line = longer;
-      }
-    }
-    lines.push(line);
-  }
-  if (lines.length > maxLines) lines.push(lines.splice(maxLines - 1).join(' '));
-  return lines.map((line) => shorten(context, line, room));
 }

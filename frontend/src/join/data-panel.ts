@@ -71,6 +71,7 @@ export class DataPanel {
     };
     // A long payload scrolls, so the keyboard has to be able to focus it.
     view.json.tabIndex = 0;
+    view.json.dir = 'auto';
     view.json.setAttribute('aria-label', `Newest data of ${name}`);
     view.json.setAttribute('role', 'region');
     head.append(make('h3', { text: name }), view.age);
