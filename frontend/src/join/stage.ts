@@ -18,6 +18,8 @@ import { viewerWords } from './words.ts';
 
 /** How often the server gets the match method, which it only counts. */
 const REPORT_MATCH_EVERY_MS = 10_000;
+/** While the browser plays nothing without a touch. */
+const TAP = 'Tap to watch';
 
 export interface Stage {
   readonly connection: ViewerConnection;
@@ -100,7 +102,8 @@ export function openStage(room: RoomId): Stage {
     // While the browser blocks playback no frame is shown, so the page must not look live.
     const videoIsDue = ['connecting', 'live', 'reconnecting'].includes(connection.status.value);
     const blocked = player.blocked.value && videoIsDue;
-    find('#status', StatusPill).show(connection.status.value, tone, short);
+    const said = blocked ? TAP : short;
+    find('#status', StatusPill).show(connection.status.value, blocked ? 'idle' : tone, said);
     root.dataset.status = connection.status.value;
     root.dataset.frame = frame;
     layer.drawsWithoutVideo = frame === 'dimmed-under-overlay';
@@ -109,12 +112,12 @@ export function openStage(room: RoomId): Stage {
     setText(slateTitle, blocked ? '' : (over?.title ?? ''));
     setText(slateDetail, blocked ? '' : (over?.detail ?? ''));
     watch.hidden = !blocked;
-    document.title = `${short} · ${room} – Onecast`;
+    document.title = `${said} · ${room} – Onecast`;
   });
 
   effect(() => {
     const live = connection.status.value === 'live';
-    wakeLock.wanted = live;
+    wakeLock.wanted = live && !player.blocked.value;
     // The tracks of the stream were replaced: some browsers stay paused after that.
     if (live) player.play();
   });
@@ -125,7 +128,10 @@ export function openStage(room: RoomId): Stage {
     setText(find('#sound-words', HTMLElement), player.muted.value ? 'Unmute' : 'Mute');
   });
 
-  watch.addEventListener('click', () => player.play());
+  // Anywhere on it: people tap on the picture.
+  slate.addEventListener('click', () => {
+    if (player.blocked.peek()) player.play();
+  });
   sound.addEventListener('click', () => player.setMuted(!player.muted.peek()));
   return { connection, player, layer, latest, playoutDelay };
 }
