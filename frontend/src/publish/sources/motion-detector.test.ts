@@ -114,6 +114,50 @@ describe('MotionDetector', () => {
     }
   });
 
+  // An analysis that sees few frames: the object is somewhere else in each of them.
+  test.each([
+    ['its own width', 14],
+    ['two thirds of its width', 9],
+    ['a little more than its width', 16],
+    ['twice its width', 28],
+    ['half the frame', 70],
+  ])('puts one box around a square that jumps by %s, from the second frame on', (_name, step) => {
+    const random = randomness(step);
+    const noise = () => random() * 4;
+    const detector = new MotionDetector(width, height);
+    let x = 4;
+    let direction = 1;
+    for (let i = 0; i < 40; i += 1) {
+      const square = { x, y: 30, size: 14 };
+      const boxes = detector.detect(frameWith([square], noise));
+      for (const box of boxes.map(inPixels)) {
+        expect(box.right - box.left).toBeLessThanOrEqual(18);
+      }
+      if (x + direction * step < 0 || x + direction * step + 14 > width) direction *= -1;
+      x += direction * step;
+      // What is left of its first place is behind it after two jumps.
+      if (i < 3) continue;
+      expect([i, boxes.length]).toEqual([i, 1]);
+      expectAround(boxes[0], square, 2);
+    }
+  });
+
+  it('puts one box around a dark and bright object that jumps over a textured background', () => {
+    const detector = new MotionDetector(width, height);
+    for (let i = 0; i < 20; i += 1) {
+      const x = 6 + ((i * 34) % 130);
+      const boxes = detector.detect(
+        frameWith([
+          { x, y: 30, size: 14, grey: 220 },
+          { x: x + 3, y: 33, size: 8, grey: 10 },
+        ]),
+      );
+      if (i < 3) continue;
+      expect(boxes).toHaveLength(1);
+      expectAround(boxes[0], { x, y: 30, size: 14 }, 2);
+    }
+  });
+
   it('finds two squares as two boxes, the larger first', () => {
     const detector = new MotionDetector(width, height);
     detector.detect(frameWith([]));

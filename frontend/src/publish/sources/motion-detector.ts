@@ -1,4 +1,4 @@
-import { findRegions, mergeNear, type Region } from './motion-regions.ts';
+import { findRegions, type FoundRegion, mergeNear, type Region } from './motion-regions.ts';
 
 /** Relative to the frame, 0 to 1. */
 export interface MotionBox {
@@ -30,6 +30,9 @@ const tuning = {
 } as const;
 
 const still = 255;
+/** Foreground, by how a pixel differs from its background. */
+const brighter = 1;
+const darker = 2;
 
 /**
  * Finds what moves in a sequence of small grey frames of one size, one byte per pixel, rows from the
@@ -37,7 +40,13 @@ const still = 255;
  *
  * A pixel is foreground if it differs from a slowly learnt background. This finds whole objects, not
  * only their edges. A region of such pixels is reported only while a part of it changes from frame to
- * frame. This leaves out the hole where an object stood at the start.
+ * frame.
+ *
+ * Where an object stood when the background was learnt, the background shows the object, and the place
+ * differs from it once the object has gone. Such a hole is told from an object by its outline, which is
+ * an edge in the background and none in the frame, and the background is corrected at once: frames may
+ * be far apart, and until it is corrected there would be two boxes for one object, or a long one over
+ * both places. A hole and an object that touch differ from the background in opposite directions.
  */
 export class MotionDetector {
   readonly width: number;
@@ -83,7 +92,7 @@ export class MotionDetector {
       return [];
     }
     this.#learn(frame);
-    return this.#boxes();
+    return this.#boxes(frame);
   }
 
   #relearn(frame: Uint8Array): void {
@@ -101,8 +110,9 @@ export class MotionDetector {
       const age = changed ? 0 : Math.min(still, (this.#age[i] ?? still) + 1);
       this.#age[i] = age;
       this.#moving[i] = age < tuning.movingFrames ? 1 : 0;
-      const standsOut = Math.abs(value - (this.#background[i] ?? 0) / 256) > threshold;
-      this.#mask[i] = standsOut ? 1 : 0;
+      const difference = value - (this.#background[i] ?? 0) / 256;
+      const standsOut = Math.abs(difference) > threshold;
+      this.#mask[i] = standsOut ? (difference > 0 ? brighter : darker) : 0;
       if (standsOut) count += 1;
     }
     return count;
@@ -121,13 +131,20 @@ export class MotionDetector {
     this.#previous.set(frame);
   }
 
-  #boxes(): MotionBox[] {
+  #boxes(frame: Uint8Array): MotionBox[] {
     const { width, height } = this;
     removeSpecks(this.#mask, this.#clean, width, height);
     const minPixels = Math.max(4, tuning.minPixels * width * height);
-    const regions = findRegions(this.#clean, this.#moving, width, height, 2);
+    const objects = findRegions(this.#clean, width, height, 2).filter((region) => {
+      if (!this.#isHole(region, frame)) return true;
+      for (const at of region.members) this.#background[at] = (frame[at] ?? 0) << 8;
+      return false;
+    });
     return mergeNear(
-      regions.filter((region) => region.weight > 0 && region.pixels >= minPixels / 2),
+      objects.filter(
+        ({ pixels, members }) =>
+          pixels >= minPixels / 2 && members.some((at) => this.#moving[at] !== 0),
+      ),
       Math.round(tuning.mergeGap * width),
     )
       .filter((region) => region.pixels >= minPixels)
@@ -139,6 +156,26 @@ export class MotionDetector {
         width: region.width / width,
         height: region.height / height,
       }));
+  }
+
+  /** Whether the outline of the region is an edge in the background rather than in the frame. */
+  #isHole({ members }: FoundRegion, frame: Uint8Array): boolean {
+    const { width, height } = this;
+    let [inFrame, inBackground] = [0, 0];
+    const compare = (at: number, outside: number) => {
+      if (this.#mask[outside] !== 0) return;
+      inFrame += Math.abs((frame[at] ?? 0) - (frame[outside] ?? 0));
+      inBackground +=
+        Math.abs((this.#background[at] ?? 0) - (this.#background[outside] ?? 0)) / 256;
+    };
+    for (const at of members) {
+      const x = at % width;
+      if (x > 0) compare(at, at - 1);
+      if (x < width - 1) compare(at, at + 1);
+      if (at >= width) compare(at, at - width);
+      if (at < width * (height - 1)) compare(at, at + width);
+    }
+    return inBackground > inFrame;
   }
 }
 
@@ -170,11 +207,11 @@ function removeSpecks(mask: Uint8Array, out: Uint8Array, width: number, height: 
       if (mask[at] !== 0) {
         for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny += 1) {
           for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx += 1) {
-            neighbours += mask[ny * width + nx] ?? 0;
+            if (mask[ny * width + nx] !== 0) neighbours += 1;
           }
         }
       }
-      out[at] = neighbours >= 4 ? 1 : 0;
+      out[at] = neighbours >= 4 ? (mask[at] ?? 0) : 0;
     }
   }
 }

@@ -6,28 +6,31 @@ export interface Region {
   readonly height: number;
   /** The number of set pixels in it. */
   readonly pixels: number;
-  /** The sum of `weight` over these pixels. */
-  readonly weight: number;
+}
+
+/** A region as it was found, with the places of its pixels. */
+export interface FoundRegion extends Region {
+  readonly members: readonly number[];
 }
 
 /**
- * The connected regions of a mask (non-zero bytes). Pixels up to `reach` apart on both axes count as
- * connected, as after a dilation, but the extent covers the undilated pixels only.
+ * The connected regions of a mask: non-zero bytes of the same value. Pixels up to `reach` apart on both
+ * axes count as connected, as after a dilation, but the extent covers the undilated pixels only.
  */
 export function findRegions(
   mask: Uint8Array,
-  weight: Uint8Array,
   width: number,
   height: number,
   reach: number,
-): Region[] {
-  const regions: Region[] = [];
+): FoundRegion[] {
+  const regions: FoundRegion[] = [];
   const seen = new Uint8Array(mask.length);
   const stack: number[] = [];
   for (let start = 0; start < mask.length; start += 1) {
     if (mask[start] === 0 || seen[start] !== 0) continue;
     let [left, right, top, bottom] = [width, -1, height, -1];
-    let [pixels, weighed] = [0, 0];
+    const members: number[] = [];
+    const value = mask[start];
     seen[start] = 1;
     stack.push(start);
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
@@ -37,12 +40,11 @@ export function findRegions(
       right = Math.max(right, x);
       top = Math.min(top, y);
       bottom = Math.max(bottom, y);
-      pixels += 1;
-      weighed += weight[at] ?? 0;
+      members.push(at);
       for (let ny = Math.max(0, y - reach); ny <= Math.min(height - 1, y + reach); ny += 1) {
         for (let nx = Math.max(0, x - reach); nx <= Math.min(width - 1, x + reach); nx += 1) {
           const next = ny * width + nx;
-          if (mask[next] === 0 || seen[next] !== 0) continue;
+          if (mask[next] !== value || seen[next] !== 0) continue;
           seen[next] = 1;
           stack.push(next);
         }
@@ -53,8 +55,8 @@ export function findRegions(
       y: top,
       width: right - left + 1,
       height: bottom - top + 1,
-      pixels,
-      weight: weighed,
+      pixels: members.length,
+      members,
     });
   }
   return regions;
@@ -94,6 +96,5 @@ function union(a: Region, b: Region): Region {
     width: Math.max(a.x + a.width, b.x + b.width) - x,
     height: Math.max(a.y + a.height, b.y + b.height) - y,
     pixels: a.pixels + b.pixels,
-    weight: a.weight + b.weight,
   };
 }
