@@ -12,6 +12,7 @@ import {
   pasted,
 } from '#testkit/browser/browser.ts';
 import { sharedNetwork, sharedSite } from '#testkit/browser/shared-site.ts';
+import { keyedMessage as keyed } from '#testkit/overlay/keyed-message.ts';
 import { networkUnavailable } from '#testkit/network/test-network.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
 
@@ -58,14 +59,6 @@ async function post(publisher: Page, room: string, messages: readonly object[]):
   );
   expect(answer).toEqual({ status: 200, text: `{"accepted":${messages.length},"refused":[]}` });
 }
-
-const keyed = (key: string, value: unknown) => ({
-  kind: 'data',
-  topic: 'match',
-  key,
-  capturedAt: 1,
-  data: value,
-});
 
 describe('keyed state, and messages of a program', () => {
   const ROOM = 'overlay-state';

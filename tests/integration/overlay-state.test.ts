@@ -7,19 +7,13 @@ import { InProcessServer } from '#testkit/server/in-process-server.ts';
 import { sharedServer } from '#testkit/server/shared-server.ts';
 import type { SignalClient } from '#testkit/signalling/signal-client.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import { keyedMessage as data } from '#testkit/overlay/keyed-message.ts';
 
 const server = sharedServer({
   limits: { stateReannounceMinMs: 20, stateReannounceMaxMs: 80 },
 });
 const newRoom = () => server.newRoom();
 
-const data = (key: string, value: unknown): KeyedMessage => ({
-  kind: 'data',
-  topic: 'match',
-  key,
-  capturedAt: 1,
-  data: value,
-});
 const set = (client: SignalClient, ...messages: KeyedMessage[]) =>
   client.request('setState', { messages });
 const held = ({ entries }: StateSnapshot) =>

@@ -1,16 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { OnecastError } from '#protocol/errors.ts';
-import { type KeyedMessage, STATE_MAX_BYTES, STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
+import { STATE_MAX_BYTES, STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
 import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
+import { keyedMessage as data } from '#testkit/overlay/keyed-message.ts';
 import { KeyedState } from './keyed-state.ts';
-
-const data = (key: string, value: unknown): KeyedMessage => ({
-  kind: 'data',
-  topic: 'match',
-  key,
-  capturedAt: 1,
-  data: value,
-});
 
 function codeOf(task: () => unknown): string | undefined {
   try {

@@ -1,17 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OnecastError } from '#protocol/errors.ts';
 import { OVERLAY_MAX_BYTES, OVERLAY_MAX_PER_S } from '#protocol/overlay.ts';
-import type { KeyedMessage } from '#protocol/overlay-state.ts';
+import { keyedMessage as data } from '#testkit/overlay/keyed-message.ts';
 import { OverlaySender } from './overlay-sender.ts';
 import type { StateBatch } from './state-outbox.ts';
-
-const data = (key: string, value: unknown): KeyedMessage => ({
-  kind: 'data',
-  topic: 'match',
-  key,
-  capturedAt: 1,
-  data: value,
-});
 
 /** A server that answers when the test says so. */
 class FakeServer {

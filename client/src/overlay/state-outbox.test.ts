@@ -1,15 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
-import { type KeyedMessage, STATE_MAX_BATCH, STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
+import { STATE_MAX_BATCH, STATE_MAX_KEYS } from '#protocol/overlay-state.ts';
+import { keyedMessage as data } from '#testkit/overlay/keyed-message.ts';
 import { StateOutbox } from './state-outbox.ts';
-
-const data = (key: string, value: unknown): KeyedMessage => ({
-  kind: 'data',
-  topic: 'match',
-  key,
-  capturedAt: 1,
-  data: value,
-});
 
 /** All batches until nothing is left to send, each one confirmed. */
 function drain(outbox: StateOutbox) {
