@@ -3,9 +3,7 @@
  * measures what is left behind and whether memory stops growing.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { io, type Socket } from 'socket.io-client';
-import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { cycle } from './churn/cycles.ts';
 import { slopeOf, tenth } from './report/stats.ts';
 import { type Counts, ObservedServer } from '#testkit/server/observed-server.ts';
 import { openFiles, residentBytes } from '#testkit/processes.ts';
@@ -53,8 +51,6 @@ const LIMITS = {
   interruptedRoomMs: 400,
 };
 const CONCURRENCY = 16;
-const ROOMS = 24;
-const ANSWER_DEADLINE_MS = 20_000;
 /** The share of the run in which caches fill and the heap reaches its size. */
 const WARM_UP = 0.4;
 
@@ -97,157 +93,6 @@ export async function churn({
   } finally {
     await server.stop();
   }
-}
-
-/** The ways in which a page comes and goes; the cycles use them in turn. */
-const CYCLES: readonly ((page: Page, room: string) => Promise<void>)[] = [
-  // Joins, watches, and sends `leave`.
-  async (page, room) => {
-    const { transport, media } = await page.join(room);
-    await page.connect(transport.id);
-    await page.ask('resumeConsumers', { consumerIds: media.consumers.map(({ id }) => id) });
-    await page.ask('leave');
-  },
-  // Closes the tab without `leave`.
-  async (page, room) => {
-    await page.join(room);
-  },
-  // Is gone before the answer arrives.
-  async (page, room) => {
-    page.join(room).catch(() => undefined);
-    await delay(2);
-    page.socket.io.engine.close();
-  },
-  // Loses its socket, resumes on a new one, renews its transport, leaves.
-  async (page, room) => {
-    const { session } = await page.join(room);
-    page.socket.io.engine.close();
-    await page.reopen();
-    await page.ask('resume', { protocol: PROTOCOL_VERSION, ...session });
-    await page.ask('renewTransport');
-    await page.ask('leave');
-  },
-  // Publishes video, audio and data for a viewer, and ends the broadcast.
-  async (page, room) => {
-    const own = `${room}-${page.index}`;
-    const { transport, epoch } = await page.publish(own);
-    const viewer = await Page.open(page.url, page.index, page.errors);
-    await viewer.join(own);
-    await page.ask('endBroadcast', { epoch });
-    await page.ask('leave', {}, ['session-gone', 'superseded']);
-    viewer.close();
-    if (!transport.id) throw new Error('no transport');
-  },
-  // Publishes and disappears; its viewer disappears too.
-  async (page, room) => {
-    const own = `${room}-${page.index}`;
-    await page.publish(own);
-    const viewer = await Page.open(page.url, page.index, page.errors);
-    await viewer.join(own);
-    await viewer.ask('renewConsumers');
-    viewer.close();
-  },
-];
-
-async function cycle(url: string, index: number, errors: string[]): Promise<void> {
-  try {
-    const page = await Page.open(url, index, errors);
-    try {
-      await CYCLES[index % CYCLES.length]?.(
-        page,
-        `churn-${Math.floor(index / CYCLES.length) % ROOMS}`,
-      );
-    } finally {
-      page.close();
-    }
-  } catch (error) {
-    errors.push(`cycle ${index}: ${String(error)}`);
-  }
-}
-
-interface Joined {
-  readonly session: { readonly sessionId: string; readonly resumeSecret: string };
-  readonly transport: { readonly id: string };
-  readonly media: { readonly consumers: readonly { readonly id: string }[] };
-}
-interface Published extends Joined {
-  readonly epoch: number;
-}
-
-/** A page as the server sees it, without a browser. */
-class Page {
-  readonly url: string;
-  readonly index: number;
-  readonly errors: string[];
-  socket: Socket;
-  #requests = 0;
-
-  static async open(url: string, index: number, errors: string[]): Promise<Page> {
-    return new Page(url, index, errors, await connected(url));
-  }
-
-  private constructor(url: string, index: number, errors: string[], socket: Socket) {
-    this.url = url;
-    this.index = index;
-    this.errors = errors;
-    this.socket = socket;
-  }
-
-  async reopen(): Promise<void> {
-    this.socket.disconnect();
-    this.socket = await connected(this.url);
-  }
-
-  async join(room: string): Promise<Joined> {
-    const { rtpCapabilities } = fixture;
-    return (await this.ask('join', {
-      protocol: PROTOCOL_VERSION,
-      room,
-      rtpCapabilities,
-    })) as Joined;
-  }
-
-  async connect(transportId: string): Promise<void> {
-    await this.ask('connectTransport', { transportId, dtlsParameters: fixture.dtlsParameters });
-  }
-
-  async publish(room: string): Promise<Published> {
-    const answer = (await this.ask('publish', { protocol: PROTOCOL_VERSION, room })) as Published;
-    const transportId = answer.transport.id;
-    await this.connect(transportId);
-    const { sctpStreamParameters, opus, simulcastVp8 } = fixture;
-    await this.ask('produceData', { transportId, sctpStreamParameters });
-    await this.ask('produce', { transportId, kind: 'audio', rtpParameters: opus });
-    await this.ask('produce', { transportId, kind: 'video', rtpParameters: simulcastVp8 });
-    return answer;
-  }
-
-  /** @returns the answer's value @throws for a refusal that is not in `allowed` */
-  async ask(name: string, payload: object = {}, allowed: readonly string[] = []): Promise<unknown> {
-    this.#requests += 1;
-    const requestId = `${this.#requests}`;
-    const result = (await this.socket
-      .timeout(ANSWER_DEADLINE_MS)
-      .emitWithAck(name, { requestId, ...payload })) as
-      | { ok: true; value: unknown }
-      | { ok: false; code: string; message: string };
-    if (result.ok) return result.value;
-    if (allowed.includes(result.code)) return undefined;
-    throw new Error(`${name}: ${result.code} ${result.message}`);
-  }
-
-  close(): void {
-    this.socket.disconnect();
-  }
-}
-
-async function connected(url: string): Promise<Socket> {
-  const socket = io(url, { transports: ['websocket'], reconnection: false, forceNew: true });
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('connect_error', reject);
-  });
-  return socket;
 }
 
 async function inParallel(

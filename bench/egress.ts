@@ -18,7 +18,8 @@ import { Loadgen } from './loadgen/generator.ts';
 import { count, counts, flag, names } from './options.ts';
 import { measuredBy, type Provenance, provenance, runPart } from './part.ts';
 import type { Contender } from './peers/broadcaster.ts';
-import { CONGESTION_CONTROLS, type CongestionControl, onecast } from './peers/onecast.ts';
+import { onecast } from './peers/onecast.ts';
+import { CONGESTION_CONTROLS, type CongestionControl } from './peers/onecast-room.ts';
 import { forStorage, medianOf, tableOf } from './report/stats.ts';
 import type { PaceName } from './stages/load-stage.ts';
 

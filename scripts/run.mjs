@@ -107,10 +107,14 @@ const tasks = {
     const { node, env } = await prepare(...needs);
     return runInForeground(node, ['bench/sync.ts', ...args], { cwd: ROOT, env });
   },
-  /** Measures what a room notices while another page attacks the server. */
+  /** Measures what a room notices while the server is attacked; `soak` goes on for ten minutes. */
   async 'bench:attack'(args) {
-    const { node, env } = await prepare('worker', 'frontend', 'browser');
-    return runInForeground(node, ['bench/attack.ts', ...args], { cwd: ROOT, env });
+    const { node, env } = await prepare('worker', 'egress', 'frontend', 'loadgen');
+    const words =
+      args[0] === 'soak'
+        ? ['bench/attack-soak.ts', ...args.slice(1)]
+        : ['bench/attack.ts', ...args];
+    return runInForeground(node, words, { cwd: ROOT, env });
   },
   /** Sends random commands to a real server, for a given time. */
   async fuzz(args) {

@@ -1,140 +1,146 @@
-/** A room that attacks nothing: a publisher, viewers in a browser, and sockets that send requests. */
+/**
+ * A room that attacks nothing: a publisher and viewers of the load generator, which miss no packet that
+ * the server sends, sockets that send requests, and pages that join.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Browser, Page } from 'playwright-core';
-import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
-import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
-import { recordPages } from '#testkit/browser/page-recorder.ts';
-import { join } from '#testkit/signalling/requests.ts';
-import { SignalClient } from '#testkit/signalling/signal-client.ts';
+import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
+import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { LoadClient } from '#testkit/signalling/load-client.ts';
+import type { Generator, Loadgen } from '../loadgen/generator.ts';
+import { PUBLISHER } from '../peers/broadcaster.ts';
+import { OnecastRoom } from '../peers/onecast-room.ts';
+import { PACES } from '../stages/load-stage.ts';
 
-const ROOM = 'innocent';
-const VIEWERS = 3;
-const REQUESTERS = 4;
-/** Of each requester; half of what a socket may send. */
-const REQUESTS_PER_S = 5;
+export const INNOCENT = 'innocent';
+const VIEWERS = 10;
+/** Of each viewer's socket: less than the server allows one. */
+const REQUESTS_PER_S = 8;
+const JOINS_PER_S = 2;
+const JOINING_FROM = 40_000;
+const SETTLE_MS = 1_000;
 
-/** What an innocent room experienced. */
+/** What an innocent room experienced. Times in ms. */
 export interface InnocentStats {
   readonly ackMs: readonly number[];
-  readonly unanswered: number;
-  /** Over all viewers. */
-  readonly frames: number;
+  readonly joinMs: readonly number[];
+  /** Requests and joins that were refused, or not answered within 20 s. */
+  readonly failed: number;
+  readonly packets: number;
   readonly packetsLost: number;
-  readonly framesDropped: number;
-  readonly longestGapMs: number;
+  /** From the publisher's send to the viewer's socket. */
+  readonly packetP99Ms: number;
 }
 
 export class InnocentRoom {
-  readonly #browsers: readonly Browser[];
-  readonly #viewers: readonly Page[];
-  readonly #requesters: readonly SignalClient[];
+  readonly #url: string;
+  readonly #room: OnecastRoom;
+  readonly #generators: readonly Generator[];
+  readonly #sockets: readonly LoadClient[];
+  #joined = 0;
 
-  static async open(url: string): Promise<InnocentRoom> {
-    const browsers = [await launchBrowser(), await launchBrowser()] as const;
-    const [publishing, watching] = browsers;
-    const publisher = await openPage(await publishing.newContext(), `${url}/publish/${ROOM}`);
-    await publisher.page.click('#start');
-    await waitForStatus(publisher.page, 'live');
-    const viewers: Page[] = [];
-    for (let i = 0; i < VIEWERS; i += 1) {
-      // Its own window, because a tab in the background shows one frame a second.
-      const context = await watching.newContext();
-      await recordPages(context);
-      const { page } = await openPage(context, `${url}/join/${ROOM}`);
-      await waitForStatus(page, 'live');
-      viewers.push(page);
+  static async open(url: string, loadgen: Loadgen): Promise<InnocentRoom> {
+    const room = new OnecastRoom(url, { room: INNOCENT });
+    const generators: Generator[] = [];
+    try {
+      const publisher = await loadgen.start();
+      generators.push(publisher);
+      const viewers = await loadgen.start({ pollUs: 1_000 });
+      generators.push(viewers);
+      publisher.stream(PUBLISHER, await room.publish(publisher), PACES.paced);
+      await delay(SETTLE_MS);
+      const sockets: LoadClient[] = [];
+      for (let id = 1; id <= VIEWERS; id += 1) sockets.push(await room.watch(viewers, id, true));
+      await delay(SETTLE_MS);
+      return new InnocentRoom(url, room, generators, sockets);
+    } catch (error) {
+      room.close();
+      for (const generator of generators) await generator.close();
+      throw error;
     }
-    await Promise.all(viewers.map((page) => waitForFrames(page, 60)));
-    const requesters = await Promise.all(
-      Array.from({ length: REQUESTERS }, () => SignalClient.connect(url)),
-    );
-    for (const requester of requesters) await join(requester, ROOM);
-    return new InnocentRoom(browsers, viewers, requesters);
   }
 
   private constructor(
-    browsers: readonly Browser[],
-    viewers: readonly Page[],
-    requesters: readonly SignalClient[],
+    url: string,
+    room: OnecastRoom,
+    generators: readonly Generator[],
+    sockets: readonly LoadClient[],
   ) {
-    this.#browsers = browsers;
-    this.#viewers = viewers;
-    this.#requesters = requesters;
+    this.#url = url;
+    this.#room = room;
+    this.#generators = generators;
+    this.#sockets = sockets;
   }
 
   async measure(ms: number): Promise<InnocentStats> {
-    const from = Date.now();
-    const before = await this.#counts();
-    const answers = await Promise.all(
-      this.#requesters.map(async (requester) => sendRequests(requester, ms)),
+    const [publisher, viewers] = this.#generators;
+    publisher?.mark();
+    viewers?.mark();
+    const requests = this.#sockets.map((socket) =>
+      repeated(ms, REQUESTS_PER_S, () => timed(() => socket.request('stateSnapshot'))),
     );
-    const after = await this.#counts();
-    const shown = await Promise.all(
-      this.#viewers.map(async (page) =>
-        page.evaluate((since) => {
-          const { frames } = recording;
-          const own = frames.filter((at) => at >= since);
-          const gaps = own.map((at, i) => at - (own[i - 1] ?? at));
-          return { frames: own.length, gap: Math.max(0, ...gaps) };
-        }, from),
-      ),
-    );
+    const joins = repeated(ms, JOINS_PER_S, () => this.#join());
+    const answers = (await Promise.all(requests)).flat();
+    const joined = await joins;
+    const report = await viewers?.report();
+    const sent = (await publisher?.report())?.sent ?? 0;
+    const isTime = (value: number | undefined) => value !== undefined;
     return {
-      ackMs: answers.flatMap(({ ackMs }) => ackMs),
-      unanswered: answers.reduce((sum, { unanswered }) => sum + unanswered, 0),
-      frames: shown.reduce((sum, { frames }) => sum + frames, 0),
-      packetsLost: after.lost - before.lost,
-      framesDropped: after.dropped - before.dropped,
-      longestGapMs: Math.max(...shown.map(({ gap }) => gap)),
+      ackMs: answers.filter(isTime),
+      joinMs: joined.filter(isTime),
+      failed: [...answers, ...joined].filter((value) => value === undefined).length,
+      packets: report?.received ?? 0,
+      // A viewer that gets no packets at all shows no gap in sequence numbers.
+      packetsLost: (report?.lost ?? 0) + (report?.silent ?? 0) * sent,
+      packetP99Ms: report?.p99 ?? Number.NaN,
     };
   }
 
-  async #counts(): Promise<{ lost: number; dropped: number }> {
-    const all = await Promise.all(
-      this.#viewers.map(async (page) =>
-        page.evaluate(async () => {
-          const report = await recording.peers.at(-1)?.getStats();
-          const counts = { lost: 0, dropped: 0 };
-          report?.forEach((stats: Record<string, unknown>) => {
-            if (stats['type'] !== 'inbound-rtp' || stats['kind'] !== 'video') return;
-            counts.lost += Number(stats['packetsLost'] ?? 0);
-            counts.dropped += Number(stats['framesDropped'] ?? 0);
-          });
-          return counts;
+  /** A page with an address of its own joins and leaves; the time is that of its join. */
+  async #join(): Promise<number | undefined> {
+    this.#joined += 1;
+    const page = new LoadClient(this.#url, JOINING_FROM + (this.#joined % 10_000));
+    try {
+      await page.connected();
+      const took = await timed(() =>
+        page.request('join', {
+          protocol: PROTOCOL_VERSION,
+          room: INNOCENT,
+          rtpCapabilities: fixture.rtpCapabilities,
         }),
-      ),
-    );
-    const sum = (pick: 'lost' | 'dropped') => all.reduce((total, one) => total + one[pick], 0);
-    return { lost: sum('lost'), dropped: sum('dropped') };
+      );
+      if (took !== undefined) await page.request('leave');
+      return took;
+    } catch {
+      return undefined;
+    } finally {
+      page.close();
+    }
   }
 
   async close(): Promise<void> {
-    for (const requester of this.#requesters) requester.close();
-    for (const browser of this.#browsers) await browser.close();
+    this.#room.close();
+    for (const generator of this.#generators) await generator.close();
   }
 }
 
-/** Sends requests at a fixed rate, without waiting for answers. */
-async function sendRequests(requester: SignalClient, ms: number) {
-  const ackMs: number[] = [];
-  let unanswered = 0;
-  const running: Promise<void>[] = [];
+/** How long `act` takes, ms; undefined if it fails. */
+async function timed(act: () => Promise<unknown>): Promise<number | undefined> {
+  const begun = performance.now();
+  return act().then(
+    () => performance.now() - begun,
+    () => undefined,
+  );
+}
+
+/** Calls `act` at a fixed rate, without waiting for its end. Resolves when all have ended. */
+async function repeated<T>(ms: number, perS: number, act: () => Promise<T>): Promise<T[]> {
+  const running: Promise<T>[] = [];
   const until = performance.now() + ms;
+  // So that they don't all come at the same moment.
+  await delay((Math.random() * 1_000) / perS);
   while (performance.now() < until) {
-    const sent = performance.now();
-    running.push(
-      requester.errorCode('stateSnapshot').then(
-        (code) => {
-          if (code === undefined) ackMs.push(performance.now() - sent);
-          else unanswered += 1;
-        },
-        () => {
-          unanswered += 1;
-        },
-      ),
-    );
-    await delay(1_000 / REQUESTS_PER_S);
+    running.push(act());
+    await delay(1_000 / perS);
   }
-  await Promise.all(running);
-  return { ackMs, unanswered };
+  return Promise.all(running);
 }

@@ -81,6 +81,14 @@ export interface Report {
   readonly max: number;
 }
 
+/** What hostile legs have sent, and what it made the server send. */
+export interface HostileCounts {
+  readonly checkBytes: number;
+  readonly strangerPackets: number;
+  readonly strangerBytes: number;
+  readonly nackBytes: number;
+}
+
 const ANSWER_DEADLINE_MS = 10_000;
 const SOURCES = import.meta.dirname;
 /** AES-GCM by OpenSSL for libsrtp, as in media workers that are built here. */
@@ -215,6 +223,21 @@ export class Generator {
   /** Sends messages on an SCTP stream of a leg; 0 per second stops them. */
   messages(id: number, stream: number, bytes: number, perSecond: number): void {
     this.#send(['messages', id, stream, bytes, perSecond]);
+  }
+
+  /** From now on a viewer's ICE checks come from `ip`, which answers nothing. */
+  stranger(id: number, ip: string): void {
+    this.#send(['stranger', id, ip]);
+  }
+
+  /** Lets a viewer request all recent packets a hundred times a second, or ends that. */
+  nacks(id: number, on: boolean): void {
+    this.#send(['nacks', id, on ? 1 : 0]);
+  }
+
+  async hostile(): Promise<HostileCounts> {
+    const answer = await this.#request('hostile');
+    return JSON.parse(answer.slice('hostile '.length)) as HostileCounts;
   }
 
   /** Resets the counts of `report`. */

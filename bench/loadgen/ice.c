@@ -40,7 +40,7 @@ static size_t begin(uint8_t *message, uint16_t type, const uint8_t *transaction)
   return 20;
 }
 
-static void sign_and_send(Leg *leg, uint8_t *message, size_t end, const char *password) {
+static long sign_and_send(Leg *leg, uint8_t *message, size_t end, const char *password) {
   uint8_t mac[EVP_MAX_MD_SIZE];
   unsigned mac_length;
   set_length(message, end - 20 + 24);
@@ -49,10 +49,10 @@ static void sign_and_send(Leg *leg, uint8_t *message, size_t end, const char *pa
   set_length(message, end - 20 + 8);
   uint32_t crc = htonl(crc32_of(message, end) ^ 0x5354554e);
   end += put(message + end, FINGERPRINT, &crc, 4);
-  send(leg->fd, message, end, 0);
+  return send(leg->fd, message, end, 0);
 }
 
-void ice_check(Leg *leg) {
+long ice_check(Leg *leg) {
   uint8_t message[512], transaction[12];
   RAND_bytes(transaction, sizeof transaction);
   size_t end = begin(message, BINDING, transaction);
@@ -61,8 +61,8 @@ void ice_check(Leg *leg) {
   end += put(message + end, PRIORITY, &priority, 4);
   end += put(message + end, leg->controlling ? CONTROLLING : CONTROLLED, &leg->tie_breaker, 8);
   if (leg->controlling) end += put(message + end, USE_CANDIDATE, "", 0);
-  sign_and_send(leg, message, end, leg->peer_password);
   leg->check_at = now_us() + (leg->ice ? KEEP_ALIVE_US : CHECK_US);
+  return sign_and_send(leg, message, end, leg->peer_password);
 }
 
 static void answer(Leg *leg, const uint8_t *request) {

@@ -44,6 +44,10 @@ typedef struct {
   int arrivals;
   uint16_t arrived_seq[ARRIVALS];
   long long arrived_us[ARRIVALS];
+  /* hostile.c: a socket of another address, or 0; whether it requests packets again. */
+  int stranger_fd, nacks;
+  long long stranger_at, nack_at, server_report_us;
+  uint32_t server_report;
   /* Since the last mark. */
   int64_t highest, base;
   uint64_t received;
@@ -77,7 +81,8 @@ long long wall_us(void);
 void fail(Leg *leg, const char *why);
 
 /* ice.c */
-void ice_check(Leg *leg);
+/* Returns the bytes sent. */
+long ice_check(Leg *leg);
 /* True at the first sign that the server accepts our packets. */
 int ice_receive(Leg *leg, uint8_t *message, size_t length);
 
@@ -94,6 +99,13 @@ void viewers_mark(void);
 void viewers_report(void);
 
 void delay_seen(long long us);
+
+/* hostile.c */
+void hostile_stranger(Leg *leg, const char *line);
+void hostile_nacks(Leg *leg, const char *line);
+void hostile_heard(Leg *leg, const uint8_t *packet, int length);
+void hostile_tick(Leg *leg, long long now);
+void hostile_report(void);
 
 /* sctp.c */
 void sctp_start(Leg *leg);

@@ -9,12 +9,13 @@
  *        <controlling> <ssrc> <sampled> rr|remb|twcc <transport-cc id> <data>
  *   stream <id> …        see publisher.c; `quiet` ends it
  *   messages <id> …      see publisher.c
+ *   stranger <id> <ip>, nacks <id> <on>    see hostile.c
  *   mark                 resets the counts
- *   counts, report
+ *   counts, report, hostile
  * and prints, with the monotonic clock in microseconds:
  *   ice <id> <us> | dtls <id> <us> | data <id> <us> | packet <id> <us> key|delta|unknown | error <id> <text>
  *   counts <received> <broken>
- *   report {…}
+ *   report {…} | hostile {…}
  * Ends at the end of its input.
  *
  * With `poll` it reads its sockets at this interval instead of waking for each packet, and the kernel
@@ -121,6 +122,7 @@ static void tick(long long now) {
     dtls_tick(leg);
     sctp_tick(leg, now);
     if (leg != publisher.leg) viewer_tick(leg, now);
+    hostile_tick(leg, now);
   }
 }
 
@@ -183,6 +185,9 @@ static void obey(const char *line) {
   else if (!strcmp(line, "mark")) viewers_mark();
   else if (!strcmp(line, "quiet")) publisher.on = 0;
   else if (!strncmp(line, "stream ", 7)) with_leg(line, publisher_start);
+  else if (!strcmp(line, "hostile")) hostile_report();
+  else if (!strncmp(line, "stranger ", 9)) with_leg(line, hostile_stranger);
+  else if (!strncmp(line, "nacks ", 6)) with_leg(line, hostile_nacks);
   else if (!strncmp(line, "messages ", 9)) with_leg(line, publisher_messages);
   else open_leg(line);
 }

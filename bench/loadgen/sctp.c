@@ -1,6 +1,6 @@
 /*
  * The part of SCTP (RFC 9260, over DTLS: RFC 8261) that a data channel without packet loss needs:
- * opening from either side, unfragmented messages in both directions, acknowledgements. Channels are
+ * opening from either side, sending messages, receiving unfragmented ones, acknowledgements. Channels are
  * negotiated by signalling, so nothing is opened in band.
  */
 #include "loadgen.h"
@@ -14,6 +14,7 @@ enum { DATA = 0, INIT = 1, INIT_ACK = 2, SACK = 3, HEARTBEAT = 4, HEARTBEAT_ACK 
 enum { ABORT = 6, COOKIE_ECHO = 10, COOKIE_ACK = 11, FORWARD_TSN = 192 };
 enum { COOKIE = 7, FORWARD_TSN_SUPPORTED = 0xc000 };
 enum { PORT = 5000, WINDOW = 1 << 20, STREAMS = 1024, STRING = 51, RETRY_US = 200 * 1000 };
+enum { FRAGMENT = 1024, MESSAGE_MAX = 256 * 1024 };
 
 struct Sctp {
   uint32_t own_tag, peer_tag, own_tsn, peer_tsn;
@@ -180,25 +181,30 @@ void sctp_receive(Leg *leg, const uint8_t *packet, int length) {
   if (owes) acknowledge(leg);
 }
 
-/* Sends a message of `bytes` on a stream, unordered and unfragmented. */
+/* Sends a message of `bytes` on a stream, unordered. A server's congestion window is ignored. */
 void sctp_send(Leg *leg, int stream, int bytes) {
   static uint32_t number;
   struct Sctp *sctp = leg->sctp;
   if (!sctp || !sctp->up) return;
-  uint8_t packet[PACKET] = {0};
-  char *text = (char *)packet + 28;
+  static char text[MESSAGE_MAX];
   long long now = wall_us();
-  int length = snprintf(text, 512,
+  int length = snprintf(text, sizeof text,
                         "{\"kind\":\"data\",\"topic\":\"bench\",\"seq\":%u,\"capturedAt\":%lld,"
                         "\"data\":{\"t\":%lld,\"pad\":\"",
                         ++number, now / 1000, now);
-  while (length < bytes - 3) text[length++] = 'x';
+  while (length < bytes - 3 && length < MESSAGE_MAX - 3) text[length++] = 'x';
   memcpy(text + length, "\"}}", 3);
   length += 3;
-  put32(packet + 16, sctp->own_tsn++);
-  put16(packet + 20, stream);
-  put32(packet + 24, STRING);
-  /* Unordered, beginning and end. */
-  send_packet(leg, packet, 12 + chunk(packet + 12, DATA, 7, 12 + length), sctp->peer_tag);
+  for (int from = 0; from < length; from += FRAGMENT) {
+    uint8_t packet[PACKET] = {0};
+    int size = length - from < FRAGMENT ? length - from : FRAGMENT;
+    /* Unordered; the first and the last fragment are marked (RFC 9260, 3.3.1). */
+    int flags = 4 | (from == 0 ? 2 : 0) | (from + size == length ? 1 : 0);
+    put32(packet + 16, sctp->own_tsn++);
+    put16(packet + 20, stream);
+    put32(packet + 24, STRING);
+    memcpy(packet + 28, text + from, size);
+    send_packet(leg, packet, 12 + chunk(packet + 12, DATA, flags, 12 + size), sctp->peer_tag);
+  }
   counts.messages_sent++;
 }

@@ -72,7 +72,10 @@ static void sample(Leg *leg, uint8_t *packet, int length, long long arrived) {
 }
 
 void viewer_receive(Leg *leg, uint8_t *packet, int length, int is_whole, long long arrived) {
-  if (packet[1] >= 192 && packet[1] <= 223) return;
+  if (packet[1] >= 192 && packet[1] <= 223) {
+    hostile_heard(leg, packet, length);
+    return;
+  }
   uint32_t ssrc;
   memcpy(&ssrc, packet + 8, 4);
   if (leg->feedback == FEEDBACK_TWCC && leg->arrivals < ARRIVALS) {

@@ -4,42 +4,19 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import fixture from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
-import type { AnswerOf } from '#protocol/signalling.ts';
-import { PROTOCOL_VERSION } from '#protocol/version.ts';
-import { type Feedback, type Generator, pinned, type Stream } from '../loadgen/generator.ts';
-import { LoadClient } from '#testkit/signalling/load-client.ts';
+import { type Generator, pinned, type Stream } from '../loadgen/generator.ts';
 import { freePorts } from '#testkit/server/ports.ts';
-import {
-  type Broadcaster,
-  type Contender,
-  EXTENSIONS,
-  PUBLISHER,
-  REPORTS_ONLY,
-  SSRC,
-  type StartOptions,
-} from './broadcaster.ts';
+import type { Broadcaster, Contender, StartOptions } from './broadcaster.ts';
+import { OnecastRoom, type OnecastRoomOptions } from './onecast-room.ts';
 
-/**
- * The congestion feedback in the viewers' RTP capabilities:
- * - `twcc`: Chromium's own, of which the server chooses transport-cc
- * - `remb`: the same without transport-cc
- */
-export const CONGESTION_CONTROLS = ['twcc', 'remb'] as const;
-export type CongestionControl = (typeof CONGESTION_CONTROLS)[number];
-
-export interface OnecastOptions {
+export interface OnecastOptions extends Pick<OnecastRoomOptions, 'congestion' | 'data'> {
   readonly id: string;
   readonly title: string;
-  readonly congestion?: CongestionControl;
   /** Media workers; by default one for each core that the server may use. */
   readonly workers?: number;
-  /** Also opens the overlay's data channel. */
-  readonly data?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const ROOM = 'bench';
 const ROOT = join(import.meta.dirname, '../..');
 const START_DEADLINE_MS = 20_000;
 
@@ -54,13 +31,8 @@ export function onecast(options: OnecastOptions): Contender {
 export class OnecastServer implements Broadcaster {
   readonly name: string;
   readonly pids: readonly number[];
-  /** Number of joined viewers by the media port of their worker. */
-  readonly viewersByPort = new Map<number, number>();
-  readonly #url: string;
-  readonly #congestion: CongestionControl;
-  readonly #data: boolean;
+  readonly #room: OnecastRoom;
   readonly #stop: () => Promise<void>;
-  readonly #callers: LoadClient[] = [];
 
   static async start(options: OnecastOptions, { core }: StartOptions): Promise<OnecastServer> {
     const { workers = core === undefined ? availableParallelism() : 1, env = {} } = options;
@@ -101,109 +73,33 @@ export class OnecastServer implements Broadcaster {
   }
 
   private constructor(
-    { title, congestion = 'twcc', data = false }: OnecastOptions,
+    options: OnecastOptions,
     url: string,
     pid: number,
     stop: () => Promise<void>,
   ) {
-    this.name = title;
+    this.name = options.title;
     this.pids = [pid];
-    this.#url = url;
-    this.#congestion = congestion;
-    this.#data = data;
+    this.#room = new OnecastRoom(url, options);
     this.#stop = stop;
   }
 
-  async publish(generator: Generator): Promise<Stream> {
-    const caller = await this.#caller(PUBLISHER);
-    const { transport } = (await caller.request('publish', {
-      protocol: PROTOCOL_VERSION,
-      room: ROOM,
-    })) as AnswerOf<'publish'>;
-    await this.#connect(generator, caller, transport, PUBLISHER, 0, true, REPORTS_ONLY);
-    if (this.#data) {
-      const sctpStreamParameters = { streamId: 0, ordered: false, maxPacketLifeTime: 500 };
-      await caller.request('produceData', { transportId: transport.id, sctpStreamParameters });
-    }
-    await caller.request('produce', {
-      transportId: transport.id,
-      kind: 'video',
-      rtpParameters: oneLayer(),
-    });
-    const { mid, absSendTime, transportCc } = EXTENSIONS;
-    return {
-      ssrc: SSRC,
-      payloadType: PAYLOAD_TYPE,
-      mid: mid.id,
-      absSendTime: absSendTime.id,
-      transportCc: transportCc.id,
-    };
+  /** Number of joined viewers by the media port of their worker. */
+  get viewersByPort(): ReadonlyMap<number, number> {
+    return this.#room.viewersByPort;
+  }
+
+  publish(generator: Generator): Promise<Stream> {
+    return this.#room.publish(generator);
   }
 
   async watch(generator: Generator, id: number, sampled: boolean): Promise<void> {
-    const caller = await this.#caller(id);
-    const answer = (await caller.request('join', {
-      protocol: PROTOCOL_VERSION,
-      room: ROOM,
-      rtpCapabilities: capabilities(this.#congestion),
-    })) as AnswerOf<'join'>;
-    const video = answer.media.consumers.find(({ kind }) => kind === 'video');
-    const ssrc = video?.rtpParameters.encodings?.[0]?.ssrc;
-    if (!video || ssrc === undefined) throw new Error('nothing is broadcast');
-    const feedback = feedbackOf(video.rtpParameters);
-    const port = answer.transport.iceCandidates[0]?.port ?? 0;
-    this.viewersByPort.set(port, (this.viewersByPort.get(port) ?? 0) + 1);
-    await this.#connect(generator, caller, answer.transport, id, ssrc, sampled, feedback);
-    await caller.request('resumeConsumers', {
-      consumerIds: answer.media.consumers.map((consumer) => consumer.id),
-    });
+    await this.#room.watch(generator, id, sampled);
   }
 
   async close(): Promise<void> {
-    for (const caller of this.#callers) caller.close();
+    this.#room.close();
     await this.#stop();
-  }
-
-  async #caller(index: number): Promise<LoadClient> {
-    const caller = new LoadClient(this.#url, index);
-    this.#callers.push(caller);
-    await caller.connected();
-    return caller;
-  }
-
-  async #connect(
-    generator: Generator,
-    caller: LoadClient,
-    transport: AnswerOf<'join'>['transport'],
-    id: number,
-    ssrc: number,
-    sampled: boolean,
-    feedback: Feedback,
-  ): Promise<void> {
-    const candidate = transport.iceCandidates.find(({ protocol }) => protocol === 'udp');
-    if (!candidate) throw new Error('no candidate');
-    const up = this.#data ? generator.dataUp(id) : generator.up(id);
-    const { usernameFragment, password } = transport.iceParameters;
-    const { ip, port } = candidate;
-    generator.open({
-      id,
-      ip,
-      port,
-      usernameFragment,
-      password,
-      ssrc,
-      sampled,
-      feedback,
-      data: this.#data,
-    });
-    await caller.request('connectTransport', {
-      transportId: transport.id,
-      dtlsParameters: {
-        role: 'client',
-        fingerprints: [{ algorithm: 'sha-256', value: generator.fingerprint }],
-      },
-    });
-    await up;
   }
 }
 
@@ -216,54 +112,4 @@ async function healthy(url: string, ended: () => unknown): Promise<void> {
     if (performance.now() > deadline) throw new Error('the server does not start');
     await delay(50);
   }
-}
-
-const PAYLOAD_TYPE = 96;
-
-/** RTP parameters that a browser sends for VP8 without layers. */
-function oneLayer(): object {
-  const { mid, absSendTime, transportCc } = EXTENSIONS;
-  const [vp8, rtx] = fixture.simulcastVp8.codecs;
-  return {
-    mid: '0',
-    codecs: [
-      { ...vp8, payloadType: PAYLOAD_TYPE },
-      { ...rtx, payloadType: PAYLOAD_TYPE + 1, parameters: { apt: PAYLOAD_TYPE } },
-    ],
-    headerExtensions: [mid, absSendTime, transportCc].map((extension) => ({
-      ...extension,
-      encrypt: false,
-      parameters: {},
-    })),
-    encodings: [{ ssrc: SSRC, rtx: { ssrc: SSRC + 1 }, dtx: false }],
-    rtcp: { cname: 'bench', reducedSize: true },
-  };
-}
-
-function capabilities(congestion: CongestionControl): object {
-  const { rtpCapabilities } = fixture;
-  if (congestion === 'twcc') return rtpCapabilities;
-  const codecs = rtpCapabilities.codecs.map((codec) => ({
-    ...codec,
-    rtcpFeedback: codec.rtcpFeedback.filter(({ type }) => type !== 'transport-cc'),
-  }));
-  const headerExtensions = rtpCapabilities.headerExtensions.filter(
-    ({ uri }) => uri !== EXTENSIONS.transportCc.uri,
-  );
-  return { ...rtpCapabilities, codecs, headerExtensions };
-}
-
-/** The feedback that a browser with these RTP parameters sends. */
-function feedbackOf(parameters: {
-  readonly codecs: readonly { readonly rtcpFeedback?: readonly { readonly type: string }[] }[];
-  readonly headerExtensions?: readonly { readonly uri: string; readonly id: number }[];
-}): Feedback {
-  const types = parameters.codecs.flatMap(({ rtcpFeedback }) => rtcpFeedback ?? []);
-  const extension = parameters.headerExtensions?.find(
-    ({ uri }) => uri === EXTENSIONS.transportCc.uri,
-  );
-  if (extension && types.some(({ type }) => type === 'transport-cc')) {
-    return { kind: 'twcc', id: extension.id };
-  }
-  return { kind: types.some(({ type }) => type === 'goog-remb') ? 'remb' : 'rr' };
 }

@@ -50,6 +50,7 @@ export interface ObservedServerOptions {
   readonly prefix?: readonly string[];
   /** Address of the pages and of media; loopback by default. */
   readonly address?: string;
+  readonly workers?: number;
   /** Keeps the product's own limits for one address. */
   readonly realAddressLimits?: boolean;
 }
@@ -66,16 +67,17 @@ export class ObservedServer {
     limits = {},
     prefix = [],
     address = '127.0.0.1',
+    workers = 2,
     realAddressLimits = false,
   }: ObservedServerOptions = {}): Promise<ObservedServer> {
-    const mediaPort = await freePorts(2);
+    const mediaPort = await freePorts(workers);
     const program = join(import.meta.dirname, 'observed-server-child.ts');
     const [command, ...args] = [...prefix, process.execPath, '--expose-gc', program];
     const child = spawn(command, args, {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       env: {
         ...process.env,
-        ...serverVariables({ address, mediaPort, workers: 2 }),
+        ...serverVariables({ address, mediaPort, workers }),
         ...(!realAddressLimits && TEST_LIMIT_VARIABLES),
         LOG_LEVEL: 'warn',
         BENCH_LIMITS: JSON.stringify(limits),
