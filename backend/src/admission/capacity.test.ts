@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RoomCapacity, type RoomPlace, SessionCapacity } from './capacity.ts';
+import { RoomCapacity, type RoomPlace, SessionCapacity, type Standing } from './capacity.ts';
 
 describe('LIMIT-5 sessions', () => {
   const limits = {
@@ -36,7 +36,7 @@ describe('LIMIT-11 rooms', () => {
   function world(roomsMax = 10, roomsPerAddressMax = 8) {
     const capacity = new RoomCapacity({ roomsMax, roomsPerAddressMax, liveReserveShare: 0.3 });
     const evicted: string[] = [];
-    const open = (name: string, address: string, standing: 'waiting' | 'claimed'): RoomPlace => {
+    const open = (name: string, address: string, standing: Standing): RoomPlace => {
       const place: RoomPlace = capacity.open(address, standing, () => {
         evicted.push(name);
         place.release();
@@ -88,6 +88,18 @@ describe('LIMIT-11 rooms', () => {
     for (let i = 7; i < 10; i += 1) open(`live-${i}`, `publisher-${i}`, 'claimed').live();
     expect(evicted).toEqual(['room-0', 'room-1', 'room-2']);
     expect(() => open('main', 'publisher', 'claimed')).toThrow('too many');
+  });
+
+  it('an owner that was live before a restart gets in, however many others were quicker', () => {
+    const { open, evicted } = world();
+    for (let i = 0; i < 7; i += 1) open(`room-${i}`, `stranger-${i}`, 'claimed');
+    expect(() => open('main', 'publisher', 'claimed')).toThrow('too many');
+    for (let i = 0; i < 3; i += 1) open(`main-${i}`, `publisher-${i}`, 'live');
+    expect(evicted).toEqual([]);
+    // Beyond the reserve it takes the place of a room that nobody was live in.
+    for (let i = 3; i < 10; i += 1) open(`main-${i}`, `publisher-${i}`, 'live');
+    expect(evicted).toHaveLength(7);
+    expect(() => open('main-10', 'publisher-10', 'live')).toThrow('too many');
   });
 
   it('a claimed room counts against its claimant, not against the viewer that waited in it', () => {

@@ -86,14 +86,15 @@ export class RoomCapacity {
   }
 
   /**
+   * @param standing `live` also for a room whose owner was live in it before a restart
    * @param evict closes the room, which releases its place at once
    * @throws OnecastError `too-many`
    */
-  open(address: string, standing: 'waiting' | 'claimed', evict: () => void): RoomPlace {
+  open(address: string, standing: Standing, evict: () => void): RoomPlace {
     const releaseAddress = this.#hold(address);
-    if (this.#isFull()) {
+    if (this.#isFull(standing)) {
       this.#victim(address, standing)?.evict();
-      if (this.#isFull()) {
+      if (this.#isFull(standing)) {
         releaseAddress();
         throw new OnecastError('too-many');
       }
@@ -127,22 +128,21 @@ export class RoomCapacity {
     return release;
   }
 
-  #isFull(): boolean {
+  /** Whether there is no place for one more room of this standing. */
+  #isFull(standing: Standing): boolean {
+    if (this.#entries.size >= this.#max) return true;
+    if (standing === 'live') return false;
     let neverLive = 0;
-    for (const { standing } of this.#entries) if (standing !== 'live') neverLive += 1;
-    return neverLive >= this.#openMax || this.#entries.size >= this.#max;
+    for (const entry of this.#entries) if (entry.standing !== 'live') neverLive += 1;
+    return neverLive >= this.#openMax;
   }
 
-  #victim(address: string, standing: 'waiting' | 'claimed'): Entry | undefined {
+  #victim(address: string, standing: Standing): Entry | undefined {
     const waiting = this.#oldestOfMost((entry) => entry.standing === 'waiting');
-    if (standing === 'claimed') {
-      if (waiting) return waiting.oldest;
-      return fairTo(
-        address,
-        this.#oldestOfMost((entry) => entry.standing === 'claimed'),
-      );
-    }
-    return fairTo(address, waiting);
+    if (standing === 'waiting') return fairTo(address, waiting);
+    if (waiting) return waiting.oldest;
+    const claimed = this.#oldestOfMost((entry) => entry.standing === 'claimed');
+    return standing === 'live' ? claimed?.oldest : fairTo(address, claimed);
   }
 
   /** Of the entries that match: how many each network has, and the oldest of the one with the most. */

@@ -5,7 +5,7 @@ import { LIMITS } from '#config/limits.ts';
 import { type OwnershipProof, OwnershipProofSchema, RoomIdSchema } from '#protocol/ids.ts';
 import { isOwnedName } from '#protocol/owned-name.ts';
 import { OwnershipProofs } from './ownership-proofs.ts';
-import { ownedNameOf, RoomOwner } from './room-owner.ts';
+import { ownedNameOf, provesLive, RoomOwner } from './room-owner.ts';
 import { newSecret } from './secrets.ts';
 
 const MAIN = v.parse(RoomIdSchema, 'main');
@@ -16,20 +16,31 @@ const { idleRoomMs } = LIMITS;
 class Runs {
   time = 1_000;
   key = createSecretKey(randomBytes(32));
+  proofs = new OwnershipProofs(this);
   readonly #owners = new Map<string, RoomOwner>();
 
   owner(room = MAIN): RoomOwner {
     const known = this.#owners.get(room);
     if (known) return known;
-    const { key } = this;
-    const owner = new RoomOwner(room, new OwnershipProofs({ key, now: () => this.time }));
+    const owner = new RoomOwner(room, this.proofs);
     this.#owners.set(room, owner);
     return owner;
   }
 
+  now(): number {
+    return this.time;
+  }
+
   restart(): void {
     this.#owners.clear();
+    this.proofs = new OwnershipProofs(this);
     this.time += LIMITS.ownershipSaveAheadMs;
+  }
+
+  /** The room, in which nobody was live, gives way to another one. */
+  evict(room = MAIN): void {
+    this.#owners.delete(room);
+    this.proofs.revoke(room);
   }
 
   /** The room was idle for `idleRoomMs`. */
@@ -41,7 +52,7 @@ class Runs {
   /** A page claims the room, and stores what it gets. */
   page(room = MAIN) {
     const { secret } = this.owner(room).claim(undefined, undefined);
-    let held = this.owner(room).proof(idleRoomMs);
+    let held = this.owner(room).proof(idleRoomMs, true);
     return {
       secret,
       get proof() {
@@ -49,7 +60,7 @@ class Runs {
       },
       claim: (proof?: OwnershipProof) => this.owner(room).claim(secret, proof ?? held),
       renew: () => {
-        held = this.owner(room).proof(idleRoomMs);
+        held = this.owner(room).proof(idleRoomMs, true);
       },
       owns: () => {
         try {
@@ -177,6 +188,46 @@ describe('RoomOwner', () => {
   });
 });
 
+describe('rooms that give way to others', () => {
+  it('ROOM-9 the owner of an evicted room takes nothing from the next one', () => {
+    const runs = new Runs();
+    const former = runs.page();
+    runs.time += 5;
+    runs.evict();
+    runs.time += 5;
+    const next = runs.page();
+    expect(() => former.claim()).toThrow(taken);
+    expect(next.claim()).toMatchObject({ proven: true });
+    expect(next.owns()).toBe(true);
+    // Another room's eviction changes nothing.
+    runs.evict(v.parse(RoomIdSchema, 'other'));
+    expect(next.claim()).toMatchObject({ proven: true });
+  });
+
+  it('LIMIT-11 a proof shows whether its owner was live, and only its owner can use it', () => {
+    const runs = new Runs();
+    const { secret } = runs.owner().claim(undefined, undefined);
+    const claimed = runs.owner().proof(60_000, false);
+    const live = runs.owner().proof(idleRoomMs, true);
+    const shows = (proof = claimed, shown: typeof secret | undefined = secret, room = MAIN) =>
+      provesLive(runs.proofs, room, { secret: shown, proof });
+    for (const restarts of [0, 1]) {
+      if (restarts > 0) runs.restart();
+      expect(shows()).toBe(false);
+      expect(shows(live)).toBe(true);
+      expect(shows(live, newSecret())).toBe(false);
+      expect(shows(live, secret, v.parse(RoomIdSchema, 'other'))).toBe(false);
+    }
+    expect(runs.owner().claim(secret, claimed)).toMatchObject({ proven: true, wasLive: false });
+    // The end of its validity can't be changed into that of another proof.
+    const [since, , mac] = String(claimed).split('.');
+    const forged = v.parse(OwnershipProofSchema, `${since}.${String(live).split('.')[1]}.${mac}`);
+    expect(shows(forged)).toBe(false);
+    runs.time += idleRoomMs;
+    expect(shows(live)).toBe(false);
+  });
+});
+
 describe('names that contain the hash of a secret', () => {
   it('ROOM-10 only the holder of the secret can claim such a room, whoever is first', () => {
     const secret = newSecret();
@@ -187,7 +238,7 @@ describe('names that contain the hash of a secret', () => {
       expect(() => owner.claim(other, undefined)).toThrow(taken);
     }
     expect(owner.claim(secret, undefined)).toMatchObject({ secret, tookOver: false });
-    expect(owner.proof(idleRoomMs)).toBeUndefined();
+    expect(owner.proof(idleRoomMs, true)).toBeUndefined();
   });
 
   it('LINK-2 ROOM-10 a link in other capitals leads to the same room, and to the same owner', () => {

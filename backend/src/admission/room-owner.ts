@@ -9,6 +9,8 @@ export interface Claimed {
   readonly secret: Secret;
   /** The page has shown a valid proof, so the room was its own before this server started. */
   readonly proven: boolean;
+  /** And it has been live there. */
+  readonly wasLive: boolean;
   /** Another owner, who had claimed the room first after the start, has lost it. */
   readonly tookOver: boolean;
 }
@@ -34,15 +36,16 @@ export class RoomOwner {
     assertNameAllows(this.#room, shown);
     const secret = shown ?? newSecret();
     const hash = hashSecret(secret);
-    const provenSince = this.#proofs.verify(this.#room, hash, proof);
+    const proven = this.#proofs.verify(this.#room, hash, proof);
     const owner = this.#owner;
     const isOwner = owner !== undefined && secretMatches(secret, owner.hash);
-    const isOlder = provenSince !== undefined && provenSince < (owner?.since ?? Infinity);
+    const isOlder = proven !== undefined && proven.since < (owner?.since ?? Infinity);
     if (owner && !isOwner && !isOlder) throw new OnecastError('room-taken');
-    if (!owner || isOlder) this.#owner = { hash, since: provenSince ?? this.#proofs.now() };
+    if (!owner || isOlder) this.#owner = { hash, since: proven?.since ?? this.#proofs.now() };
     return {
       secret,
-      proven: provenSince !== undefined,
+      proven: proven !== undefined,
+      wasLive: proven?.live === true,
       tookOver: owner !== undefined && !isOwner,
     };
   }
@@ -53,13 +56,29 @@ export class RoomOwner {
     if (!secretMatches(shown, this.#owner.hash)) throw new OnecastError('room-taken');
   }
 
-  /** A proof for the present owner; undefined if there is none, or the room's name is proof enough. */
-  proof(validMs: number): OwnershipProof | undefined {
+  /**
+   * A proof for the present owner; undefined if there is none, or the room's name is proof enough.
+   * @param live whether somebody has been live in the room
+   */
+  proof(validMs: number, live: boolean): OwnershipProof | undefined {
     if (!this.#owner || isOwnedName(this.#room)) return undefined;
     const { hash: secretHash, since } = this.#owner;
     const until = this.#proofs.now() + validMs;
-    return this.#proofs.issue({ room: this.#room, secretHash, since, until });
+    return this.#proofs.issue({ room: this.#room, secretHash, since, until, live });
   }
+}
+
+/** Whether a page proves that it owned the room and was live there, before this server started. */
+export function provesLive(
+  proofs: OwnershipProofs,
+  room: RoomId,
+  {
+    secret,
+    proof,
+  }: { readonly secret: Secret | undefined; readonly proof: OwnershipProof | undefined },
+): boolean {
+  if (secret === undefined || proof === undefined) return false;
+  return proofs.verify(room, hashSecret(secret), proof)?.live === true;
 }
 
 /** @throws OnecastError `room-taken` if the room's name belongs to another secret */

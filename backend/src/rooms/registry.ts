@@ -2,7 +2,13 @@ import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { RoomId, SessionId } from '#protocol/ids.ts';
-import { RoomCapacity, type RoomPlace, SessionCapacity } from '../admission/capacity.ts';
+import {
+  RoomCapacity,
+  type RoomPlace,
+  SessionCapacity,
+  type Standing,
+} from '../admission/capacity.ts';
+import { provesLive } from '../admission/room-owner.ts';
 import type { OwnershipProofs } from '../admission/ownership-proofs.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { types } from '../media/types.ts';
@@ -58,13 +64,14 @@ export class RoomRegistry {
   /**
    * The room of this name. If there is none yet it is created, and counts against `address`; so does
    * a room in which viewers wait, once it is claimed.
+   * @param standing `live`: claimed by an owner that was live in it before a restart
    * @throws OnecastError `draining`, `too-many`
    */
-  room(id: RoomId, address: string, standing: 'waiting' | 'claimed'): Room {
+  room(id: RoomId, address: string, standing: Standing): Room {
     if (this.#closed) throw new OnecastError('draining');
     const existing = this.#rooms.get(id);
     if (existing) {
-      if (standing === 'claimed') this.#places.get(id)?.claim(address);
+      if (standing !== 'waiting') this.#places.get(id)?.claim(address);
       return existing;
     }
     const place = this.#roomCapacity.open(address, standing, () => this.#rooms.get(id)?.evict());
@@ -113,10 +120,15 @@ export class RoomRegistry {
 
   /** @throws OnecastError `draining`, `too-many`, `room-taken` */
   claim(id: RoomId, claim: Claim, address: string): ReturnType<Room['claim']> {
+    const wasLive = claim.by === 'secret' && provesLive(this.#proofs, id, claim);
     return this.#withinCapacity(
       address,
       true,
-      () => this.room(id, address, 'claimed').claim(claim),
+      () => {
+        const claimed = this.room(id, address, wasLive ? 'live' : 'claimed').claim(claim);
+        if (wasLive) this.#places.get(id)?.live();
+        return claimed;
+      },
       ({ publisher }) => publisher,
     );
   }

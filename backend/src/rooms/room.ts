@@ -177,7 +177,7 @@ export class Room implements PublisherRoom, ViewerRoom {
 
   #own(secret: Secret | undefined, proof: OwnershipProof | undefined): OwnershipGrant {
     const claimed = this.#owner.claim(secret, proof);
-    if (claimed.proven) this.#provenBefore = true;
+    if (claimed.wasLive) this.#provenBefore = true;
     if (claimed.tookOver) this.#evictOwner();
     this.#proofTimer ??= setInterval(
       () => this.#renewProof(),
@@ -185,7 +185,7 @@ export class Room implements PublisherRoom, ViewerRoom {
     ).unref();
     return {
       publisherSecret: claimed.secret,
-      ownershipProof: this.#owner.proof(this.#idleMs),
+      ownershipProof: this.#proof(),
     };
   }
 
@@ -199,8 +199,12 @@ export class Room implements PublisherRoom, ViewerRoom {
     this.overlay.ownerChanged();
   }
 
+  #proof(): OwnershipProof | undefined {
+    return this.#owner.proof(this.#idleMs, this.#keptLonger);
+  }
+
   #renewProof(): void {
-    const ownershipProof = this.#owner.proof(this.#idleMs);
+    const ownershipProof = this.#proof();
     if (ownershipProof === undefined) return;
     for (const publisher of [this.#publisher, this.#claimant]) {
       publisher?.session.push('ownershipRenewed', { ownershipProof });
@@ -210,7 +214,12 @@ export class Room implements PublisherRoom, ViewerRoom {
   /** After this the room is forgotten if it is empty, ms. */
   get #idleMs(): number {
     const { idleRoomMs, idleUnusedRoomMs } = this.limits;
-    return this.#state.status === 'open' && !this.#provenBefore ? idleUnusedRoomMs : idleRoomMs;
+    return this.#keptLonger ? idleRoomMs : idleUnusedRoomMs;
+  }
+
+  /** Somebody is or was live in it, in this run of the server or before. */
+  get #keptLonger(): boolean {
+    return this.#state.status !== 'open' || this.#provenBefore;
   }
 
   addViewer(rtpCapabilities: Rebuilt<types.RtpCapabilities>): Viewer {
@@ -409,6 +418,7 @@ export class Room implements PublisherRoom, ViewerRoom {
   /** Closes the room, in which nobody has been live, for another one. Its pages come back and wait. */
   evict(): void {
     for (const session of this.#sessions()) session.evict();
+    this.#context.proofs.revoke(this.id);
     this.close();
   }
 
