@@ -215,6 +215,43 @@ describe('ROOM-9 the owner before a restart is the owner after it', () => {
     expect((await join(thief, 'main')).overlay.state.entries).toEqual([]);
   });
 
+  it('LIMIT-11 an owner that was live finds a place, however many rooms others have claimed', async () => {
+    const limits = { roomsMax: 10 };
+    const stored = new Stored();
+    {
+      await using server = await start({ limits });
+      await stored.broadcast(await server.connect(), 'main');
+    }
+    await using server = await start({ limits });
+    const [stranger, owner] = await server.connectMany(2);
+    for (let i = 0; i < 7; i += 1) await claim(stranger, `x-${i}`);
+    await expect(claim(stranger, 'x-7')).rejects.toMatchObject({ code: 'too-many' });
+    await expect(claim(owner, 'main', stored.secret)).rejects.toMatchObject({ code: 'too-many' });
+    const { room } = await stored.broadcast(owner, 'main');
+    expect(room.roomId).toBe('main');
+    // Its place stays its own.
+    await expect(claim(stranger, 'x-7')).rejects.toMatchObject({ code: 'too-many' });
+    expect(owner.pushes('superseded')).toEqual([]);
+  });
+
+  it('a room that gave way to another belongs to its next owner', async () => {
+    const from = (address: string) => ({ 'X-Forwarded-For': address });
+    await using server = await start({ limits: { roomsMax: 10 }, env: { TRUST_PROXY: '1' } });
+    const stranger = await SignalClient.connect(server.url, from('203.0.113.1'));
+    const evicted = await claim(stranger, 'main');
+    expect(evicted.ownershipProof).toBeDefined();
+    for (let i = 0; i < 6; i += 1) await claim(stranger, `x-${i}`);
+    const owner = await SignalClient.connect(server.url, from('198.51.100.1'));
+    await claim(owner, 'other');
+    await broadcast(owner, 'main');
+    const again = await SignalClient.connect(server.url, from('203.0.113.1'));
+    await expect(
+      claim(again, 'main', evicted.publisherSecret, evicted.ownershipProof),
+    ).rejects.toMatchObject({ code: 'room-taken' });
+    expect(owner.pushes('superseded')).toEqual([]);
+    for (const client of [stranger, owner, again]) client.close();
+  });
+
   it('a room that was forgotten belongs to the next owner, also after a restart', async () => {
     const limits = {
       idleRoomMs: 2_000,
