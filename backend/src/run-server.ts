@@ -28,8 +28,6 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     else if (signal === 'SIGINT') exitIfAskedAgain(stoppingSince);
   });
 }
-// SIGUSR1 would open Node's inspector, and SIGUSR2 would end the process.
-for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined);
 // Node's own listener writes to stderr, which can block.
 process.removeAllListeners('warning');
 process.on('warning', (warning) => log.warn({ err: warning }, 'warning of Node'));

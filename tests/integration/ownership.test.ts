@@ -288,7 +288,9 @@ describe('ROOM-9 the owner before a restart is the owner after it', () => {
     const [owner, viewer] = await server.connectMany(2);
     const { ownershipProof } = await broadcast(owner, 'main');
     await join(viewer, 'main');
-    await waitUntil('proofs arrive', () => owner.pushes('ownershipRenewed').length >= 4);
+    // Some may have come before it was live.
+    const early = owner.pushes('ownershipRenewed').length;
+    await waitUntil('proofs arrive', () => owner.pushes('ownershipRenewed').length >= early + 4);
     const proofs = [
       ownershipProof,
       ...owner.pushes('ownershipRenewed').map((push) => push.ownershipProof),
@@ -297,7 +299,7 @@ describe('ROOM-9 the owner before a restart is the owner after it', () => {
     expect(proofs.map((proof) => proof?.[0])).toEqual(proofs.map(() => since));
     // The answer's proof is for a room that was never live.
     expect(first - since).toBeLessThan(server.limits.idleUnusedRoomMs + 1_000);
-    expect((proofs[1]?.[1] ?? 0) - since).toBeGreaterThanOrEqual(server.limits.idleRoomMs);
+    expect((proofs.at(-1)?.[1] ?? 0) - since).toBeGreaterThanOrEqual(server.limits.idleRoomMs);
     expect(viewer.pushes('ownershipRenewed')).toEqual([]);
   });
 

@@ -8,12 +8,22 @@ import { describe, expect, it } from 'vitest';
 import { join } from '#testkit/signalling/requests.ts';
 import { childrenOf } from '#testkit/processes.ts';
 import { isAlive, MainProcess } from '#testkit/server/main-process.ts';
+import { freePorts } from '#testkit/server/ports.ts';
 import { SignalClient } from '#testkit/signalling/signal-client.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
 const isLinux = process.platform === 'linux';
 const REAL = process.env['MEDIASOUP_WORKER_BIN'] ?? workerBin;
 const BATCHING = ['auto', 'off'] as const;
+/** Whether the process has a handler for signal number 1 to 32, proc(5). */
+const handlesSignal = (pid: number, number: number) => {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const mask = Number.parseInt(
+    /^SigCgt:\s+[0-9a-f]{8}([0-9a-f]{8})$/m.exec(status)?.[1] ?? '0',
+    16,
+  );
+  return ((mask >>> (number - 1)) & 1) === 1;
+};
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('SEC-16 secrets leave the environment', () => {
@@ -99,6 +109,40 @@ describe('SRV-4 signals', () => {
     expect(await server.status('/readyz')).toBe(200);
     expect(server.output).not.toContain('Debugger');
     for (const pid of childrenOf(server.pid)) process.kill(pid, 'SIGUSR1');
+    expect(await server.status('/readyz')).toBe(200);
+  });
+
+  it.skipIf(!isLinux)('SIGUSR1 opens no debugger, not even while Node starts', async () => {
+    const port = await freePorts();
+    const url = `http://127.0.0.1:${port}/json`;
+    const isOpen = () =>
+      fetch(url).then(
+        () => true,
+        () => false,
+      );
+    await using server = await MainProcess.spawn({
+      env: { NODE_OPTIONS: `--inspect-port=${port}` },
+    });
+    await waitUntil('Node handles the signal', () => handlesSignal(server.pid, 10));
+    let signals = 0;
+    const timer = setInterval(() => {
+      server.child.kill('SIGUSR1');
+      signals += 1;
+    }, 10);
+    server.child.kill('SIGUSR1');
+    await server.answers();
+    clearInterval(timer);
+    expect(signals).toBeGreaterThan(5);
+    expect(await isOpen()).toBe(false);
+    expect(await server.status('/readyz')).toBe(200);
+  });
+
+  it('a debugger that the operator asks for stays', async () => {
+    const port = await freePorts();
+    await using server = await MainProcess.start({
+      env: { NODE_OPTIONS: `--inspect=127.0.0.1:${port}` },
+    });
+    expect((await fetch(`http://127.0.0.1:${port}/json`)).status).toBe(200);
     expect(await server.status('/readyz')).toBe(200);
   });
 
