@@ -55,10 +55,12 @@ export const LIMITS = {
   pageRequestBurst: 10,
   pageRequestsPerS: 1,
   /**
-   * Requests beyond this wait for their turn: 200 at once, then 400 a second, which is at most a fifth
-   * of the event loop. The school class above has its files within four seconds.
+   * Requests beyond this wait for their turn: 20 at once, which is two pages with their files, then 400
+   * a second, which is at most a fifth of the event loop. One takes up to half a millisecond, so 200 at
+   * once would hold up others for a tenth of a second. The school class above has its files within
+   * five seconds.
    */
-  pagePaceBurst: 1,
+  pagePaceBurst: 0.1,
   pagePacePerS: 2,
   /** Messages over all sockets of an address: a page sends five to join, one or two a second later. */
   pageMessageBurst: 10,
@@ -72,11 +74,20 @@ export const LIMITS = {
   /** What may wait in the server for clients of one address that do not read: 31 MiB in all. */
   pageWaitingBytes: 160 * 1024,
   /**
-   * HTTP connections of one address in addition to its sockets: a hundred pages that load at the same
+   * HTTP connections of one address in addition to its sockets: two hundred pages that load at the same
    * moment, with six connections each. Behind a proxy: requests in progress.
    */
-  pageConnectionsPerAddressMax: 600,
-  /** An address that makes too many requests gets its refusals after this time, at no cost until then. */
+  pageConnectionsPerAddressMax: 1_200,
+  /**
+   * New connections of an address: the class above with its sockets at once, then 200 a second. A
+   * connection costs a third of a millisecond even if nothing is requested over it.
+   */
+  pageConnectBurst: 7,
+  pageConnectsPerS: 1,
+  /**
+   * An address that makes too many requests or connections is refused after this time, at no cost until
+   * then: a client that waits for the answer can't go on at once.
+   */
   refusalDelayMs: 1_000,
   /** How long an answer is kept for a page that repeats a request because its ack was lost. */
   answerMemoryMs: 60_000,

@@ -114,7 +114,8 @@ export async function createApp(
 
     const gateway = new Gateway(http, parts);
     const setHeaders = securityHeaders(config);
-    guardHttp(http, { ...parts, own: config, trust, setHeaders });
+    const namesProxies = typeof config.trustProxy !== 'number';
+    guardHttp(http, { ...parts, own: config, trust, namesProxies, setHeaders });
     closers.push(async () => {
       http.closeAllConnections();
       await gateway.close();

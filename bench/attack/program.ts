@@ -1,7 +1,7 @@
 /**
  * What the programs that attack have in common. Each runs as a process of its own: its orders come as
- * lines (`begin`, `hold`), and at the end of its input it prints what it counted. It ends by itself
- * after a deadline.
+ * lines (`begin`, `hold`), and at the end of its input it prints what it counted. Each ends
+ * after a deadline on its own.
  */
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';

@@ -147,6 +147,78 @@ describe('LIMIT-9 connections of one address', () => {
     expect(client.connected).toBe(true);
   });
 
+  it('connections that come too fast are not read, and close late; others are served', async () => {
+    const limits = { pageConnectBurst: 0.2, pageConnectsPerS: 0, refusalDelayMs: 300 };
+    await using server = await InProcessServer.start({
+      limits: { socketsPerAddressMax: 50, ...limits },
+    });
+    const status = async (socket: Socket) => {
+      socket.write(`GET /join HTTP/1.1\r\n${HOST}\r\n`);
+      return new Promise<string>((resolve) => {
+        socket.once('data', (data) => resolve(String(data).slice(9, 12)));
+        socket.once('close', () => resolve('closed'));
+      });
+    };
+    for (let i = 0; i < 10; i += 1) expect(await status(await openUnread(server.url))).toBe('200');
+    const begun = performance.now();
+    // Some send nothing, some a great deal, and some go away.
+    const late = await Promise.all([1, 2, 3, 4].map(() => openUnread(server.url)));
+    late[1]?.write(`POST ${JOIN_PATH} HTTP/1.1\r\n${HOST}Content-Length: 9000000\r\n\r\n`);
+    late[1]?.write('x'.repeat(1_000_000));
+    late[2]?.destroy();
+    late[3]?.end();
+    expect(await status(await openUnread(server.url))).toBe('closed');
+    expect(performance.now() - begun).toBeGreaterThan(290);
+    await waitUntil('all are closed', () => late.every((socket) => socket.destroyed));
+    expect(await refusals(server)).toBe(5);
+    expect((await fetch(`${server.url}/join`)).status).toBe(200);
+  });
+
+  it.each([
+    ['counted as one client', { TRUST_PROXY: '1' }, 10],
+    ['counted by its requests, if its address is known', { TRUST_PROXY: '127.0.0.66' }, 60],
+  ])('what connects directly is a proxy %s', async (_what, env, openMax) => {
+    await using server = await InProcessServer.start({ limits: FEW, env });
+    // Requests that come through the proxy leave their connection free for further ones.
+    const forwarded: Socket[] = [];
+    for (let i = 0; i < 30; i += 1) {
+      const socket = await openUnread(server.url);
+      socket.write(`GET /join HTTP/1.1\r\n${HOST}X-Forwarded-For: 198.51.100.${i}\r\n\r\n`);
+      await once(socket, 'data');
+      forwarded.push(socket);
+    }
+    expect(forwarded.filter(isOpen)).toHaveLength(30);
+    const idle: Socket[] = [];
+    for (let i = 0; i < 60; i += 1) idle.push(await openUnread(server.url));
+    for (const socket of idle) socket.resume();
+    await waitUntil('the rest is closed', () => idle.filter(isOpen).length <= openMax);
+    await delay(50);
+    expect(idle.filter(isOpen)).toHaveLength(openMax);
+  });
+
+  it('a class behind one address opens 200 pages at once, and every file arrives', async () => {
+    const limits = Object.fromEntries(
+      Object.entries(LIMITS).filter(([name]) => name.endsWith('PerAddressMax')),
+    );
+    await using server = await InProcessServer.start({ limits });
+    const { body } = await httpRequest(server.url, '/join');
+    const files = [...body.toString().matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(
+      ([, path]) => path,
+    );
+    expect(files.length).toBeGreaterThan(3);
+    const headers = { 'Accept-Encoding': 'br' };
+    const open = async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 6, localAddress: ATTACKER });
+      const get = async (path = '/') =>
+        (await httpRequest(server.url, path, { agent, headers })).status;
+      const statuses = [await get('/join'), ...(await Promise.all(files.map(get)))];
+      agent.destroy();
+      return statuses;
+    };
+    const all = (await Promise.all(Array.from({ length: 200 }, open))).flat();
+    expect(all.filter((status) => status !== 200)).toEqual([]);
+  });
+
   it('behind a proxy, requests in progress count by forwarded address, and networks of IPv6 by tiers', async () => {
     await using server = await InProcessServer.start({
       limits: FEW,

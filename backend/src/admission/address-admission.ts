@@ -12,6 +12,8 @@ export type AddressLimits = Pick<
   | 'socketsPerAddressMax'
   | 'connectsPerAddressMax'
   | 'pageConnectionsPerAddressMax'
+  | 'pageConnectBurst'
+  | 'pageConnectsPerS'
   | 'pageRequestBurst'
   | 'pageRequestsPerS'
   | 'pagePaceBurst'
@@ -29,6 +31,7 @@ export type AddressLimits = Pick<
  */
 export class AddressAdmission {
   readonly #connections: AddressCount;
+  readonly #openings: AddressRate;
   readonly #sockets: AddressCount;
   readonly #connects: AddressWindow;
   readonly #sessions: AddressWindow;
@@ -43,6 +46,10 @@ export class AddressAdmission {
     this.#connections = new AddressCount(
       limits.socketsPerAddressMax + limits.pageConnectionsPerAddressMax,
     );
+    this.#openings = new AddressRate({
+      burst: pages * limits.pageConnectBurst,
+      perS: pages * limits.pageConnectsPerS,
+    });
     this.#sockets = new AddressCount(limits.socketsPerAddressMax);
     this.#connects = new AddressWindow(limits.connectsPerAddressMax, CONNECT_WINDOW_MS);
     this.#sessions = new AddressWindow(limits.connectsPerAddressMax, CONNECT_WINDOW_MS);
@@ -68,6 +75,11 @@ export class AddressAdmission {
   /** Counts one TCP connection, or one request in progress behind a proxy; undefined: too many. */
   holdConnection(address: string): (() => void) | undefined {
     return this.#connections.hold(address);
+  }
+
+  /** Whether the address may open one more TCP connection now. */
+  mayConnect(address: string): boolean {
+    return this.#openings.tryConsume(address);
   }
 
   /** Counts a new socket; the function returned is to be called when it has closed. */

@@ -22,6 +22,10 @@ function splitIfWhole(network: string): string[] {
 
 /** The nearest address that is not a trusted proxy's, in the form of `addressKey`. */
 export function clientAddress(request: IncomingMessage, trust: Trust): string {
+  // As almost always, and several times for each request.
+  if (request.headers['x-forwarded-for'] === undefined) {
+    return addressKey(request.socket.remoteAddress ?? '');
+  }
   const [peer = '', ...forwarded] = proxyAddr.all(request, trust);
   // A header entry that is not an address ends the search at the last one that is.
   const end = forwarded.findIndex((entry) => isIP(entry) === 0);

@@ -15,6 +15,8 @@ export interface HttpGuardParts {
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly trust: Trust;
+  /** Whether proxies are known by their addresses, and not only by their number. */
+  readonly namesProxies: boolean;
   /** The address that limits count a request against. */
   addressOf(request: IncomingMessage): string;
   /** Logs a refused host. */
@@ -68,15 +70,20 @@ export function guardHttp(http: Server, parts: HttpGuardParts): void {
       if (remoteAddress === undefined) return undefined;
       const address = addressKey(remoteAddress);
       // A proxy's own connections carry everybody's requests, which count one by one.
-      if (parts.trust(remoteAddress, 0)) return { address };
+      const isProxy = parts.trust(remoteAddress, 0);
+      if (isProxy && parts.namesProxies) return { address };
       const release = addresses.holdConnection(address);
-      return release && { address, release };
+      if (!release) return undefined;
+      // Only its first request shows whether it really comes from a proxy.
+      if (isProxy || addresses.mayConnect(address)) return { address, release };
+      return { address, release, refusedForMs: limits.refusalDelayMs };
     },
     begin(connection, handle, request, response) {
       const address = parts.addressOf(request);
       connection.address = address;
       parts.setHeaders(request, response);
       if (isProxied(connection, request, parts)) {
+        connection.release();
         const release = addresses.holdConnection(address);
         if (!release) {
           metrics.refused('too-many');
@@ -106,6 +113,7 @@ export function guardHttp(http: Server, parts: HttpGuardParts): void {
       const { socket } = connection;
       connection.address = parts.addressOf(request);
       if (!addresses.mayRequest(connection.address)) return false;
+      if (isProxied(connection, request, parts)) connection.release();
       inTurn(connection.address, socket, handle);
       return true;
     },

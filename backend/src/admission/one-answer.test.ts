@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -29,7 +29,14 @@ afterEach(() => {
 /** `/large` is answered with LARGE, other paths with their own name, after a moment. */
 async function start(options: Partial<OneAnswerOptions> = {}) {
   const begun: string[] = [];
-  const server = createServer((request, response) => {
+  const parsed: unknown[] = [];
+  class Counted extends IncomingMessage {
+    constructor(socket: Socket) {
+      super(socket);
+      parsed.push(socket);
+    }
+  }
+  const server = createServer({ IncomingMessage: Counted }, (request, response) => {
     const { url = '' } = request;
     begun.push(url);
     if (url === '/large') response.end(LARGE);
@@ -69,7 +76,7 @@ async function start(options: Partial<OneAnswerOptions> = {}) {
     }
     return performance.now() - begin;
   };
-  return { begun, open, closedAfter, connectionCount };
+  return { begun, parsed, open, closedAfter, connectionCount };
 }
 
 describe('LIMIT-10 one answer at a time', () => {
@@ -88,9 +95,40 @@ describe('LIMIT-10 one answer at a time', () => {
   it('a client that pipelines more is cut, and none of its further requests is handled', async () => {
     const { open, begun, closedAfter } = await start({ limits: PATIENT });
     const socket = await open();
-    socket.write(GET.repeat(1_500));
+    socket.write(GET.repeat(8));
     await closedAfter();
     expect(begun).toEqual(['/large']);
+  });
+
+  it.each([
+    ['plain', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['without a host', 'GET / HTTP/1.1\r\n\r\n'],
+    ['with a body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}'],
+    ['with chunks', 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['with an expectation', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n'],
+  ])('requests %s that can never be answered are not even parsed', async (_what, text) => {
+    const { open, begun, parsed, closedAfter } = await start({ limits: PATIENT });
+    for (const early of ['', text]) {
+      const socket = await open();
+      if (early) socket.write(early);
+      await delay(20);
+      socket.write(text.repeat(1_500));
+      await closedAfter();
+    }
+    expect(parsed.length).toBeLessThanOrEqual(2 + 2 * (1 + PATIENT.pipelinedRequestsMax));
+    expect(begun.length).toBeLessThanOrEqual(2);
+  });
+
+  it('a body may be long, and may come in pieces', async () => {
+    const { open, begun } = await start({ limits: PATIENT });
+    const socket = await open();
+    const body = 'x\r\n\r\n'.repeat(8);
+    socket.write(`POST /1 HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length + 60_000}\r\n\r\n`);
+    for (let i = 0; i < 6; i += 1) socket.write('y'.repeat(10_000));
+    await delay(20);
+    socket.write(`${body}GET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    await once(socket.resume(), 'end');
+    expect(begun).toEqual(['/1', '/2']);
   });
 
   it('requests that wait are dropped when the connection goes', async () => {
@@ -107,7 +145,7 @@ describe('LIMIT-10 one answer at a time', () => {
   it('an expectation that Node answers itself counts as a request', async () => {
     const { open, begun, closedAfter } = await start({ limits: PATIENT });
     const socket = await open();
-    socket.write(GET + 'GET /e HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n'.repeat(100));
+    socket.write(GET + 'GET /e HTTP/1.1\r\nHost: x\r\nExpect: more\r\n\r\n'.repeat(6));
     await closedAfter();
     expect(begun).toEqual(['/large']);
   });

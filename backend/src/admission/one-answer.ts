@@ -9,6 +9,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Limits } from '#config/limits.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { limitParsedRequests } from './parsed-chunks.ts';
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -24,6 +25,10 @@ export class Connection {
   address: string;
   /** An answer is being made or sent. */
   answering = false;
+  /** What it holds of its address's share; further calls have no effect. */
+  release: () => void = () => undefined;
+  /** Lets data through that is no HTTP any more. */
+  pass: () => void = () => undefined;
   /** Requests that arrived during that answer. */
   readonly queued: (() => void)[] = [];
   /** Bytes that wait in front of the socket, in a layer above it. */
@@ -88,17 +93,38 @@ function takeOver(http: Server, event: string): (...values: readonly unknown[]) 
   };
 }
 
+export interface Accepted {
+  /** The address that the connection counts against. */
+  readonly address: string;
+  /** Called once or more often when it counts no longer. */
+  release?(): void;
+  /** It is refused: not read, and closed after this time, so that its client can't go on at once. */
+  readonly refusedForMs?: number;
+}
+
 export interface OneAnswerOptions {
   readonly limits: ReadingLimits;
   readonly metrics: Metrics;
-  /** Admits a new connection, and names the address it counts against; undefined: it is closed. */
-  accept(socket: Socket): { readonly address: string; release?(): void } | undefined;
+  /** Admits a new connection, or refuses it; undefined: it is closed at once. */
+  accept(socket: Socket): Accepted | undefined;
   /** Admits a request. `handle` passes it to the handlers; not calling it refuses the request. */
   begin(connection: Connection, handle: () => void, ...exchange: Parameters<Handle>): void;
   /** Admits an upgrade, as `begin`; false: the connection is closed. */
   beginUpgrade(connection: Connection, handle: () => void, request: IncomingMessage): boolean;
   /** The connections to close, because too much waits for one address. */
   overWaiting(connections: Iterable<Connection>): Iterable<Connection>;
+}
+
+/** What the client sends stays in the kernel, so the connection costs a descriptor and nothing else. */
+function refuseUnread({ socket, release }: Connection, forMs: number): void {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle === 'object' && handle !== null) {
+    const readStop: unknown = Reflect.get(handle, 'readStop');
+    if (typeof readStop === 'function') Reflect.apply(readStop, handle, []);
+  }
+  socket.on('error', () => undefined);
+  socket.once('close', release);
+  setTimeout(() => socket.resetAndDestroy(), forMs);
 }
 
 /** To be called after all other listeners of `http` have been added. */
@@ -120,14 +146,23 @@ export function answerOneAtATime(http: Server, options: OneAnswerOptions): void 
       return;
     }
     const connection = new Connection(socket, admitted.address);
+    connection.release = () => admitted.release?.();
+    if (admitted.refusedForMs !== undefined) {
+      metrics.refused('too-many');
+      refuseUnread(connection, admitted.refusedForMs);
+      return;
+    }
     connections.set(socket, connection);
     open.add(connection);
     socket.once('close', () => {
       open.delete(connection);
       connection.queued.length = 0;
-      admitted.release?.();
+      connection.release();
     });
     connect(socket);
+    // The one that is answered, and those that wait.
+    const requestsMax = 1 + limits.pipelinedRequestsMax;
+    connection.pass = limitParsedRequests(socket, requestsMax, () => cut(connection));
   });
 
   const handle = takeOver(http, 'request');
@@ -158,6 +193,7 @@ export function answerOneAtATime(http: Server, options: OneAnswerOptions): void 
     http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       const connection = connections.get(socket);
       if (!connection || connection.socket.destroyed) return;
+      connection.pass();
       // Node has removed its own listener, and an error without a listener ends the process.
       socket.on('error', () => undefined);
       const handle = () => upgrade(request, socket, head);

@@ -52,8 +52,11 @@ function readAll(dist: string): ReadonlyMap<string, BuiltFile> {
     if (!entry.isFile()) continue;
     const file = join(entry.parentPath, entry.name);
     const content = readFileSync(file);
-    const etag = `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
-    files.set(file.slice(dist.length).replaceAll('\\', '/'), { content, etag });
+    files.set(file.slice(dist.length).replaceAll('\\', '/'), { content, etag: etagOf(content) });
   }
   return files;
+}
+
+export function etagOf(content: Buffer): string {
+  return `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`;
 }

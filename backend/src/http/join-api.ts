@@ -7,7 +7,6 @@ import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import * as v from 'valibot';
 import type { Limits } from '#config/limits.ts';
-import { OnecastError } from '#protocol/errors.ts';
 import { JOIN_PATH, REQUESTS } from '#protocol/signalling.ts';
 import type { AddressAdmission } from '../admission/address-admission.ts';
 import { originAllowed } from '../admission/origin.ts';
@@ -46,13 +45,8 @@ export function joinApi(parts: JoinApiParts): Router {
     return addresses.mayMakeSession(parts.addressOf(request)) ? undefined : 'too-many';
   };
 
-  const join = async (request: Request, address: string) => {
-    const parsed = v.safeParse(REQUESTS.join, request.body);
-    if (!parsed.success) throw new OnecastError('bad-request');
-    // The session has no socket yet, so it expires like a session that has lost its socket.
-    const attach: Requester['attach'] = ({ session }) => session.detach();
-    return admission.join(parsed.output, { address, attach });
-  };
+  // The session has no socket yet, so it expires like a session that has lost its socket.
+  const attach: Requester['attach'] = ({ session }) => session.detach();
 
   router.post(
     JOIN_PATH,
@@ -65,7 +59,10 @@ export function joinApi(parts: JoinApiParts): Router {
     express.json({ limit: limits.signalMaxBytes, inflate: false }),
     async (request, response: Response) => {
       const address = parts.addressOf(request);
-      const result = await answerer.answer('join', () => join(request, address));
+      const parsed = v.safeParse(REQUESTS.join, request.body);
+      const result = parsed.success
+        ? await answerer.answer('join', () => admission.join(parsed.output, { address, attach }))
+        : answerer.badRequest('join', parsed.issues[0]);
       response.set(UNCACHED).json(result);
     },
   );

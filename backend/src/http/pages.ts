@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type RequestHandler, Router } from 'express';
 import { readAddress } from '#protocol/room-link.ts';
 import type { PageConfig } from '#protocol/signalling.ts';
-import { builtFiles } from './built-files.ts';
+import { builtFiles, etagOf } from './built-files.ts';
 import { type Page, PAGES, pageHeaders, type SecurityOptions } from './security-headers.ts';
 
 const PLACEHOLDER = '<!--onecast-page-->';
@@ -16,6 +16,13 @@ export interface PageSource {
   /** Serve all other files of the frontend. */
   readonly assets: readonly RequestHandler[];
   close(): Promise<void>;
+}
+
+/** A page as it is sent, and the HTML that it was made of. */
+interface MadePage {
+  readonly html: string;
+  readonly content: Buffer;
+  readonly etag: string;
 }
 
 /** @throws if the frontend has not been built */
@@ -59,6 +66,15 @@ export function pageRoutes(
   // `<` would let a value end the script element.
   const json = JSON.stringify(config).replaceAll('<', String.raw`\u003c`);
   const script = `<script type="application/json" id="onecast-page">${json}</script>`;
+  const made = new Map<Page, MadePage>();
+  const madeOf = (page: Page, html: string): MadePage => {
+    const known = made.get(page);
+    if (known?.html === html) return known;
+    const content = Buffer.from(html.replace(PLACEHOLDER, () => script));
+    const fresh = { html, content, etag: etagOf(content) };
+    made.set(page, fresh);
+    return fresh;
+  };
   const send = (page: Page): RequestHandler[] => [
     ...pageHeaders(page, security),
     async (request, response) => {
@@ -66,10 +82,8 @@ export function pageRoutes(
       const isRoom = request.params['room'] === undefined || leadsToRoom(request.path);
       if (!isRoom) response.status(404);
       const html = await source.html(page, request.originalUrl);
-      response
-        .set('Cache-Control', 'no-cache')
-        .type('html')
-        .send(html.replace(PLACEHOLDER, () => script));
+      const { content, etag } = madeOf(page, html);
+      response.type('html').set({ 'Cache-Control': 'no-cache', ETag: etag }).send(content);
     },
   ];
   router.get('/', send('index'));

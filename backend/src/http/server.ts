@@ -59,6 +59,8 @@ export interface RouteOptions {
 
 export function mountRoutes(app: Express, options: RouteOptions): void {
   app.disable('x-powered-by');
+  // What may be cached brings its own.
+  app.disable('etag');
   app.use(healthRoutes(() => options.isReady()));
   // It costs each request more than the page itself.
   if (options.log.isLevelEnabled('debug')) app.use(requestLog(options.log));

@@ -80,7 +80,7 @@ export class Room implements PublisherRoom, ViewerRoom {
   readonly #owner: RoomOwner;
   /** How often an older owner has taken the room back. */
   #ownerChanges = 0;
-  /** The owner had the room before this server started, so it counts as a room that was live. */
+  /** The owner was live in it before this server started, so it counts as a room that was live. */
   #provenBefore = false;
   #state: RoomState = { status: 'open' };
   /** The number of claims so far. A claim's number becomes the epoch of its broadcast. */
