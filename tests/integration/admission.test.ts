@@ -331,12 +331,19 @@ describe('LIMIT-10 sockets that never read', () => {
   /** Requests answers that are never read, until the server has cut the socket; answers pings. */
   async function neverRead(server: InProcessServer, sockets: readonly RawSocket[]): Promise<void> {
     let requests = 0;
-    for (const socket of sockets) socket.stopReading();
+    const request = (socket: RawSocket, name: string, body: string) => {
+      requests += 1;
+      socket.send(`42${requests}["${name}",${body}]`);
+    };
+    for (const socket of sockets) {
+      request(socket, 'join', joinBody('wire'));
+      socket.stopReading();
+    }
     await waitUntil('a socket is cut', async () => {
       for (const socket of sockets) {
-        for (let i = 0; i < 100; i += 1) {
-          requests += 1;
-          socket.send(`42${requests}["join",${joinBody('wire', `r${requests}`)}]`);
+        // Large, and made quickly.
+        for (let i = 0; i < 20; i += 1) {
+          request(socket, 'stateSnapshot', `{"requestId":"r${requests}"}`);
         }
         socket.send('3');
       }
@@ -361,8 +368,13 @@ describe('LIMIT-10 sockets that never read', () => {
         ...limits,
       },
     });
-    const bystander = await server.connect();
+    const [bystander, owner] = await server.connectMany(2);
     await join(bystander, 'bystander');
+    await broadcast(owner, 'wire');
+    for (const key of ['a', 'b', 'c', 'd']) {
+      const message = { kind: 'data', topic: 'full', key, capturedAt: 1, data: 'x'.repeat(15_000) };
+      await owner.request('setState', { messages: [message] });
+    }
     const sockets = await Promise.all([1, 2, 3].map(() => RawSocket.open(server.url)));
     await neverRead(server, sockets);
     expect(await bystander.errorCode('requestKeyFrame')).toBeUndefined();
