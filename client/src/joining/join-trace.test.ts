@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { signal } from '@preact/signals-core';
+import { describe, expect, it, vi } from 'vitest';
 import { JOIN_STEPS, JOIN_TRACE_MAX_MS } from '#protocol/join-trace.ts';
-import { JoinTracer, spansOf } from './join-trace.ts';
+import { JoinTracer, reportJoin, spansOf } from './join-trace.ts';
 
 function tracer(begin = 1_000) {
   let now = begin;
@@ -27,7 +28,7 @@ describe('JOIN-5 the trace of a join', () => {
     });
   });
 
-  it('records the first time of each step, and nothing after the first frame', () => {
+  it('records the first time of each step; one that is reported after the first frame was reached by then', () => {
     const { trace, at } = tracer();
     at(1).requested('ahead');
     at(2).reached('answered');
@@ -36,7 +37,26 @@ describe('JOIN-5 the trace of a join', () => {
     at(10).reached('frame');
     at(11).reached('dtls');
     at(12).reached('frame');
-    expect(trace.trace.value?.steps).toEqual({ asked: 1, answered: 2, 'set-up': 3, frame: 10 });
+    at(900).reached('ice');
+    expect(trace.trace.value?.steps).toEqual({
+      asked: 1,
+      answered: 2,
+      'set-up': 3,
+      dtls: 10,
+      frame: 10,
+    });
+  });
+
+  it('ends with the next join, and where it is abandoned', () => {
+    const { trace, at } = tracer();
+    at(1).requested('ahead');
+    at(2).reached('answered');
+    at(3).reached('set-up');
+    at(10).reached('frame');
+    const { value } = trace.trace;
+    at(500).requested('socket');
+    at(510).reached('dtls');
+    expect(trace.trace.value).toEqual(value);
   });
 
   it('counts the time of a failed attempt, and not its steps', () => {
@@ -77,5 +97,34 @@ describe('JOIN-5 the trace of a join', () => {
       { step: 'dtls', fromMs: 190, toMs: 200 },
       { step: 'frame', fromMs: 200, toMs: 240 },
     ]);
+  });
+});
+
+describe('JOIN-5 the report of a join', () => {
+  it('is sent once, with the steps that came late, and not by a page that was closed', async () => {
+    vi.useFakeTimers();
+    vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }));
+    const run = (closesAt: number) => {
+      const { trace, at } = tracer();
+      const closing = new AbortController();
+      const reports: unknown[] = [];
+      const live = signal(false);
+      reportJoin(trace, live, async ({ steps }) => reports.push(steps), closing.signal);
+      at(1).requested('ahead');
+      at(2).reached('answered');
+      at(3).reached('set-up');
+      at(10).reached('frame');
+      live.value = true;
+      vi.advanceTimersByTime(100);
+      at(110).reached('dtls');
+      vi.advanceTimersByTime(closesAt);
+      closing.abort();
+      vi.advanceTimersByTime(5_000);
+      return reports;
+    };
+    expect(run(1_000)).toEqual([{ asked: 1, answered: 2, 'set-up': 3, dtls: 10, frame: 10 }]);
+    expect(run(100)).toEqual([]);
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
   });
 });

@@ -7,6 +7,12 @@ import {
 } from '#protocol/join-trace.ts';
 import * as v from 'valibot';
 
+/**
+ * A busy page learns of a step, such as DTLS, after it has shown the first frame: the report waits for so
+ * long, ms.
+ */
+const LATE_STEPS_MS = 500;
+
 /** Records when the first join of a page reached its steps; the first time of each step counts. */
 export class JoinTracer {
   readonly #now: () => number;
@@ -29,19 +35,29 @@ export class JoinTracer {
 
   /** A request to join leaves. If an earlier request failed, its time still counts, its steps do not. */
   requested(way: JoinTrace['way']): void {
+    // Joining again after the first frame is another join.
+    if (this.#steps.frame !== undefined) this.#over = true;
     if (this.#over) return;
     this.#way = way;
     this.#steps = {};
     this.reached('asked');
   }
 
+  /** A step that is reported after the first frame was reached by then, so it gets the frame's time. */
   reached(step: JoinStep): void {
     if (this.#over) return;
-    this.#steps[step] ??= Math.round((this.#now() - this.#started) * 10) / 10;
-    if (step !== 'frame') return;
-    this.#over = true;
+    const { frame } = this.#steps;
+    const at = Math.round((this.#now() - this.#started) * 10) / 10;
+    if (frame !== undefined && at > frame + LATE_STEPS_MS) {
+      // Of another transport, for example.
+      this.#over = true;
+      return;
+    }
+    this.#steps[step] ??= frame ?? at;
+    if (frame === undefined && step !== 'frame') return;
     const trace = v.safeParse(JoinTraceSchema, { way: this.#way, steps: this.#steps });
     if (trace.success) this.#trace.value = trace.output;
+    else this.#over = true;
   }
 
   /** There is no broadcast, or the page is not visible: later steps would not measure the join. */
@@ -66,14 +82,19 @@ export function reportJoin(
   if (document.visibilityState !== 'visible') tracer.abandon();
   const options = { once: true, signal: closed };
   document.addEventListener('visibilitychange', () => tracer.abandon(), options);
-  let reported = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = effect(() => {
-    const trace = tracer.trace.value;
-    if (reported || !trace || !live.value) return;
-    reported = true;
-    report(trace).catch(() => undefined);
+    if (timer !== undefined || !tracer.trace.value || !live.value) return;
+    timer = setTimeout(() => {
+      const trace = tracer.trace.peek();
+      if (trace) report(trace).catch(() => undefined);
+    }, LATE_STEPS_MS);
   });
-  closed.addEventListener('abort', stop, { once: true });
+  const end = () => {
+    stop();
+    clearTimeout(timer);
+  };
+  closed.addEventListener('abort', end, { once: true });
 }
 
 /** A step of a trace and the time it took: from when the step before it was reached. */
