@@ -230,10 +230,7 @@ export const LIMITS = {
   ingestAheadMaxMs: 10_000,
   /** How old the frame that a program names may be. A viewer remembers the last few seconds of frames. */
   ingestFrameAgeMaxMs: 60_000,
-  /**
-   * How old a message itself may say it is: a program that starts may send the state of yesterday's match.
-   * Nothing depends on it, so one that says more is taken for this old, in whole days.
-   */
+  /** How old a message that is no state may say it is. Nothing depends on it: one that says more is taken for this old. */
   ingestAgeMaxMs: 48 * 3_600_000,
   /** First interval at which the current revision is announced again after a change; it then doubles. */
   stateReannounceMinMs: 500,

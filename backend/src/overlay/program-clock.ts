@@ -8,9 +8,8 @@ export interface Clocks {
   readonly monotonic: () => number;
 }
 
-const DAY_MS = 86_400_000;
 const UNITS = [
-  ['days', DAY_MS],
+  ['days', 86_400_000],
   ['hours', 3_600_000],
   ['minutes', 60_000],
   ['seconds', 1_000],
@@ -41,17 +40,17 @@ export class ProgramClock {
   }
 
   /**
-   * When the message was captured: what it says, at most `ingestAgeMaxMs` ago, or else now.
+   * When the message was captured: what it says, or else now. State may be as old as it says; any other
+   * message is at most `ingestAgeMaxMs` old.
    * @throws OnecastError `clock-off` if a time of it is in the future, or if its frame is too old
    */
-  capturedAt({ message }: IngestMessage): number {
+  capturedAt({ keyed, message }: IngestMessage): number {
     const frame = 'frame' in message ? message.frame : undefined;
     this.#assertTime('frame.capturedAt', frame?.capturedAt, this.#limits.ingestFrameAgeMaxMs);
     this.#assertTime('capturedAt', message.capturedAt, Infinity);
     const now = this.#clocks.wall();
-    // Whole days: a message that is repeated stays the same message.
-    const oldest = Math.floor((now - this.#limits.ingestAgeMaxMs) / DAY_MS) * DAY_MS;
-    return Math.max(message.capturedAt ?? now, oldest);
+    const capturedAt = message.capturedAt ?? now;
+    return keyed ? capturedAt : Math.max(capturedAt, now - this.#limits.ingestAgeMaxMs);
   }
 
   #assertTime(field: string, time: number | undefined, ageMaxMs: number): void {
