@@ -25,6 +25,9 @@ describe('SRV-1 configuration comes from the environment, and all problems are r
     expect(readConfig({ MAX_SOCKETS_PER_ADDRESS: '7' }).limits).toEqual({
       socketsPerAddressMax: 7,
     });
+    expect(readConfig({ MAX_ENCODER_KBPS: '8000' }).limits).toEqual({
+      encoderBitrateMaxBps: 8_000_000,
+    });
     expect(config.metrics).toEqual({ host: '127.0.0.1', port: 9_464 });
     expect(readConfig({ METRICS: 'off', PORT: '9464' }).metrics).toBeUndefined();
     expect(config.workers).toBeGreaterThanOrEqual(1);

@@ -14,7 +14,9 @@ export interface Config {
   /** The number of proxies before this server, or their addresses or networks. */
   readonly trustProxy: number | readonly string[];
   /** The limits of config/limits.ts that the operator has changed. */
-  readonly limits: Partial<Pick<Limits, 'socketsPerAddressMax' | 'connectsPerAddressMax'>>;
+  readonly limits: Partial<
+    Pick<Limits, 'socketsPerAddressMax' | 'connectsPerAddressMax' | 'encoderBitrateMaxBps'>
+  >;
   /** For which viewers the server estimates bandwidth: those with a lossy connection, or all. */
   readonly estimation: 'auto' | 'always';
   /** Address of the metrics; undefined: off. Port 0 chooses a free port. */
@@ -142,6 +144,7 @@ const VARIABLES = {
   ),
   MAX_SOCKETS_PER_ADDRESS: v.optional(integer(1, 1_000_000)),
   MAX_CONNECTS_PER_ADDRESS: v.optional(integer(1, 1_000_000)),
+  MAX_ENCODER_KBPS: v.optional(integer(100, 1_000_000)),
   BANDWIDTH_ESTIMATION: v.optional(v.picklist(['auto', 'always'], 'auto or always'), 'auto'),
   METRICS: v.optional(v.picklist(['on', 'off'], 'on or off'), 'on'),
   METRICS_HOST: v.optional(ipAddress, '127.0.0.1'),
@@ -175,6 +178,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     'MAX_CONNECTS_PER_ADDRESS',
     VARIABLES.MAX_CONNECTS_PER_ADDRESS,
   );
+  const encoderKbpsMax = read('MAX_ENCODER_KBPS', VARIABLES.MAX_ENCODER_KBPS);
   const stateDir = read('STATE_DIR', VARIABLES.STATE_DIR);
   const values = {
     host: read('HOST', VARIABLES.HOST) ?? '',
@@ -195,6 +199,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     limits: Object.freeze({
       ...(socketsPerAddressMax !== undefined && { socketsPerAddressMax }),
       ...(connectsPerAddressMax !== undefined && { connectsPerAddressMax }),
+      ...(encoderKbpsMax !== undefined && { encoderBitrateMaxBps: encoderKbpsMax * 1_000 }),
     }),
     estimation: read('BANDWIDTH_ESTIMATION', VARIABLES.BANDWIDTH_ESTIMATION) ?? 'auto',
     metrics: read('METRICS', VARIABLES.METRICS) === 'off' ? undefined : Object.freeze(metrics),

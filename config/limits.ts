@@ -176,6 +176,13 @@ export const LIMITS = {
    * retransmissions. The server sends this limit to the browser, and measures what arrives.
    */
   publisherBitrateMaxBps: 4_000_000,
+  /**
+   * The same for an encoder (WHIP): people set OBS to 6 to 8 Mbit/s, and it ignores the hint. Changed by
+   * MAX_ENCODER_KBPS.
+   */
+  encoderBitrateMaxBps: 12_000_000,
+  /** Ended sessions of encoders that are remembered with their reason: 200 bytes each. */
+  endedEncodersMax: 1_000,
   /** How often the bitrate of video and audio is measured. */
   bitrateCheckMs: 2_000,
   /** The same for the overlay: its messages are small and queue up for less time, so 5 s end a flood. */

@@ -6,8 +6,9 @@ import type { Config } from './env.ts';
 import type { Limits } from './limits.ts';
 
 /**
- * VP8 and Opus: every browser supports both, and VP8 simulcast works in all of them. The payload
- * types are fixed so that a page loaded before a restart still matches the server after it.
+ * VP8 and Opus first: every browser supports both, and VP8 simulcast works in all of them, so our pages
+ * use them. H264 and AV1 are for encoders. H264 has one entry, which stands for every profile
+ * (backend/src/whip/offer.ts). Their payload types are fixed so that a page loaded before a restart still matches the server after it.
  */
 export const ROUTER_CODECS: types.RouterRtpCodecCapability[] = [
   {
@@ -25,6 +26,18 @@ export const ROUTER_CODECS: types.RouterRtpCodecCapability[] = [
     // Without it Chromium starts at 300 kbit/s and needs seconds to reach the upper layers.
     parameters: { 'x-google-start-bitrate': 1_000 },
   },
+  {
+    kind: 'video',
+    mimeType: 'video/H264',
+    clockRate: 90_000,
+    preferredPayloadType: 103,
+    parameters: {
+      'packetization-mode': 1,
+      'profile-level-id': '42e01f',
+      'level-asymmetry-allowed': 1,
+    },
+  },
+  { kind: 'video', mimeType: 'video/AV1', clockRate: 90_000, preferredPayloadType: 105 },
 ];
 
 /**

@@ -48,6 +48,10 @@ export const ERRORS = {
     retry: 'never',
     message: 'This browser cannot play what the publisher sends.',
   },
+  'offer-unsupported': {
+    retry: 'never',
+    message: 'This server cannot receive what the encoder offers.',
+  },
   'authority-missing': {
     retry: 'never',
     message: 'The publisher’s secret or token is missing: Authorization: Bearer …',

@@ -62,7 +62,7 @@ export const RtpCapabilitiesSchema = v.pipe(capabilities, v.brand('RtpCapabiliti
 
 const encoding = v.object({
   ssrc: v.optional(ssrc),
-  rid: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9]{1,16}$/))),
+  rid: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,16}$/))),
   codecPayloadType: v.optional(int(0, 127)),
   rtx: v.optional(v.object({ ssrc })),
   dtx: v.optional(v.boolean()),
@@ -89,7 +89,7 @@ const rtpParameters = v.object({
       16,
     ),
   ),
-  encodings: v.optional(v.pipe(v.array(encoding), v.minLength(1), v.maxLength(3))),
+  encodings: v.optional(v.pipe(v.array(encoding), v.minLength(1), v.maxLength(4))),
   rtcp: v.optional(
     v.object({
       // In RTCP the length of a cname is one byte.

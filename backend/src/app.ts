@@ -31,6 +31,7 @@ import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import { RoomRegistry } from './rooms/registry.ts';
 import { AddressAdmission } from './admission/address-admission.ts';
 import { RoomAdmission } from './rooms/room-admission.ts';
+import { whipApi } from './whip/whip-api.ts';
 import { Gateway } from './signalling/gateway.ts';
 
 export interface App {
@@ -109,7 +110,8 @@ export async function createApp(
       metrics,
       addressOf: (request: IncomingMessage) => clientAddress(request, trust),
     };
-    const apis = [joinApi(parts), ingestApi(parts)];
+    const { routerRtpCapabilities } = page;
+    const apis = [joinApi(parts), ingestApi(parts), whipApi({ ...parts, routerRtpCapabilities })];
     mountRoutes(app, { log, page, pages, apis, security: config, isReady });
 
     const gateway = new Gateway(http, parts);

@@ -14,28 +14,11 @@ import type { Metrics } from '../observability/metrics.ts';
 import { IngestBusy } from '../overlay/ingest.ts';
 import type { RoomAdmission } from '../rooms/room-admission.ts';
 import type { IngestAccess } from '../rooms/room.ts';
+import { bearerOf, refusalOf, statusOf } from './refusals.ts';
 
 const ONE = 'application/json';
 const LINES = 'application/x-ndjson';
 const PATH = '/api/rooms/:room/overlay';
-
-const STATUS: Partial<Record<ErrorCode, number>> = {
-  'bad-request': 400,
-  'clock-off': 400,
-  'authority-missing': 401,
-  'token-invalid': 401,
-  'token-expired': 401,
-  'token-wrong-room': 403,
-  'token-wrong-role': 403,
-  'room-taken': 403,
-  'room-unknown': 404,
-  'not-live': 409,
-  'state-full': 409,
-  'message-too-large': 413,
-  'media-type': 415,
-  'too-many': 429,
-  draining: 503,
-};
 
 export interface IngestApiParts {
   readonly admission: RoomAdmission;
@@ -96,10 +79,9 @@ export function ingestApi({ admission, limits, log, metrics }: IngestApiParts): 
 
 /** @throws OnecastError if the caller may not send to the room */
 async function accessFor(admission: RoomAdmission, request: Request): Promise<IngestAccess> {
-  const [, bearer] = /^Bearer +(\S+)$/i.exec(request.get('authorization') ?? '') ?? [];
   const room = v.safeParse(RoomIdSchema, request.params['room']);
   if (!room.success) throw new OnecastError('room-unknown');
-  return admission.ingestAccess(room.output, bearer);
+  return admission.ingestAccess(room.output, bearerOf(request));
 }
 
 /** Parsed JSON, undefined in place of a line that is not JSON. Empty lines are skipped. */
@@ -119,24 +101,4 @@ function messagesOf(request: Request): unknown[] {
       return undefined;
     }
   });
-}
-
-/** Errors of the body parser have a `status`. */
-function refusalOf(error: unknown): OnecastError | undefined {
-  if (error instanceof OnecastError) return error;
-  if (!(error instanceof Error) || !('status' in error)) return undefined;
-  switch (error.status) {
-    case 413:
-      return new OnecastError('message-too-large', 'The request is too large.');
-    case 415:
-      return new OnecastError('media-type');
-    case 400:
-      return new OnecastError('bad-request');
-    default:
-      return undefined;
-  }
-}
-
-function statusOf(code: ErrorCode): number {
-  return STATUS[code] ?? 500;
 }

@@ -16,6 +16,9 @@ import type { Sources } from './sources.ts';
 /** Until the page states anything else, a producer sends. */
 const ALL_ON: Sources = { video: 'on', audio: 'on' };
 
+/** What publishes: our page, or an encoder (WHIP), which may send more and obeys no hint. */
+export type PublisherSource = 'page' | 'encoder';
+
 /** One claim on a room: the publisher that made it and what that publisher sends. */
 export class Publisher implements RoomPublisher {
   readonly role = 'publisher';
@@ -23,6 +26,8 @@ export class Publisher implements RoomPublisher {
   readonly epoch: number;
   readonly session: Session;
   readonly #limits: Limits;
+  /** The most that it may send as video and audio. */
+  readonly #bitrateMaxBps: number;
   readonly #producers = new Map<types.MediaKind, types.Producer>();
   #data: types.DataProducer | undefined;
   readonly #overlayRate: TokenBucket;
@@ -33,10 +38,12 @@ export class Publisher implements RoomPublisher {
   /** What the page states about its sources. */
   #stated: Sources = ALL_ON;
 
-  constructor(room: PublisherRoom, epoch: number) {
+  constructor(room: PublisherRoom, epoch: number, source: PublisherSource) {
     this.room = room;
     this.epoch = epoch;
     this.#limits = room.limits;
+    const { publisherBitrateMaxBps, encoderBitrateMaxBps } = room.limits;
+    this.#bitrateMaxBps = source === 'page' ? publisherBitrateMaxBps : encoderBitrateMaxBps;
     const rate = { burst: room.limits.overlayBurst, perS: OVERLAY_MAX_PER_S };
     this.#overlayRate = new TokenBucket(rate, performance.now());
     this.session = new Session(room.limits, room.log.child({ role: this.role, epoch }), {
@@ -83,7 +90,7 @@ export class Publisher implements RoomPublisher {
     this.session.dropRetiring();
     // The page produces at once, so DTLS must come up.
     this.session.expectDtls(transport);
-    const guard = new BitrateGuard(this.#limits);
+    const guard = new BitrateGuard(this.#bitrateMaxBps, this.#limits);
     this.#liveness = new PublisherLiveness(transport, this.#limits, {
       aliveChanged: (alive) => {
         if (alive) this.room.publisherReady(this);
@@ -93,7 +100,7 @@ export class Publisher implements RoomPublisher {
         if (guard.exceeds(stats, performance.now())) this.#closeForViolation('bitrate-exceeded');
       },
     });
-    await limitIncoming(transport, this.#limits.publisherBitrateMaxBps);
+    await limitIncoming(transport, this.#bitrateMaxBps);
     this.session.keep(transport);
     return transport;
   }
@@ -109,7 +116,9 @@ export class Publisher implements RoomPublisher {
     };
   }
 
-  async addProducer(request: RequestOf<'produce'>): Promise<AnswerOf<'produce'>> {
+  async addProducer(
+    request: Omit<RequestOf<'produce'>, 'requestId'>,
+  ): Promise<AnswerOf<'produce'>> {
     const transport = this.session.transport(request.transportId);
     this.session.spendMediaChange();
     const { kind } = request;

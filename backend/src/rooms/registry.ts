@@ -15,6 +15,7 @@ import type { types } from '../media/types.ts';
 import type { WorkerPool } from '../media/workers/pool.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { PublisherSource } from './publisher.ts';
 import { type Claim, type Member, Room } from './room.ts';
 import type { Viewer } from './viewer.ts';
 
@@ -119,13 +120,18 @@ export class RoomRegistry {
   }
 
   /** @throws OnecastError `draining`, `too-many`, `room-taken` */
-  claim(id: RoomId, claim: Claim, address: string): ReturnType<Room['claim']> {
+  claim(
+    id: RoomId,
+    claim: Claim,
+    address: string,
+    source: PublisherSource,
+  ): ReturnType<Room['claim']> {
     const wasLive = claim.by === 'secret' && provesLive(this.#proofs, id, claim);
     return this.#withinCapacity(
       address,
       true,
       () => {
-        const claimed = this.room(id, address, wasLive ? 'live' : 'claimed').claim(claim);
+        const claimed = this.room(id, address, wasLive ? 'live' : 'claimed').claim(claim, source);
         if (wasLive) this.#places.get(id)?.live();
         return claimed;
       },

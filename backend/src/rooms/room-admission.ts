@@ -1,13 +1,15 @@
 import * as v from 'valibot';
 import { OnecastError } from '#protocol/errors.ts';
-import { type RoomId, SecretSchema } from '#protocol/ids.ts';
-import type { AnswerOf, RequestOf } from '#protocol/signalling.ts';
+import { type RoomId, type Secret, SecretSchema } from '#protocol/ids.ts';
+import type { AnswerOf, RequestOf, TransportDescription } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import type { AddressAdmission } from '../admission/address-admission.ts';
 import type { Authority } from '../admission/authority.ts';
 import { assertNameAllows } from '../admission/room-owner.ts';
+import { connect } from '../media/mediasoup-calls.ts';
 import { describeTransport } from '../media/routing/transports.ts';
 import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
+import type { Publisher } from './publisher.ts';
 import type { RoomRegistry } from './registry.ts';
 import type { Claim, IngestAccess, Member } from './room.ts';
 
@@ -17,6 +19,21 @@ export interface Requester {
   readonly address: string;
   /** Makes the page's socket speak for `member`. @throws if the socket is gone already */
   attach(member: Member): void;
+}
+
+type Ownership = Pick<RequestOf<'publish'>, 'room' | 'publisherSecret' | 'ownershipProof'>;
+
+/** A broadcast of an encoder: everything at once, and no socket. */
+export interface OfferRequest {
+  readonly room: RoomId;
+  /** The room's publisherSecret, or a publisher's token. */
+  readonly bearer: string;
+  /** The address that limits count against. */
+  readonly address: string;
+  readonly offer: {
+    readonly tracks: readonly Pick<RequestOf<'produce'>, 'kind' | 'rtpParameters'>[];
+    readonly dtlsParameters: RequestOf<'connectTransport'>['dtlsParameters'];
+  };
 }
 
 /** Admits pages and programs to rooms, and lets a page resume its session. */
@@ -61,6 +78,7 @@ export class RoomAdmission {
       room,
       this.#claimOf(request),
       requester.address,
+      'page',
     );
     return setUpOrClose(publisher, async () => {
       const transport = await publisher.openTransport();
@@ -76,13 +94,39 @@ export class RoomAdmission {
     });
   }
 
+  /**
+   * Publishes what an encoder offers. Its session has no socket, so it expires with its media.
+   * @throws OnecastError as `ingestAccess`, and `too-many`, `bad-request`
+   */
+  async publishOffer({ room, bearer, address, offer }: OfferRequest): Promise<{
+    readonly publisher: Publisher;
+    readonly transport: TransportDescription;
+  }> {
+    this.#countSession({ address });
+    await this.#authority.authorise({ room, role: 'publisher', token: bearer });
+    const publisherSecret = this.#authority.byToken ? undefined : secretOf(bearer);
+    const claim = this.#claimOf({ room, publisherSecret });
+    const { publisher } = this.#registry.claim(room, claim, address, 'encoder');
+    return setUpOrClose(publisher, async () => {
+      const transport = await publisher.openTransport();
+      publisher.session.detach();
+      await connect(transport, offer.dtlsParameters);
+      for (const track of offer.tracks) {
+        await publisher.addProducer({ transportId: transport.id, ...track });
+      }
+      // The state of a kind that has no producer is `off`, whatever is stated.
+      publisher.setSources({ video: 'on', audio: 'on' });
+      return { publisher, transport: describeTransport(transport) };
+    });
+  }
+
   /** By HTTP or over a socket, a session costs the same. @throws OnecastError `too-many` */
-  #countSession({ address }: Requester): void {
+  #countSession({ address }: Pick<Requester, 'address'>): void {
     if (!this.#addresses.countSession(address)) throw new OnecastError('too-many');
   }
 
   /** @throws OnecastError `room-taken` if the room's name belongs to another secret */
-  #claimOf({ room, publisherSecret, ownershipProof }: RequestOf<'publish'>): Claim {
+  #claimOf({ room, publisherSecret, ownershipProof }: Ownership): Claim {
     if (this.#authority.byToken) return { by: 'token' };
     // The room checks this too, but then a refused claim would have created the room.
     assertNameAllows(room, publisherSecret);
@@ -126,12 +170,16 @@ export class RoomAdmission {
       return this.#registry.existingRoom(id).ingestAccess();
     }
     const room = this.#registry.existingRoom(id);
-    const secret = v.safeParse(SecretSchema, bearer);
-    // Text without the form of a secret can't be this room's secret.
-    if (!secret.success) throw new OnecastError('room-taken');
-    room.assertPublisherSecret(secret.output);
+    room.assertPublisherSecret(secretOf(bearer));
     return room.ingestAccess();
   }
+}
+
+/** @throws OnecastError `room-taken`: text without the form of a secret can't be the room's */
+function secretOf(bearer: string): Secret {
+  const secret = v.safeParse(SecretSchema, bearer);
+  if (!secret.success) throw new OnecastError('room-taken');
+  return secret.output;
 }
 
 /** Closes a session whose set-up failed. */

@@ -20,7 +20,7 @@ import type {
   RoomViewer,
   ViewerRoom,
 } from './membership.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher, type PublisherSource } from './publisher.ts';
 import { epochOf, type RoomEvent, type RoomState, statusView, stepRoom } from './room-state.ts';
 import type { Session, SessionEnd } from './session.ts';
 import { ALL_OFF } from './sources.ts';
@@ -163,11 +163,14 @@ export class Room implements PublisherRoom, ViewerRoom {
    * newest claim of the same owner wins.
    * @throws OnecastError `room-taken`
    */
-  claim(claim: Claim): { publisher: Publisher; ownership: OwnershipGrant | undefined } {
+  claim(
+    claim: Claim,
+    source: PublisherSource,
+  ): { publisher: Publisher; ownership: OwnershipGrant | undefined } {
     const ownership = claim.by === 'secret' ? this.#own(claim.secret, claim.proof) : undefined;
     this.#claims = Math.max(this.#claims, this.epoch) + 1;
     const replaced = this.#claimant;
-    const publisher = new Publisher(this, this.#claims);
+    const publisher = new Publisher(this, this.#claims, source);
     this.#claimant = publisher;
     if (replaced) this.#supersede(replaced);
     this.#context.onSession(publisher);

@@ -61,6 +61,7 @@ export class Session {
     | { readonly transport: types.WebRtcTransport; readonly deadline: NodeJS.Timeout }
     | undefined;
   #ended: SessionEnd | undefined;
+  #onEnded: ((reason: SessionEnd) => void) | undefined;
 
   constructor(limits: Limits, log: Log, events: SessionEvents) {
     this.#limits = limits;
@@ -79,6 +80,12 @@ export class Session {
 
   get ended(): SessionEnd | undefined {
     return this.#ended;
+  }
+
+  /** `act` is called when the session ends, at once if it has ended. For one caller. */
+  onEnded(act: (reason: SessionEnd) => void): void {
+    this.#onEnded = act;
+    if (this.#ended !== undefined) act(this.#ended);
   }
 
   /** The page has a socket, or its media is up. */
@@ -267,6 +274,7 @@ export class Session {
     this.#socket = undefined;
     this.#log.info({ reason }, 'session closed');
     this.#events.closed(reason);
+    this.#onEnded?.(reason);
   }
 
   /** Closes the session and disconnects the page, which then joins again. */

@@ -6,7 +6,7 @@ const { publisherBitrateMaxBps: allowed, livenessIntervalMs } = LIMITS;
 
 /** When (ms) the guard closes the publisher, or undefined if it does not within a minute. */
 function closedAt(bpsAt: (ms: number) => { rtp?: number; other?: number }): number | undefined {
-  const guard = new BitrateGuard(LIMITS);
+  const guard = new BitrateGuard(LIMITS.publisherBitrateMaxBps, LIMITS);
   const received = { bytesReceived: 0, rtpBytesReceived: 0, rtxBytesReceived: 0 };
   for (let now = 0; now <= 60_000; now += livenessIntervalMs) {
     if (guard.exceeds({ ...received }, now)) return now;

@@ -8,7 +8,6 @@ type Received = Pick<
 >;
 type GuardLimits = Pick<
   Limits,
-  | 'publisherBitrateMaxBps'
   | 'bitrateCheckMs'
   | 'overlayBitrateCheckMs'
   | 'bitrateTolerance'
@@ -25,10 +24,11 @@ export class BitrateGuard {
   readonly #media: RateCheck;
   readonly #overlay: RateCheck;
 
-  constructor(limits: GuardLimits) {
-    const { publisherBitrateMaxBps, bitrateCheckMs, overlayBitrateCheckMs } = limits;
+  /** @param mediaBps the allowed bitrate of video and audio */
+  constructor(mediaBps: number, limits: GuardLimits) {
+    const { bitrateCheckMs, overlayBitrateCheckMs } = limits;
     const overlayBps = OVERLAY_MAX_BYTES * OVERLAY_MAX_PER_S * 8;
-    this.#media = new RateCheck(publisherBitrateMaxBps, bitrateCheckMs, limits);
+    this.#media = new RateCheck(mediaBps, bitrateCheckMs, limits);
     this.#overlay = new RateCheck(overlayBps, overlayBitrateCheckMs, limits);
   }
 

@@ -1,0 +1,73 @@
+import type { Page } from 'playwright-core';
+import { afterEach, describe, expect, test } from 'vitest';
+import { newSecret } from '#backend/admission/secrets.ts';
+import { sharedSite } from '#testkit/browser/shared-site.ts';
+import { quarterColours, waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
+import { encodeH264, publishFromPage } from '#testkit/browser/whip-page.ts';
+import { ObsEncoder } from '#testkit/media/obs-encoder.ts';
+
+const RED_AND_BLUE = [
+  [200, 40, 40],
+  [40, 40, 200],
+] as const;
+const GREEN = [40, 160, 40] as const;
+
+describe('WHIP-5 viewers see what an encoder sends', () => {
+  const site = sharedSite();
+  const opened: Page[] = [];
+
+  afterEach(async () => {
+    for (const page of opened.splice(0)) await page.context().close();
+  });
+
+  async function open(path: string): Promise<Page> {
+    const { page } = await site.open(path);
+    opened.push(page);
+    return page;
+  }
+
+  /** Expects moving video with this colour at the left and at the right. */
+  async function expectShown(page: Page, left: readonly number[], right: readonly number[]) {
+    await waitForStatus(page, 'live');
+    await waitForFrames(page, 20);
+    const { topLeft, topRight } = await quarterColours(page);
+    for (const [shown, sent] of [
+      [topLeft, left],
+      [topRight, right],
+    ] as const) {
+      for (const [i, value] of sent.entries()) expect(Math.abs(shown[i]! - value)).toBeLessThan(60);
+    }
+  }
+
+  test.each([
+    ['VP8 in three layers', 'video/VP8', true],
+    ['H264', 'video/H264', false],
+    ['AV1', 'video/AV1', false],
+  ])('a page sends %s', async (_, codec, simulcast) => {
+    const room = `whip-${codec.slice(6)}`;
+    const encoder = await open('/');
+    const url = `${site.server.url}/whip/${room}`;
+    const session = await publishFromPage(encoder, { url, bearer: newSecret(), codec, simulcast });
+    const viewer = await open(`/join/${room}`);
+    await expectShown(viewer, ...RED_AND_BLUE);
+    expect(new URL(session).pathname.startsWith(`/whip/${room}/`)).toBe(true);
+  });
+
+  test('OBS’s library sends H264 (High), stops, and publishes again', async () => {
+    const room = 'whip-obs';
+    const bearer = newSecret();
+    const url = `${site.server.url}/whip/${room}`;
+    const viewer = await open(`/join/${room}`);
+    let encoder: ObsEncoder | undefined;
+    await encodeH264(await open('/'), 1_000, (unit, atMs) => encoder?.sendFrame(unit, atMs));
+    for (let i = 0; i < 2; i += 1) {
+      await using obs = new ObsEncoder(bearer);
+      await obs.publish(url);
+      encoder = obs;
+      await expectShown(viewer, GREEN, GREEN);
+      encoder = undefined;
+      expect(await obs.stop()).toBe(200);
+      await waitForStatus(viewer, 'ended');
+    }
+  });
+});
