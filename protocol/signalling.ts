@@ -189,6 +189,11 @@ export const RoomViewSchema = v.object({
   /** What the publisher sends now; `off` while there is no broadcast. */
   video: SourceStateSchema,
   audio: SourceStateSchema,
+  /**
+   * Of an encoder that sends no key frame on request: the longest time between two of its last ones,
+   * in ms. A viewer that needs one waits that long.
+   */
+  keyFrameIntervalMs: v.optional(v.number()),
   /** Only while `status` is `interrupted`: why, and for how many more ms the room waits. */
   interruption: v.optional(
     v.object({ reason: v.picklist(['publisher-lost', 'worker-lost']), remainingMs: v.number() }),

@@ -53,6 +53,26 @@ describe('WHIP-5 viewers see what an encoder sends', () => {
     expect(new URL(session).pathname.startsWith(`/whip/${room}/`)).toBe(true);
   });
 
+  test('WHIP-6 a viewer waits for a rare key frame, and repairs nothing', async () => {
+    const room = 'whip-rare';
+    const bearer = newSecret();
+    const obs = new ObsEncoder(bearer);
+    await using _ = obs;
+    const { session } = await obs.publish(`${site.server.url}/whip/${room}`);
+    await encodeH264(await open('/'), 6_000, (unit, atMs) => obs.sendFrame(unit, atMs));
+    const measured = async () => {
+      const answer = await fetch(session, { headers: { Authorization: `Bearer ${bearer}` } });
+      const { room: view } = (await answer.json()) as { room: { keyFrameIntervalMs?: number } };
+      return view.keyFrameIntervalMs ?? 0;
+    };
+    await expect.poll(measured, { timeout: 60_000 }).toBeGreaterThan(4_000);
+    const viewer = await open(`/join/${room}`);
+    await expectShown(viewer, GREEN, GREEN);
+    for (const repair of ['requestKeyFrame', 'renewConsumers', 'renewTransport']) {
+      expect(site.server.printed(`"request":"${repair}"`)).toBe(0);
+    }
+  });
+
   test('OBS’s library sends H264 (High), stops, and publishes again', async () => {
     const room = 'whip-obs';
     const bearer = newSecret();

@@ -32,7 +32,7 @@ interface Sent {
   readonly on?: InProcessServer;
 }
 
-/** Posts OBS's offer to a new room unless told otherwise. */
+/** Posts OBS’s offer to a new room by default. */
 async function send(sent: Sent = {}) {
   const { method = 'POST', bearer = newSecret(), type = 'application/sdp', on = server } = sent;
   const { room = server.newRoom(), path = `/whip/${room}`, headers, body = OBS } = sent;

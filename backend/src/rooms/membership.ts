@@ -32,6 +32,7 @@ export interface RoomPublisher {
   readonly broadcast: Broadcast | undefined;
   /** What it sends, or will send again on its next transport. */
   readonly sources: Sources;
+  readonly keyFrameIntervalMs: number | undefined;
   /** The router of its newest transport, open or closed. */
   readonly router: RoomRouter | undefined;
   close(): void;

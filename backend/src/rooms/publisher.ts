@@ -8,6 +8,7 @@ import type { RoomRouter } from '../media/routing/room-router.ts';
 import { describeTransport } from '../media/routing/transports.ts';
 import type { types } from '../media/types.ts';
 import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
+import { watchKeyFrames } from '../media/watch/key-frame-interval.ts';
 import { PublisherLiveness } from '../media/watch/publisher-liveness.ts';
 import type { Broadcast, PublisherRoom, RoomPublisher } from './membership.ts';
 import { Session, type Violation } from './session.ts';
@@ -26,8 +27,10 @@ export class Publisher implements RoomPublisher {
   readonly epoch: number;
   readonly session: Session;
   readonly #limits: Limits;
+  readonly #source: PublisherSource;
   /** The most that it may send as video and audio. */
   readonly #bitrateMaxBps: number;
+  #keyFrameIntervalMs: number | undefined;
   readonly #producers = new Map<types.MediaKind, types.Producer>();
   #data: types.DataProducer | undefined;
   readonly #overlayRate: TokenBucket;
@@ -42,6 +45,7 @@ export class Publisher implements RoomPublisher {
     this.room = room;
     this.epoch = epoch;
     this.#limits = room.limits;
+    this.#source = source;
     const { publisherBitrateMaxBps, encoderBitrateMaxBps } = room.limits;
     this.#bitrateMaxBps = source === 'page' ? publisherBitrateMaxBps : encoderBitrateMaxBps;
     const rate = { burst: room.limits.overlayBurst, perS: OVERLAY_MAX_PER_S };
@@ -65,6 +69,11 @@ export class Publisher implements RoomPublisher {
       producers: [...this.#producers.values()],
       data: this.#data,
     };
+  }
+
+  /** In ms; undefined while it is not known, and for pages, which send key frames on request. */
+  get keyFrameIntervalMs(): number | undefined {
+    return this.#keyFrameIntervalMs;
   }
 
   get sources(): Sources {
@@ -130,8 +139,18 @@ export class Publisher implements RoomPublisher {
       if (this.#producers.get(kind) === producer) this.#producers.delete(kind);
     });
     if (kind === 'video') this.#begin();
+    if (kind === 'video' && this.#source === 'encoder') await this.#watchKeyFrames(producer);
     this.room.broadcastChanged(this);
     return { producerId: producer.id };
+  }
+
+  /** Encoders such as OBS send key frames at intervals of their own, and pages must wait for them. */
+  async #watchKeyFrames(producer: types.Producer): Promise<void> {
+    await watchKeyFrames(producer, (intervalMs) => {
+      this.#keyFrameIntervalMs = intervalMs;
+      this.room.sourcesChanged(this);
+    });
+    this.session.keep(producer);
   }
 
   /** @throws OnecastError `transport-gone` if the session has no transport */

@@ -114,8 +114,6 @@ export class RoomAdmission {
       for (const track of offer.tracks) {
         await publisher.addProducer({ transportId: transport.id, ...track });
       }
-      // The state of a kind that has no producer is `off`, whatever is stated.
-      publisher.setSources({ video: 'on', audio: 'on' });
       return { publisher, transport: describeTransport(transport) };
     });
   }

@@ -148,10 +148,12 @@ export class Room implements PublisherRoom, ViewerRoom {
   }
 
   view(): RoomView {
+    const { keyFrameIntervalMs } = this.#publisher ?? {};
     return {
       roomId: this.id,
       viewers: this.viewerCount,
       ...(this.#isLiveOrInterrupted ? (this.#publisher?.sources ?? ALL_OFF) : ALL_OFF),
+      ...(keyFrameIntervalMs !== undefined && { keyFrameIntervalMs }),
       ...statusView(this.#state, performance.now()),
     };
   }

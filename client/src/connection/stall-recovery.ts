@@ -8,6 +8,8 @@ export interface StallRecoveryOptions {
   getStats(): Promise<RTCStatsReport | undefined>;
   /** Whether video should arrive now. */
   expectsFrames(): boolean;
+  /** As in RoomView. */
+  keyFrameIntervalMs(): number | undefined;
   readonly remedies: Readonly<Record<Remedy, () => void>>;
 }
 
@@ -61,7 +63,7 @@ export class StallRecovery {
       return;
     }
     if (sample.frames > before.last.frames) this.frameSeen();
-    const { state, remedy } = stepStall(before, sample);
+    const { state, remedy } = stepStall(before, sample, this.#options.keyFrameIntervalMs());
     this.#flowing.value = isFlowing(state);
     const expected = this.#options.expectsFrames();
     // Without frames to expect, the remedies start again from the first one; the video's pace is kept.

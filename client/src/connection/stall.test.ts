@@ -11,6 +11,11 @@ class SimulatedVideo {
   state: StallState = beginStall(this.sample);
   readonly remedies: (readonly [ms: number, remedy: Remedy])[] = [];
   #since = 0;
+  readonly #keyFrameIntervalMs: number | undefined;
+
+  constructor(keyFrameIntervalMs?: number) {
+    this.#keyFrameIntervalMs = keyFrameIntervalMs;
+  }
 
   /** Runs for `ms`; the named counters rise at every sample. */
   run(ms: number, ...rising: readonly ('frames' | 'packets' | 'arrivals')[]): this {
@@ -50,7 +55,7 @@ class SimulatedVideo {
   }
 
   #step(sample: FlowSample): void {
-    const { state, remedy } = stepStall(this.state, sample);
+    const { state, remedy } = stepStall(this.state, sample, this.#keyFrameIntervalMs);
     this.sample = sample;
     this.state = state;
     if (remedy) this.remedies.push([sample.now - this.#since, remedy]);
@@ -60,6 +65,20 @@ class SimulatedVideo {
 const flowing = () => new SimulatedVideo().run(5_000, 'frames', 'packets', 'arrivals').mark();
 
 describe('stepStall', () => {
+  it('WHIP-6 waits for the next key frame of an encoder that sends none on request', () => {
+    const video = new SimulatedVideo(8_300).reset('frames').run(9_000, 'packets', 'arrivals');
+    expect(video.remedies).toEqual([]);
+    video.run(11_000, 'packets', 'arrivals');
+    expect(video.remedies.map(([, remedy]) => remedy)).toEqual([
+      'key-frame',
+      'new-consumers',
+      'new-transport',
+    ]);
+    // A path that is dead is repaired at once.
+    const silent = new SimulatedVideo(8_300).run(5_000, 'frames', 'packets', 'arrivals').mark();
+    expect(silent.run(1_500).remedies[0]?.[1]).toBe('restart-ice');
+  });
+
   it('CONN-11 a video that flows needs no remedy', () => {
     expect(flowing().run(60_000, 'frames', 'packets', 'arrivals').remedies).toEqual([]);
   });

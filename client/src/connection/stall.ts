@@ -34,6 +34,8 @@ export const STALL = {
 const REMEDIES: readonly Remedy[] = ['key-frame', 'new-consumers', 'new-transport'];
 
 const FAST_PACE_MS = 33;
+/** Of the interval between key frames: it varies a little. */
+const KEY_FRAME_SLACK = 1.2;
 /** A gap of three frames is not a coincidence. */
 const PACES = 3;
 
@@ -64,10 +66,15 @@ function flowingLimitMs(paceMs: number): number {
   return Math.min(STALL.flowingMaxMs, Math.max(STALL.flowingMs, PACES * paceMs));
 }
 
-/** @returns the remedy that is due now, if any. While no video is expected, call `beginStall` instead. */
+/**
+ * @param keyFrameIntervalMs of an encoder that sends no key frame on request: the remedies wait for the
+ * next one, which may be all that is missing
+ * @returns the remedy that is due now, if any. While no video is expected, call `beginStall` instead.
+ */
 export function stepStall(
   state: StallState,
   sample: FlowSample,
+  keyFrameIntervalMs = 0,
 ): { state: StallState; remedy: Remedy | undefined } {
   const { now } = sample;
   const { last } = state;
@@ -90,10 +97,15 @@ export function stepStall(
   if (silentMs >= limitMs && (state.iceAt === undefined || now - state.iceAt >= limitMs)) {
     return { state: { ...seen, iceAt: now }, remedy: 'restart-ice' };
   }
-  const due = STALL.remediesMs[state.tried];
+  const remedyMs = STALL.remediesMs[state.tried];
   // A video that never began: the request to resume its consumers may have been lost.
   const missing = now - packetAt < STALL.flowingMs || sample.frames === 0;
-  if (missing && due !== undefined && now - Math.max(frameAt, state.since) >= due) {
+  const waitMs = KEY_FRAME_SLACK * keyFrameIntervalMs;
+  if (
+    missing &&
+    remedyMs !== undefined &&
+    now - Math.max(frameAt, state.since) >= remedyMs + waitMs
+  ) {
     return { state: { ...seen, tried: state.tried + 1 }, remedy: REMEDIES[state.tried] };
   }
   return { state: seen, remedy: undefined };

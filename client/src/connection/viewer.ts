@@ -108,6 +108,7 @@ class Viewer implements ViewerConnection {
         // A publisher whose camera is off or muted sends nothing: there is nothing to repair.
         this.#link.room.value.video === 'on' &&
         this.#receiver?.expectsMedia === true,
+      keyFrameIntervalMs: () => this.#link.room.value?.keyFrameIntervalMs,
       remedies: {
         'restart-ice': () => this.#link.send({ type: 'MEDIA_FAILED' }),
         'key-frame': () => {
