@@ -73,10 +73,14 @@ describe('WHIP-5 viewers see what an encoder sends', () => {
     }
   });
 
-  test('OBS’s library sends H264 (High), stops, and publishes again', async () => {
+  test('WHIP-7 OBS’s library publishes as the page says: H264 (High), stops, and again', async () => {
     const room = 'whip-obs';
-    const bearer = newSecret();
-    const url = `${site.server.url}/whip/${room}`;
+    const page = await open(`/publish/${room}`);
+    await page.click('#encoder summary');
+    const shown = (id: string) => page.inputValue(id);
+    expect(await shown('#encoder-bearer')).toMatch(/^•+$/);
+    await page.click('#show-encoder-bearer');
+    const [url, bearer] = [await shown('#encoder-server'), await shown('#encoder-bearer')];
     const viewer = await open(`/join/${room}`);
     let encoder: ObsEncoder | undefined;
     await encodeH264(await open('/'), 1_000, (unit, atMs) => encoder?.sendFrame(unit, atMs));

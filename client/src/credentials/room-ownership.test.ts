@@ -27,6 +27,17 @@ const blocked = () => {
 afterEach(() => vi.unstubAllGlobals());
 
 describe('RoomOwnership', () => {
+  it('WHIP-7 makes a secret ahead of the first claim, once', () => {
+    const { map, storage } = browser();
+    const ownership = new RoomOwnership(demo, storage);
+    ownership.claimAhead();
+    const made = ownership.secret;
+    expect(v.is(SecretSchema, made)).toBe(true);
+    ownership.claimAhead();
+    expect(ownership.secret).toBe(made);
+    expect(new RoomOwnership(demo, browser(Object.fromEntries(map)).storage).secret).toBe(made);
+  });
+
   it.each([
     `#publisher=${'A'.repeat(43)}`,
     `#token=x&publisher=${'A'.repeat(43)}`,

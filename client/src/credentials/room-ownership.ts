@@ -50,6 +50,14 @@ export class RoomOwnership {
     return parsed.success ? parsed.output : undefined;
   }
 
+  /**
+   * Makes a secret for a room that this browser has none for. Whoever shows it to the server first, a
+   * page or a program, makes the room its own, unless the room belongs to somebody else.
+   */
+  claimAhead(): void {
+    if (this.secret === undefined) this.store(newSecret(), undefined);
+  }
+
   /** @param secret undefined where tokens decide @param proof undefined: the stored one stays */
   store(secret: Secret | undefined, proof: OwnershipProof | undefined): void {
     // Also a secret that is known: what was deleted while the page is open is there again.
@@ -119,11 +127,16 @@ export async function offerRoom(
 ): Promise<RoomId | undefined> {
   const subtle: SubtleCrypto | undefined = crypto.subtle;
   if (!subtle) return undefined;
-  const secret = v.parse(SecretSchema, base64url(crypto.getRandomValues(new Uint8Array(32))));
+  const secret = newSecret();
   const text = new TextEncoder().encode(ownedNameText(secret));
   const room = ownedName(new Uint8Array(await subtle.digest('SHA-256', text)));
   const offered = [...readOffered(storage), { room, secret }].slice(-OFFERED_MAX);
   return writeOffered(offered, storage) ? room : undefined;
+}
+
+/** 256 random bits. */
+function newSecret(): Secret {
+  return v.parse(SecretSchema, base64url(crypto.getRandomValues(new Uint8Array(32))));
 }
 
 function readOffered(storage: OwnershipStorage): v.InferOutput<typeof OfferedSchema> {

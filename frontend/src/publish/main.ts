@@ -25,12 +25,13 @@ import { bindBroadcast, isWanted } from './broadcast-view.ts';
 import { CameraControl } from './camera-control.ts';
 import { bindDevicesCard } from './devices-card.ts';
 import { MicrophoneControl } from './microphone-control.ts';
-import { bindIngest, bindOverlayCard } from './overlay-card.ts';
+import { bindOverlayCard } from './overlay-card.ts';
 import { OverlayControl } from './overlay-control.ts';
 import { bindIntent } from './intent-view.ts';
 import { OnAirIntent, readPageLoad } from './on-air-intent.ts';
 import { OnAirLock } from './on-air-lock.ts';
 import { bindPreview } from './preview.ts';
+import { bindEncoder, bindIngest, type ProgramAccess } from './program-access.ts';
 import { bindShareCard } from './share-card.ts';
 import { overlaySources } from './sources/index.ts';
 
@@ -92,7 +93,14 @@ function publishRoom(room: RoomId): void {
   bindDevicesCard(camera, microphone, devices);
   bindOverlayCard(overlay, overlaySources);
   bindShareCard(room, page, lacksToken);
-  bindIngest({ room, connection, ownership, token: page.tokens ? token.value : null });
+  const access: ProgramAccess = {
+    room,
+    connection,
+    ownership,
+    token: page.tokens ? token.value : null,
+  };
+  bindIngest(access);
+  bindEncoder(access);
   bindBroadcast({
     room,
     connection,

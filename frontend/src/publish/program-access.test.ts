@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { expect, test } from 'vitest';
 import { RoomIdSchema } from '#protocol/ids.ts';
 import { parseIngestMessage } from '#protocol/ingest.ts';
-import { isPlain, ingestCommand } from './overlay-card.ts';
+import { ffmpegCommand, ingestCommand, isPlain } from './program-access.ts';
 
 const room = v.parse(RoomIdSchema, 'my-room_1');
 
@@ -22,6 +22,17 @@ test('INGEST-5 a shell reads the command as intended, and the server would accep
     '-d',
   ]);
   expect(parseIngestMessage(JSON.parse(body))).toMatchObject({ keyed: false });
+});
+
+test('WHIP-7 a shell reads the encoder’s command as intended', () => {
+  const command = ffmpegCommand('https://live.example.org', room);
+  const script = `ONECAST_SECRET=se-cr_et.x\nffmpeg() { printf '%s\\n' "$@"; }\n${command}`;
+  const words = execFileSync('sh', ['-c', script]).toString().trimEnd().split('\n');
+  expect(words.slice(-3)).toEqual([
+    '-authorization',
+    'se-cr_et.x',
+    'https://live.example.org/whip/my-room_1',
+  ]);
 });
 
 test.each(["a'b", 'a$b', 'a`b', 'a b', 'a\nb', '', 'a"b', 'a\\b'])(
