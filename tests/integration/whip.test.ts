@@ -361,6 +361,29 @@ describe('WHIP-5 with OBS’s library', () => {
     'hex',
   );
 
+  it('WHIP-6 the server measures how rare key frames are, for the encoder and for viewers', async () => {
+    const room = server.newRoom();
+    const bearer = newSecret();
+    await using encoder = new ObsEncoder(bearer);
+    const { session } = await encoder.publish(`${server.url}/whip/${room}`);
+    const viewer = await server.connect();
+    await join(viewer, room);
+    let atMs = 0;
+    const timer = setInterval(() => encoder.sendFrame(KEY_FRAME, (atMs += 1_500)), 1_500);
+    try {
+      const { keyFrameIntervalMs } = await viewer.waitForPush(
+        'roomChanged',
+        (view) => view.keyFrameIntervalMs !== undefined,
+      );
+      expect(keyFrameIntervalMs).toBeGreaterThan(500);
+      const path = new URL(session).pathname;
+      const state = await send({ method: 'GET', path, bearer, body: null });
+      expect(state.json()['room']).toMatchObject({ keyFrameIntervalMs: expect.any(Number) });
+    } finally {
+      clearInterval(timer);
+    }
+  });
+
   it('media reaches the server, a viewer gets H264, and DELETE ends it', async () => {
     const room = server.newRoom();
     await using encoder = new ObsEncoder(newSecret());

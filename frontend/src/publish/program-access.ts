@@ -102,7 +102,7 @@ function bindSecretText({
   /** The button reads "Show <name>". */
   readonly name: string;
   readonly bearer: ReadonlySignal<string | undefined>;
-  text(secret: string): string;
+  readonly text: (secret: string) => string;
 }): void {
   const shown = signal(false);
   effect(() => {

@@ -1,4 +1,5 @@
 import type { types } from 'mediasoup';
+import * as v from 'valibot';
 
 /** A request that brings a key frame within this time was answered. Browsers take about 100 ms. */
 const ANSWERED_MS = 1_000;
@@ -6,6 +7,9 @@ const ANSWERED_MS = 1_000;
 const REMEMBERED = 3;
 /** Packets of one key frame. */
 const SAME_FRAME_MS = 50;
+
+/** The part of mediasoup's key-frame event that is read here; its type is `any`. */
+const KeyFrameInfoSchema = v.object({ rtpPacket: v.object({ ssrc: v.number() }) });
 
 /**
  * How long a viewer may have to wait for a key frame. OBS and FFmpeg send one every few seconds and
@@ -66,7 +70,7 @@ export async function watchKeyFrames(
       interval.requested(now);
       return;
     }
-    const from = Number(Reflect.get(trace.info, 'ssrc'));
+    const from = v.parse(KeyFrameInfoSchema, trace.info).rtpPacket.ssrc;
     ssrc ??= from;
     if (from !== ssrc) return;
     interval.arrived(now);
