@@ -234,3 +234,56 @@ describe('devices that come and go', () => {
     await close();
   });
 });
+
+describe('sources that stand still or change their size', () => {
+  test('SRC-7 a viewer that joins late or reloads sees a still source, and nothing is repaired', async () => {
+    const { publisher, viewer, openViewer, close } = await onAir({
+      fps: 0,
+      width: 1280,
+      height: 720,
+    });
+    const before = await repairs();
+    const remedies: string[] = [];
+    viewer.on('console', (message) => {
+      if (message.text().includes('remedy')) remedies.push(message.text());
+    });
+    const late = await openViewer();
+    await waitForFrames(late, 2);
+    await viewer.reload();
+    await waitForFrames(viewer, 6);
+    expect(remedies).toEqual([]);
+    expect(await repairs()).toEqual(before);
+    expect(await viewer.getAttribute('#status', 'data-status')).toBe('live');
+    // It is still a source that may move again.
+    await publisher.evaluate(() => simulated.draw('camera-a'));
+    await waitForFrames(late, 2);
+    await close();
+  });
+
+  test('SRC-6 viewers get the layers for the size that the source has now', async () => {
+    const { publisher, viewer, close } = await onAir({ width: 400, height: 250, fps: 10 });
+    await publisher.click('#screen');
+    const width = () => viewer.evaluate(() => document.querySelector('video')?.videoWidth);
+    const layers = () =>
+      publisher.evaluate(async () => {
+        const { stats } = await (onecast?.diagnostics() ?? { stats: [] });
+        return stats
+          .filter((entry) => entry['type'] === 'outbound-rtp' && entry['kind'] === 'video')
+          .filter((entry) => entry['active'] !== false && Number(entry['framesEncoded']) > 0)
+          .map((entry) => Number(entry['frameWidth']))
+          .toSorted((a, b) => a - b);
+      });
+    await publisher.evaluate(() => simulated.resize('screen', 960, 540));
+    await expect.poll(layers, { timeout: 15_000 }).toEqual([240, 480, 960]);
+    await expect.poll(width, { timeout: 15_000 }).toBe(960);
+    await publisher.evaluate(() => simulated.resize('screen', 400, 250));
+    await expect.poll(layers, { timeout: 15_000 }).toEqual([400]);
+    await expect.poll(width, { timeout: 15_000 }).toBe(400);
+    // Another source of another size.
+    await publisher.evaluate(() => simulated.resize('screen', 960, 540));
+    await expect.poll(width, { timeout: 15_000 }).toBe(960);
+    await publisher.selectOption('#camera', 'camera-a');
+    await expect.poll(width, { timeout: 15_000 }).toBe(400);
+    await close();
+  });
+});

@@ -159,6 +159,7 @@ export class ActiveBroadcast {
         return (await signalling.request('produceData', request)).producerId;
       },
       maySend: async () => frames?.started,
+      videoOutgrown: () => this.#sourcesChanged(),
       videoSenderCreated: (sender, codec) => frames?.attach(sender, codec),
       closeProducer: (producerId) => {
         signalling

@@ -3,6 +3,7 @@ import { OnecastError } from '#protocol/errors.ts';
 import type { TransportDescription } from '#protocol/signalling.ts';
 import { waitUntilPathWorks } from './path-proof.ts';
 import { type SentTracks, stateOfTrack } from './sent-sources.ts';
+import { SentVideo } from './sent-video.ts';
 
 export interface SenderEvents {
   /** The page's DTLS parameters must reach the server. The sender does not wait for an answer. */
@@ -22,6 +23,8 @@ export interface SenderEvents {
   closeProducer(producerId: string): void;
   /** No video is sent before this promise resolves. */
   maySend(): Promise<void>;
+  /** The video's size has changed: `match` must be called again, and makes the layers for it. */
+  videoOutgrown(): void;
   /** Called before the first video frame. `codec` is the MIME type it will be encoded to (`video/VP8`). */
   videoSenderCreated(sender: RTCRtpSender, codec: string | undefined): void;
 }
@@ -31,34 +34,13 @@ const OVERLAY_BUFFER_MAX_BYTES = 64 * 1024;
 /** For how long SCTP retransmits a lost message. Overlay data prefers fresh to complete. */
 const OVERLAY_LIFETIME_MS = 500;
 
-/**
- * Simulcast layers for a video of this size in pixels, bitrates in bit/s. A small video has fewer
- * layers because Chromium drops its upper ones.
- */
-export function encodingsFor(width: number, height: number): types.RtpEncodingParameters[] {
-  const pixels = width * height;
-  const layers = [
-    { scaleResolutionDownBy: 4, maxBitrate: 150_000 },
-    { scaleResolutionDownBy: 2, maxBitrate: 600_000 },
-    { scaleResolutionDownBy: 1, maxBitrate: 2_200_000 },
-  ];
-  if (pixels >= 960 * 540) return layers.map((layer, i) => ({ rid: `r${i}`, ...layer }));
-  if (pixels >= 480 * 270) {
-    return [
-      { rid: 'r0', scaleResolutionDownBy: 2, maxBitrate: 250_000 },
-      { rid: 'r1', scaleResolutionDownBy: 1, maxBitrate: 900_000 },
-    ];
-  }
-  return [{ maxBitrate: 500_000 }];
-}
-
 /** The publisher's media: one sending transport with video, optional audio, and the overlay channel. */
 export class Sender {
   readonly #device: Device;
   readonly #events: SenderEvents;
   #queue: Promise<unknown> = Promise.resolve();
   #transport: types.Transport | undefined;
-  #video: types.Producer | undefined;
+  #video: SentVideo | undefined;
   #audio: types.Producer | undefined;
   #data: types.DataProducer | undefined;
 
@@ -76,9 +58,10 @@ export class Sender {
   }
 
   get producerIds(): string[] {
-    return [this.#video, this.#audio, this.#data].flatMap((producer) =>
+    const others = [this.#audio, this.#data].flatMap((producer) =>
       producer && !producer.closed ? [producer.id] : [],
     );
+    return this.#video?.producerId === undefined ? others : [this.#video.producerId, ...others];
   }
 
   /** Closes the present transport and creates a new one. */
@@ -86,6 +69,11 @@ export class Sender {
     this.close();
     const transport = this.#device.createSendTransport(description);
     this.#transport = transport;
+    this.#video = new SentVideo(
+      transport,
+      (sender) => this.#events.videoSenderCreated(sender, this.#videoCodec),
+      () => this.#events.videoOutgrown(),
+    );
     transport.on('connect', ({ dtlsParameters }, done) => {
       this.#events.connect(transport.id, dtlsParameters);
       done();
@@ -130,7 +118,7 @@ export class Sender {
     await attempt('the overlay', () => this.#matchOverlay(transport));
     await attempt('audio', () => this.#matchAudio(transport, sendable(audio)));
     await this.#events.maySend();
-    await attempt('video', () => this.#matchVideo(transport, sendable(video)));
+    await attempt('video', async () => this.#video?.send(sendable(video)));
     if (refused.length > 0) throw refused[0];
   }
 
@@ -140,30 +128,6 @@ export class Sender {
       label: 'overlay',
       ordered: false,
       maxPacketLifeTime: OVERLAY_LIFETIME_MS,
-    });
-  }
-
-  /** Without a track the producer stays: the next track continues on it. */
-  async #matchVideo(
-    transport: types.Transport,
-    track: MediaStreamTrack | undefined,
-  ): Promise<void> {
-    if (this.#video && !this.#video.closed) {
-      if (this.#video.track !== (track ?? null)) {
-        await this.#video.replaceTrack({ track: track ?? null });
-      }
-      return;
-    }
-    if (!track) return;
-    const { width = 0, height = 0 } = track.getSettings();
-    this.#video = await transport.produce({
-      track,
-      encodings: encodingsFor(width, height),
-      codecOptions: { videoGoogleStartBitrate: 1_000 },
-      // The page owns the tracks.
-      stopTracks: false,
-      disableTrackOnPause: false,
-      onRtpSender: (sender) => this.#events.videoSenderCreated(sender, this.#videoCodec),
     });
   }
 
@@ -218,9 +182,10 @@ export class Sender {
   }
 
   close(): void {
+    this.#video?.close();
+    this.#video = undefined;
     this.#transport?.close();
     this.#transport = undefined;
-    this.#video = undefined;
     this.#audio = undefined;
     this.#data = undefined;
   }

@@ -1,10 +1,13 @@
 /** Frames of the preview's <video>, for browsers that give no captured frames. */
 import type { AnalyserWants, FrameImage } from '../messages.ts';
 import { wallTime } from '../wall-time.ts';
+import { onTicks } from '../../media/ticks.ts';
 import { AnalyserPort } from './analyser-port.ts';
 
 /** Every second frame of a camera at 30/s, and every frame of one at 15/s. */
 const MIN_INTERVAL_MS = 55;
+/** How often a hidden page looks whether a frame is due. */
+const TICK_MS = 40;
 /** Above the distance of frames at 15/s; together with the worker's tick still below 100 ms. */
 const PATIENCE_MS = 75;
 
@@ -69,7 +72,7 @@ function onVideoFrames(
     });
   };
   awaitFrame();
-  const stopTicks = onTicks(() => report(performance.now(), PATIENCE_MS));
+  const stopTicks = onTicks(TICK_MS, () => report(performance.now(), PATIENCE_MS));
 
   return () => {
     stopTicks();
@@ -82,10 +85,4 @@ function captureTimeOf({ captureTime }: VideoFrameCallbackMetadata): number {
   const now = performance.now();
   const isPlausible = captureTime !== undefined && captureTime <= now && now - captureTime < 1000;
   return isPlausible ? captureTime : now;
-}
-
-function onTicks(listener: () => void): () => void {
-  const worker = new Worker(new URL('./ticker-worker.ts', import.meta.url), { type: 'module' });
-  worker.addEventListener('message', listener);
-  return () => worker.terminate();
 }
