@@ -8,9 +8,12 @@ import { networkUnavailable } from '#testkit/network/test-network.ts';
 import { count, names } from './options.ts';
 import { runPart } from './part.ts';
 import { outputs, type RecoveryRow, type RecoverySummary } from './recovery/report.ts';
-import { SCENARIOS, type Scenario } from './recovery/scenarios.ts';
-import { localStage, networkStage, type RecoveryStage, settled } from './recovery/stages.ts';
+import { DEVICE_SCENARIOS } from './recovery/device-scenarios.ts';
+import { type Scenario, SCENARIOS as NETWORK_AND_SERVER } from './recovery/scenarios.ts';
+import { type RecoveryStage, settled, STAGES } from './recovery/stages.ts';
 import { spreadOf, tenth } from './report/stats.ts';
+
+const SCENARIOS: readonly Scenario[] = [...NETWORK_AND_SERVER, ...DEVICE_SCENARIOS];
 
 await runPart({
   name: 'recovery',
@@ -24,7 +27,7 @@ await runPart({
     });
     const unavailable = networkUnavailable();
     if (unavailable) console.warn(`SKIPPED: the network faults. ${unavailable}`);
-    for (const kind of ['local', 'network'] as const) {
+    for (const kind of ['local', 'devices', 'network'] as const) {
       if (kind === 'network' && unavailable) continue;
       for (const scenario of SCENARIOS) {
         if (scenario.stage !== kind || !only.includes(scenario.id)) continue;
@@ -46,7 +49,7 @@ async function measure(scenario: Scenario, runs: number): Promise<RecoveryRow> {
   let stage: RecoveryStage | undefined;
   for (let i = 0; i < Math.min(planned, Math.max(runs, 3)); i += 1) {
     try {
-      stage ??= await (scenario.stage === 'local' ? localStage() : networkStage());
+      stage ??= await STAGES[scenario.stage]();
       await settled(stage);
       values.push(tenth(await scenario.run(stage)));
     } catch (error) {

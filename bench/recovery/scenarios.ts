@@ -17,7 +17,7 @@ export interface Scenario {
   readonly fault: string;
   /** What the measured time is. */
   readonly measured: string;
-  readonly stage: 'local' | 'network';
+  readonly stage: 'local' | 'network' | 'devices';
   /** ms at p95. */
   readonly targetMs: number;
   /** Share of the requested runs; long scenarios run less often. */

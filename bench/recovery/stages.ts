@@ -1,6 +1,7 @@
 /** Where faults are caused: a real server, publisher and viewer, on one host or on three. */
 import type { Browser, BrowserContext, Page, WebSocket } from 'playwright-core';
 import { launchBrowser, openPage } from '#testkit/browser/browser.ts';
+import { simulateDevices } from '#testkit/browser/device-simulator.ts';
 import type { Host } from '#testkit/network/test-network.ts';
 import { waitForFrames, waitForStatus } from '#testkit/browser/shown-video.ts';
 import { recordPages } from '#testkit/browser/page-recorder.ts';
@@ -24,8 +25,11 @@ export interface RecoveryStage {
   close(): Promise<void>;
 }
 
+/** The camera of the `devices` stage. */
+export const CAMERA = { kind: 'videoinput', id: 'camera', label: 'Simulated camera' } as const;
+
 /** Everything on this machine's loopback. */
-export async function localStage(): Promise<RecoveryStage> {
+async function localStage(prepare?: StageParts['prepare']): Promise<RecoveryStage> {
   const closers = new Closers();
   try {
     const server = await ServerProcess.start();
@@ -34,7 +38,12 @@ export async function localStage(): Promise<RecoveryStage> {
       flags: ['--use-fake-device-for-media-stream=fps=30,device-count=2'],
     });
     closers.add(() => browser.close());
-    return await openStage({ server, closers, browsers: [browser, browser] });
+    return await openStage({
+      server,
+      closers,
+      browsers: [browser, browser],
+      ...(prepare && { prepare }),
+    });
   } catch (error) {
     await closers.close();
     throw error;
@@ -42,7 +51,7 @@ export async function localStage(): Promise<RecoveryStage> {
 }
 
 /** Publisher, viewer and server each on their own host. */
-export async function networkStage(): Promise<RecoveryStage> {
+async function networkStage(): Promise<RecoveryStage> {
   const hosts = await openHosts((host) => ServerProcess.start(host));
   const { server, publisherHost, viewerHost, closers } = hosts;
   try {
@@ -59,7 +68,16 @@ export async function networkStage(): Promise<RecoveryStage> {
   }
 }
 
+export const STAGES = {
+  local: () => localStage(),
+  network: networkStage,
+  /** As `local`, with devices that the scenario controls. */
+  devices: () => localStage((context) => simulateDevices(context, { devices: [CAMERA], fps: 30 })),
+} as const;
+
 interface StageParts {
+  /** Called for the publisher's context before its page is opened. */
+  readonly prepare?: (context: BrowserContext) => Promise<void>;
   readonly server: ServerProcess;
   readonly closers: Closers;
   /** The publisher's and the viewer's. */
@@ -78,10 +96,9 @@ async function openStage(parts: StageParts): Promise<RecoveryStage> {
     made.on('page', (page) => page.on('websocket', (socket) => sockets.set(page, socket)));
     return made;
   };
-  const publisher = await openPage(
-    await context(browsers[0]),
-    `${server.url}/publish/${ROOM}?debug`,
-  );
+  const publishing = await context(browsers[0]);
+  await parts.prepare?.(publishing);
+  const publisher = await openPage(publishing, `${server.url}/publish/${ROOM}?debug`);
   await publisher.page.click('#start');
   await waitForStatus(publisher.page, 'live');
   const url = `${server.url}/join/${ROOM}?debug`;
