@@ -155,6 +155,11 @@ export const LIMITS = {
   livenessIntervalMs: 500,
   /** With nothing received for this long the publisher is lost. ICE checks alone come every 2.5 s. */
   publisherSilentMs: 3_000,
+  /**
+   * The same while it has no camera or microphone that gives anything: only ICE checks arrive, from
+   * Chromium every 2.5 s and from Firefox every 4 to 6 s (RFC 7675), and two may be lost.
+   */
+  publisherIdleSilentMs: 14_000,
   /** DTLS that takes longer never completes. Counted from when there is something to send over it. */
   dtlsDeadlineMs: 15_000,
   /** How long a viewer's replaced transport stays open while the new one connects. */

@@ -101,6 +101,7 @@ export class Publisher implements RoomPublisher {
     this.session.expectDtls(transport);
     const guard = new BitrateGuard(this.#bitrateMaxBps, this.#limits);
     this.#liveness = new PublisherLiveness(transport, this.#limits, {
+      sends: () => this.sources.video === 'on' || this.sources.audio === 'on',
       aliveChanged: (alive) => {
         if (alive) this.room.publisherReady(this);
         else this.room.publisherLost(this);

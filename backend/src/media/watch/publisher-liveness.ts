@@ -2,6 +2,8 @@ import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
 
 export interface PublisherLivenessEvents {
+  /** Whether a source gives frames or samples, as far as the page states. */
+  sends(): boolean;
   aliveChanged(alive: boolean): void;
   /** What the transport has received since it was created; emitted at every poll. */
   statsReceived(stats: types.WebRtcTransportStat): void;
@@ -59,7 +61,11 @@ export class PublisherLiveness {
       this.#bytes = bytes;
       this.#silentSince = now;
     }
-    const alive = now - this.#silentSince < this.#limits.publisherSilentMs;
+    const { publisherSilentMs, publisherIdleSilentMs } = this.#limits;
+    const limitMs = this.#events.sends()
+      ? publisherSilentMs
+      : Math.max(publisherSilentMs, publisherIdleSilentMs);
+    const alive = now - this.#silentSince < limitMs;
     if (alive === this.#alive) return;
     this.#alive = alive;
     this.#events.aliveChanged(alive);
