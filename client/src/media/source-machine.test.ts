@@ -263,6 +263,16 @@ describe('SRC-5 a remembered camera', () => {
   });
 });
 
+it('SRC-5 after a reload a shared screen waits for the person', () => {
+  const was: Identity = { from: 'screen', deviceId: undefined, label: 'A window' };
+  const machine = new Machine().send({ type: 'MISSED', was }, { type: 'TIMER' });
+  machine.send(listed([device('usb-1')]));
+  expect(machine.state).toMatchObject({ phase: 'ended', was, needsPerson: true });
+  expect(machine.opens).toBe(0);
+  machine.send({ type: 'WISHED', wish: wish({ from: 'screen' }) }).refuse('refused');
+  expect(machine.state).toMatchObject({ phase: 'ended', was, fault: { code: 'refused' } });
+});
+
 describe('SRC-2 a source that the system mutes', () => {
   it.each([false, true])('is muted from the start: %s', (muted) => {
     const machine = live(source({ track: asTrack(muted) }));

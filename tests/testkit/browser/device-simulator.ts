@@ -4,7 +4,7 @@
  * in every order of events in which browsers report such things. Works in every browser that can run a
  * script before the page's own (`installDevices`).
  */
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext } from 'playwright-core';
 
 export interface SimulatedDevice {
   readonly kind: 'videoinput' | 'audioinput';
@@ -220,14 +220,4 @@ export function installDevices(given: SimulatedDevices): void {
       permission = state;
     },
   };
-}
-
-/** What a page's video shows in its upper left corner: red, green, blue, 0 to 255. */
-export async function cornerColour(page: Page): Promise<readonly number[]> {
-  return page.locator('#video').evaluate((video: HTMLVideoElement) => {
-    const context = new OffscreenCanvas(16, 9).getContext('2d');
-    if (!context) throw new Error('no context');
-    context.drawImage(video, 0, 0, 16, 9);
-    return [...context.getImageData(1, 1, 1, 1).data].slice(0, 3);
-  });
 }
