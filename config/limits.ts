@@ -162,6 +162,11 @@ export const LIMITS = {
   publisherIdleSilentMs: 14_000,
   /** DTLS that takes longer never completes. Counted from when there is something to send over it. */
   dtlsDeadlineMs: 15_000,
+  /**
+   * Media that is not up after this time is reported, once a transport. Over TCP it takes some round trips,
+   * and a page gives a transport up after 8 s.
+   */
+  mediaDueMs: 6_000,
   /** How long a viewer's replaced transport stays open while the new one connects. */
   retiringTransportMs: 10_000,
   /**

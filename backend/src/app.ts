@@ -21,6 +21,7 @@ import { securityHeaders } from './http/security-headers.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
 import { chooseEgress, logEgress } from './media/workers/egress.ts';
 import { routerCapabilities } from './media/routing/room-router.ts';
+import { MediaReach } from './media/watch/media-reach.ts';
 import { Traffic } from './media/watch/traffic.ts';
 import { WorkerPool } from './media/workers/pool.ts';
 import { DescriptorWatch } from './observability/descriptors.ts';
@@ -84,7 +85,8 @@ export async function createApp(
     const ownership = await OwnershipStore.open(stateDir, limits, log);
     closers.push(() => ownership.close());
     const proofs = new OwnershipProofs(ownership);
-    const registry = new RoomRegistry(pool, limits, log, metrics, config.estimation, proofs);
+    const reach = new MediaReach(log, metrics);
+    const registry = new RoomRegistry(pool, limits, log, metrics, config.estimation, proofs, reach);
     closers.push(() => registry.close());
     const traffic = new Traffic(() => registry.members(), limits, metrics);
     closers.push(() => traffic.close());

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
 import { LIMITS } from '#config/limits.ts';
-import { broadcast, join } from '#testkit/signalling/requests.ts';
+import { ResultSchema } from '#protocol/result.ts';
+import { ANSWERS, JOIN_PATH } from '#protocol/signalling.ts';
+import * as v from 'valibot';
+import { broadcast, join, PROTOCOL } from '#testkit/signalling/requests.ts';
 import { InProcessServer } from '#testkit/server/in-process-server.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
@@ -36,6 +40,52 @@ describe('LIMIT-6 transports', () => {
     // The deadline starts with the first consumer.
     await broadcast(await server.connect(), 'room-b');
     expect(await waiting.waitForPush('transportGone')).toEqual({ transportId: waits.transport.id });
+  });
+
+  it('nor that of a viewer that joined ahead of its socket, and waits', async () => {
+    await using server = await InProcessServer.start({ limits: { dtlsDeadlineMs: 100 } });
+    const { rtpCapabilities, dtlsParameters } = chromium;
+    const body = {
+      ...PROTOCOL,
+      requestId: 'ahead',
+      room: 'room-c',
+      rtpCapabilities,
+      dtlsParameters: { ...dtlsParameters, role: 'client' },
+    };
+    const headers = { 'Content-Type': 'application/json' };
+    const post = { method: 'POST', headers, body: JSON.stringify(body) };
+    const answer = await fetch(`${server.url}${JOIN_PATH}`, post);
+    const result = v.parse(ResultSchema, await answer.json());
+    if (!result.ok) throw new Error(result.code);
+    const joined = v.parse(ANSWERS.join, result.value);
+    const socket = await server.connect();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const attached = await socket.request('attach', { ...PROTOCOL, ...joined.session });
+    expect(attached.transportId).toBe(joined.transport.id);
+    // With something to receive, the deadline holds for it as well.
+    await broadcast(await server.connect(), 'room-c');
+    expect(await socket.waitForPush('transportGone')).toEqual({ transportId: joined.transport.id });
+  });
+});
+
+describe('REACH-2 media that does not arrive', () => {
+  it('is counted and logged once, with the announced address and port; a viewer that only waits is not', async () => {
+    const logRecords: string[] = [];
+    await using server = await InProcessServer.start({
+      limits: { mediaDueMs: 100 },
+      env: { LOG_LEVEL: 'warn' },
+      logRecords,
+    });
+    const [owner, viewer, waiting] = await server.connectMany(3);
+    await join(waiting, 'room-b');
+    await broadcast(owner, 'room-a');
+    await join(viewer, 'room-a');
+    const series = 'onecast_media_unreached_total{reason="no-packet"}';
+    await waitUntil('both are counted', async () => (await server.metric(series)) === 2);
+    const lines = logRecords.filter((line) => line.includes('nothing arrives from it'));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('"addresses":"127.0.0.1"');
+    expect(lines[0]).toContain(`${server.mediaPort}/udp`);
   });
 });
 

@@ -45,6 +45,8 @@ export class Metrics {
   readonly #overlayBytes: Counter;
   readonly #mediaBytes: Counter<'direction'>;
   readonly #packetsLost: Counter;
+  readonly #mediaUnreached: Counter<'reason'>;
+  readonly #websocketsBlocked: Counter;
 
   constructor() {
     const registers = [this.registry];
@@ -109,6 +111,17 @@ export class Metrics {
       help: 'RTP packets of publishers that were lost and not retransmitted.',
       registers,
     });
+    this.#mediaUnreached = new Counter({
+      name: 'onecast_media_unreached_total',
+      help: 'Transports of pages that had something to carry and did not come up in time: nothing arrived at the media port (no-packet), or DTLS did not start (no-dtls).',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#websocketsBlocked = new Counter({
+      name: 'onecast_websockets_blocked_total',
+      help: 'Websockets that arrived as plain requests, because something in front of the server does not pass the upgrade on.',
+      registers,
+    });
     // A series that exists from the start shows its first event as an increase.
     for (const code of Object.keys(ERRORS)) this.#refused.inc({ code }, 0);
     for (const request of Object.keys(REQUESTS)) this.#requests.zero({ request });
@@ -118,6 +131,7 @@ export class Metrics {
     }
     for (const kind of RECOVERIES) this.#recoveries.inc({ kind }, 0);
     for (const reason of WORKER_LOSSES) this.#workerLosses.inc({ reason }, 0);
+    for (const reason of ['no-packet', 'no-dtls']) this.#mediaUnreached.inc({ reason }, 0);
     for (const fate of OVERLAY_FATES) this.#overlay.inc({ fate }, 0);
     for (const direction of ['in', 'out']) this.#mediaBytes.inc({ direction }, 0);
   }
@@ -165,6 +179,14 @@ export class Metrics {
 
   packetsLost(packets: number): void {
     this.#packetsLost.inc(packets);
+  }
+
+  mediaUnreached(reason: 'no-packet' | 'no-dtls'): void {
+    this.#mediaUnreached.inc({ reason });
+  }
+
+  websocketBlocked(): void {
+    this.#websocketsBlocked.inc();
   }
 
   /**

@@ -9,6 +9,7 @@ import type { RoomView } from '#protocol/signalling.ts';
 import type { FanOut } from '../media/routing/fan-out.ts';
 import type { RoomRouter } from '../media/routing/room-router.ts';
 import type { types } from '../media/types.ts';
+import type { MediaReach } from '../media/watch/media-reach.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { RoomOverlay } from '../overlay/room-overlay.ts';
@@ -50,6 +51,7 @@ interface MemberRoom {
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly reach: MediaReach;
   readonly fanOut: FanOut;
   view(): RoomView;
 }

@@ -52,8 +52,10 @@ export class Publisher implements RoomPublisher {
     this.#overlayRate = new TokenBucket(rate, performance.now());
     this.session = new Session(room.limits, room.log.child({ role: this.role, epoch }), {
       mediaChanged: (up) => {
-        if (!up) room.publisherLost(this);
+        if (up) room.reach.reached();
+        else room.publisherLost(this);
       },
+      mediaUnreached: (transport) => room.reach.unreached(transport),
       transportClosed: () => {
         if (!this.session.openTransport) room.publisherLost(this);
       },

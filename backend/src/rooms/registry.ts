@@ -12,6 +12,7 @@ import { provesLive } from '../admission/room-owner.ts';
 import type { OwnershipProofs } from '../admission/ownership-proofs.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { types } from '../media/types.ts';
+import type { MediaReach } from '../media/watch/media-reach.ts';
 import type { WorkerPool } from '../media/workers/pool.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -27,6 +28,7 @@ export class RoomRegistry {
   readonly #metrics: Metrics;
   readonly #estimation: Config['estimation'];
   readonly #proofs: OwnershipProofs;
+  readonly #reach: MediaReach;
   readonly #rooms = new Map<RoomId, Room>();
   readonly #members = new Map<SessionId, Member>();
   readonly #roomCapacity: RoomCapacity;
@@ -43,7 +45,9 @@ export class RoomRegistry {
     metrics: Metrics,
     estimation: Config['estimation'],
     proofs: OwnershipProofs,
+    reach: MediaReach,
   ) {
+    this.#reach = reach;
     this.#proofs = proofs;
     this.#estimation = estimation;
     this.#pool = pool;
@@ -84,6 +88,7 @@ export class RoomRegistry {
       metrics: this.#metrics,
       estimation: this.#estimation,
       proofs: this.#proofs,
+      reach: this.#reach,
       onClosed: (closed) => {
         this.#rooms.delete(closed.id);
         this.#places.delete(closed.id);

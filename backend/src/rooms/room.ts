@@ -10,6 +10,7 @@ import { FanOut } from '../media/routing/fan-out.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
 import type { types } from '../media/types.ts';
 import type { MediaWorker, WorkerPool } from '../media/workers/pool.ts';
+import type { MediaReach } from '../media/watch/media-reach.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { RoomOverlay } from '../overlay/room-overlay.ts';
@@ -35,6 +36,7 @@ export interface RoomContext {
   readonly metrics: Metrics;
   readonly estimation: Config['estimation'];
   readonly proofs: OwnershipProofs;
+  readonly reach: MediaReach;
   /** The room is live for the first time. Called once. */
   onLive(): void;
   /** The room has closed. Called once. */
@@ -72,6 +74,7 @@ export class Room implements PublisherRoom, ViewerRoom {
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly reach: MediaReach;
   readonly fanOut: FanOut;
   readonly overlay: RoomOverlay;
   readonly estimatesAll: boolean;
@@ -101,6 +104,7 @@ export class Room implements PublisherRoom, ViewerRoom {
     this.#context = context;
     this.limits = context.limits;
     this.metrics = context.metrics;
+    this.reach = context.reach;
     this.estimatesAll = context.estimation === 'always';
     this.log = context.log.child({ roomId: id });
     this.fanOut = new FanOut(context.pool, this.limits, this.log);

@@ -75,6 +75,7 @@ function newSession() {
   const events: string[] = [];
   const session = new Session(LIMITS, log, {
     mediaChanged: (up) => void events.push(up ? 'media up' : 'media down'),
+    mediaUnreached: () => void events.push('media unreached'),
     transportClosed: ({ id }) => void events.push(`transport ${id} closed`),
     closed: (reason: SessionEnd) => void events.push(`closed: ${reason}`),
   });

@@ -20,6 +20,8 @@ export interface PageSocket {
 export interface SessionEvents {
   /** `true`: DTLS and ICE are up now. `false`: one of them went down. */
   mediaChanged(up: boolean): void;
+  /** `mediaDueMs` have passed since there was something to send over this transport, and DTLS is not up. */
+  mediaUnreached(transport: types.WebRtcTransport): void;
   /** The transport has closed, and so have its producers and consumers. Not at the session's end. */
   transportClosed(transport: types.WebRtcTransport): void;
   /** The session is over. Called once. */
@@ -58,7 +60,7 @@ export class Session {
   #mediaUp = false;
   #expiry: NodeJS.Timeout | undefined;
   #dtls:
-    | { readonly transport: types.WebRtcTransport; readonly deadline: NodeJS.Timeout }
+    | { readonly transport: types.WebRtcTransport; readonly timers: readonly NodeJS.Timeout[] }
     | undefined;
   #ended: SessionEnd | undefined;
   #onEnded: ((reason: SessionEnd) => void) | undefined;
@@ -224,17 +226,23 @@ export class Session {
     if (this.#ended !== undefined || this.#dtls?.transport === transport) return;
     if (transport.dtlsState === 'connected') return;
     this.#forgetDtls();
-    const deadline = setTimeout(() => {
-      if (transport.closed || transport.dtlsState === 'connected') return;
-      this.#log.info('DTLS did not come up in time');
-      closeQuietly(transport);
-    }, this.#limits.dtlsDeadlineMs);
-    deadline.unref();
-    this.#dtls = { transport, deadline };
+    const later = (ms: number, act: () => void) =>
+      setTimeout(() => {
+        if (!transport.closed && transport.dtlsState !== 'connected') act();
+      }, ms).unref();
+    const { mediaDueMs, dtlsDeadlineMs } = this.#limits;
+    const timers = [
+      later(mediaDueMs, () => this.#events.mediaUnreached(transport)),
+      later(dtlsDeadlineMs, () => {
+        this.#log.info('DTLS did not come up in time');
+        closeQuietly(transport);
+      }),
+    ];
+    this.#dtls = { transport, timers };
   }
 
   #forgetDtls(): void {
-    clearTimeout(this.#dtls?.deadline);
+    for (const timer of this.#dtls?.timers ?? []) clearTimeout(timer);
     this.#dtls = undefined;
   }
 

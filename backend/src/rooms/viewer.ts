@@ -50,7 +50,11 @@ export class Viewer implements RoomViewer {
       () => this.#pathIsLossy(),
     );
     this.session = new Session(room.limits, room.log.child({ role: this.role }), {
-      mediaChanged: () => room.viewersChanged(),
+      mediaChanged: (up) => {
+        if (up) room.reach.reached();
+        room.viewersChanged();
+      },
+      mediaUnreached: (transport) => room.reach.unreached(transport),
       transportClosed: () => undefined,
       closed: () => room.viewerClosed(this),
     });
@@ -69,7 +73,6 @@ export class Viewer implements RoomViewer {
     this.#estimation.transportCreated(transport);
     this.#needsPageDtls = dtlsParameters === undefined;
     if (dtlsParameters) {
-      this.session.expectDtls(transport);
       await connect(transport, dtlsParameters);
       this.session.keep(transport);
     }

@@ -22,7 +22,11 @@ export interface InProcessServerOptions {
  * Limits for signalling without media: clients in Node send no packets, so the server must draw no
  * conclusion from their silence.
  */
-const SIGNALLING_ONLY = { publisherSilentMs: 3_600_000, dtlsDeadlineMs: 3_600_000 } as const;
+const SIGNALLING_ONLY = {
+  publisherSilentMs: 3_600_000,
+  mediaDueMs: 3_600_000,
+  dtlsDeadlineMs: 3_600_000,
+} as const;
 
 /** `N` clients as a tuple, so that they can be destructured. */
 type Clients<N extends number, All extends SignalClient[] = []> = All['length'] extends N
