@@ -56,6 +56,12 @@ export type SourceState = v.InferOutput<typeof SourceStateSchema>;
 /** HTTP address to which a viewer's page posts its `join` before its socket is open. */
 export const JOIN_PATH = '/api/join';
 
+/**
+ * HTTP address to which a page that gets no socket posts nothing: the answer is `true`, or a refusal
+ * that names the reason.
+ */
+export const PROBE_PATH = '/api/probe';
+
 /** Requests that a page sends. The server answers each with an ack that holds a Result. */
 export const REQUESTS = {
   /** Viewer: first message on a new socket. Answer: Joined. */

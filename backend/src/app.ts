@@ -14,6 +14,7 @@ import { clientAddress, trustOf } from './admission/client-address.ts';
 import { guardHttp } from './admission/http-guard.ts';
 import { refusedHostLog } from './admission/own-hosts.ts';
 import { joinApi } from './http/join-api.ts';
+import { probeApi } from './http/probe-api.ts';
 import { MetricsServer } from './http/metrics-server.ts';
 import { builtPages, devPages } from './http/pages.ts';
 import { ingestApi } from './http/ingest-api.ts';
@@ -113,7 +114,12 @@ export async function createApp(
       addressOf: (request: IncomingMessage) => clientAddress(request, trust),
     };
     const { routerRtpCapabilities } = page;
-    const apis = [joinApi(parts), ingestApi(parts), whipApi({ ...parts, routerRtpCapabilities })];
+    const apis = [
+      joinApi(parts),
+      probeApi(parts),
+      ingestApi(parts),
+      whipApi({ ...parts, routerRtpCapabilities }),
+    ];
     mountRoutes(app, { log, page, pages, apis, security: config, isReady });
 
     const gateway = new Gateway(http, parts);

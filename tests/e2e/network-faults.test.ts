@@ -144,6 +144,29 @@ describe.skipIf(unavailable !== undefined)('network faults', () => {
     expect(answered('publish')).toBe(before);
   });
 
+  test('REACH-1 REACH-2 while the media ports are blocked both pages and the log name them, and both pages go live afterwards', async () => {
+    await viewer.page.context().close();
+    const { mediaPort } = net.server;
+    viewerHost.blockPorts(mediaPort, 2);
+    viewer = await openViewer();
+    const context = await net.browser(1).newContext();
+    const second = await openPage(context, `${net.server.url}/publish/${ROOM}-2`);
+    await second.page.click('#start');
+    const words = new RegExp(`[Oo]pen port (${mediaPort}|${mediaPort + 1}) \\(UDP and TCP\\)`);
+    await viewer.page.locator('#slate').getByText(words).waitFor({ timeout: 60_000 });
+    await second.page.locator('#notice').getByText(words).waitFor({ timeout: 60_000 });
+    await expect
+      .poll(() => net.server.printed('nothing arrives from it at the media port'))
+      .toBe(1);
+    expect(net.server.output).toMatch(/"addresses":"10\.77\.0\.1","ports":"\d+\/udp, \d+\/tcp"/);
+    viewerHost.heal();
+    await waitForStatus(second.page, 'live');
+    expect(await second.page.isVisible('#notice')).toBe(false);
+    await context.close();
+    await expectLive();
+    expect(await viewer.page.isVisible('#slate')).toBe(false);
+  });
+
   test('no page has a script error', () => {
     expect([...publisher.faults, ...viewer.faults]).toEqual([]);
   });

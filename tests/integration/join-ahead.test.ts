@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import chromium from '#protocol/fixtures/chromium-156.json' with { type: 'json' };
-import { ANSWERS, type AnswerOf, JOIN_PATH } from '#protocol/signalling.ts';
+import { ANSWERS, type AnswerOf, JOIN_PATH, PROBE_PATH } from '#protocol/signalling.ts';
 import { ResultSchema } from '#protocol/result.ts';
 import * as v from 'valibot';
 import { broadcast, join, PROTOCOL } from '#testkit/signalling/requests.ts';
@@ -144,5 +144,33 @@ describe('SEC-4 SEC-5 joining ahead follows the rules of a socket', () => {
   it('TOKEN-1 with AUTH_SECRET the server requires a token', async () => {
     await using closed = await InProcessServer.start({ env: { AUTH_SECRET: 's'.repeat(40) } });
     expect(await codeOf(await post(request('main'), {}, closed.url))).toBe('token-missing');
+  });
+});
+
+describe('REACH-4 POST /api/probe', () => {
+  const probe = async (headers: Record<string, string>) => {
+    const response = await fetch(`${server.url}${PROBE_PATH}`, { method: 'POST', headers });
+    return { status: response.status, result: v.parse(ResultSchema, await response.json()) };
+  };
+
+  it('accepts pages of this server and programs', async () => {
+    const accepted = { status: 200, result: { ok: true, value: true } };
+    expect(await probe({ Origin: server.url })).toEqual(accepted);
+    expect(await probe({})).toEqual(accepted);
+  });
+
+  it('refuses a page of another host, and so does a join: the sentence names both hosts', async () => {
+    const Origin = 'https://live.example.org';
+    const { host } = new URL(server.url);
+    const { status, result } = await probe({ Origin });
+    expect(status).toBe(403);
+    expect(result).toMatchObject({ ok: false, code: 'origin-refused' });
+    const joined = v.parse(ResultSchema, await (await post(request('x'), { Origin })).json());
+    for (const refusal of [result, joined]) {
+      if (refusal.ok) throw new Error('not refused');
+      expect(refusal.message).toContain(
+        `from live.example.org, but the server was asked for ${host}`,
+      );
+    }
   });
 });

@@ -9,7 +9,7 @@ import * as v from 'valibot';
 import type { Limits } from '#config/limits.ts';
 import { JOIN_PATH, REQUESTS } from '#protocol/signalling.ts';
 import type { AddressAdmission } from '../admission/address-admission.ts';
-import { originAllowed } from '../admission/origin.ts';
+import { originAllowed, originRefusal } from '../admission/origin.ts';
 import type { OwnHosts } from '../admission/own-hosts.ts';
 import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -53,8 +53,9 @@ export function joinApi(parts: JoinApiParts): Router {
     // Refuse before reading the body, and without a line in the log: a stranger can cause any number.
     (request, response, next) => {
       const code = refusalOf(request);
-      if (code === undefined) next();
-      else response.status(STATUS[code]).set(UNCACHED).json(answerer.refuse(code));
+      if (code === undefined) return next();
+      const message = code === 'origin-refused' ? originRefusal(request.headers) : undefined;
+      return response.status(STATUS[code]).set(UNCACHED).json(answerer.refuse(code, message));
     },
     express.json({ limit: limits.signalMaxBytes, inflate: false }),
     async (request, response: Response) => {

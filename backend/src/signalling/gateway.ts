@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import { IncomingMessage, type Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
@@ -12,6 +12,7 @@ import type { Log } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { RoomAdmission } from '../rooms/room-admission.ts';
 import { bind } from './bind.ts';
+import { blockedWebsocketLog, isBlockedWebsocket } from './blocked-websocket.ts';
 import { createHandlers } from './handlers.ts';
 import { SignallingSocket } from './signalling-socket.ts';
 
@@ -26,6 +27,12 @@ export interface GatewayParts {
   addressOf(request: IncomingMessage): string;
   /** Logs a refused host or origin. */
   hostRefused(headers: IncomingMessage['headers']): void;
+}
+
+/** The request of an error of Engine.IO. Its handshake must have failed, or there would be none. */
+function requestOf(error: unknown): IncomingMessage | undefined {
+  if (typeof error !== 'object' || error === null || !('req' in error)) return undefined;
+  return error.req instanceof IncomingMessage ? error.req : undefined;
 }
 
 /** The Socket.IO server: one socket per page, websocket only, no media and no overlay on it. */
@@ -62,6 +69,13 @@ export class Gateway {
         if (code) metrics.refused(code);
         decide(code, code === undefined);
       },
+    });
+    const reportBlocked = blockedWebsocketLog(log);
+    this.#io.engine.on('connection_error', (error: unknown) => {
+      const request = requestOf(error);
+      if (!request || !isBlockedWebsocket(request)) return;
+      metrics.websocketBlocked();
+      reportBlocked();
     });
     guardPackets(this.#io, limits, addresses, metrics, log);
     this.#io.on('connection', (socket) => {

@@ -6,8 +6,11 @@ import { loadDevice } from '../media/device.ts';
 import { Sender } from '../media/send.ts';
 import { SentSources, type SourceStates } from '../media/sent-sources.ts';
 import type { OverlaySender } from '../overlay/overlay-sender.ts';
+import { DiagnosisWatch } from './diagnosis-watch.ts';
+import { type Diagnosis, type Limitation, unsupportedWords } from './diagnosis-words.ts';
 import { Link } from './link.ts';
 import type { Faults } from './page-console.ts';
+import { probeServer } from './server-probe.ts';
 import type { SessionAnswer, SessionOpened } from './states.ts';
 import type { ConnectionTrace } from './trace.ts';
 import type { Failure, PublisherMedia, PublisherOptions, PublisherStatus } from './types.ts';
@@ -28,6 +31,8 @@ export class ActiveBroadcast {
   readonly #everLive = signal(false);
   readonly #stopSendingState: () => void;
   readonly #sources: SentSources;
+  readonly #diagnosisWatch: DiagnosisWatch;
+  readonly #closing = new AbortController();
   #sender: Sender | undefined;
   #epoch = 0;
   /** Everything that can be sent has a producer on the present transport. */
@@ -52,7 +57,7 @@ export class ActiveBroadcast {
     this.#senderReady.catch(() => {
       this.#unsupported.value = {
         code: 'browser-unsupported',
-        message: 'This browser can not send live video. Try a current Chrome, Firefox or Safari.',
+        message: unsupportedWords('publisher', globalThis.RTCPeerConnection),
       };
       this.close();
     });
@@ -79,6 +84,17 @@ export class ActiveBroadcast {
     });
     this.failure = computed(() => this.#unsupported.value ?? this.#link.failure);
     this.status = computed(() => this.#deriveStatus());
+    this.#diagnosisWatch = new DiagnosisWatch({
+      role: 'publisher',
+      pageHost: location.hostname,
+      troubled: computed(() => ['connecting', 'reconnecting'].includes(this.status.value)),
+      live: computed(() => this.status.value === 'live'),
+      phase: computed(() => this.#link.state.value.phase),
+      socketUp: () => this.#link.signalling.isUp,
+      transport: () => this.#sender?.watched,
+      getStats: () => this.getStats(),
+      probe: () => probeServer(this.#closing.signal),
+    });
     this.#stopSendingState = effect(() => {
       if (this.status.value !== 'live') return undefined;
       this.#everLive.value = true;
@@ -89,6 +105,14 @@ export class ActiveBroadcast {
 
   get room(): ReadonlySignal<RoomView | undefined> {
     return this.#link.room;
+  }
+
+  get diagnosis(): ReadonlySignal<Diagnosis | undefined> {
+    return this.#diagnosisWatch.diagnosis;
+  }
+
+  get limitation(): ReadonlySignal<Limitation | undefined> {
+    return this.#diagnosisWatch.limitation;
   }
 
   get sessionId(): SessionId | undefined {
@@ -137,6 +161,8 @@ export class ActiveBroadcast {
   /** Idempotent. */
   close(): void {
     this.#stopSendingState();
+    this.#diagnosisWatch.close();
+    this.#closing.abort();
     this.#closeOverlay();
     this.#sources.close();
     this.#link.close();

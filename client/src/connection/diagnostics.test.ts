@@ -18,6 +18,7 @@ function describeWith(getStats: () => Promise<RTCStatsReport | undefined>) {
   const connection = {
     status: signal('live' as const),
     failure: signal(undefined),
+    diagnosis: signal(undefined),
     room: signal(undefined),
     getStats,
   };

@@ -67,6 +67,7 @@ const STATS_FIELDS: Readonly<Record<string, readonly string[]>> = {
 interface DescribedConnection {
   readonly status: ReadonlySignal<Diagnostics['status']>;
   readonly failure: ReadonlySignal<Diagnostics['failure']>;
+  readonly diagnosis: ReadonlySignal<{ readonly cause: Diagnostics['cause'] } | undefined>;
   readonly room: ReadonlySignal<Diagnostics['roomView']>;
   getStats(): Promise<RTCStatsReport | undefined>;
 }
@@ -89,6 +90,7 @@ export async function collectDiagnostics(
     sessionId: identity.sessionId,
     status: connection.status.peek(),
     failure: connection.failure.peek(),
+    cause: connection.diagnosis.peek()?.cause,
     roomView: connection.room.peek(),
     transitions: trace.transitions(),
     stats: selectStats(stats),

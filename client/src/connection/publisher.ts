@@ -3,6 +3,7 @@ import type { KeyedMessage } from '#protocol/overlay-state.ts';
 import type { RoomView } from '#protocol/signalling.ts';
 import { type OutgoingOverlayMessage, OverlaySender } from '../overlay/overlay-sender.ts';
 import { ActiveBroadcast } from './active-broadcast.ts';
+import type { Diagnosis, Limitation } from './diagnosis-words.ts';
 import { collectDiagnostics } from './diagnostics.ts';
 import { installPageConsole } from './page-console.ts';
 import { ConnectionTrace } from './trace.ts';
@@ -23,6 +24,8 @@ export function createPublisher(options: PublisherOptions): PublisherConnection 
 class Publisher implements PublisherConnection {
   readonly status: ReadonlySignal<PublisherStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
+  readonly diagnosis: ReadonlySignal<Diagnosis | undefined>;
+  readonly limitation: ReadonlySignal<Limitation | undefined>;
   readonly room: ReadonlySignal<RoomView | undefined>;
   readonly #options: PublisherOptions;
   /** The present broadcast, or the one that was taken over or failed. */
@@ -36,6 +39,8 @@ class Publisher implements PublisherConnection {
     this.#options = options;
     this.status = computed(() => this.#broadcast.value?.status.value ?? 'idle');
     this.failure = computed(() => this.#broadcast.value?.failure.value);
+    this.diagnosis = computed(() => this.#broadcast.value?.diagnosis.value);
+    this.limitation = computed(() => this.#broadcast.value?.limitation.value);
     this.room = computed(() => this.#broadcast.value?.room.value);
     installPageConsole({
       trace: () => this.#trace.transitions(),

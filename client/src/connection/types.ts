@@ -10,6 +10,7 @@ import type { LinkToken } from '../credentials/link-token.ts';
 import type { RoomOwnership } from '../credentials/room-ownership.ts';
 import type { SentTracks } from '../media/sent-sources.ts';
 import type { OutgoingOverlayMessage } from '../overlay/overlay-sender.ts';
+import type { Diagnosis, Limitation } from './diagnosis-words.ts';
 import type { Transition } from './trace.ts';
 
 /** Why a connection has given up; `message` is a sentence for a person. */
@@ -32,6 +33,8 @@ export interface Diagnostics {
   readonly sessionId: SessionId | undefined;
   readonly status: ViewerStatus | PublisherStatus;
   readonly failure: Failure | undefined;
+  /** The cause that the page names while it can't connect. */
+  readonly cause: Diagnosis['cause'] | undefined;
   /** The room as the server last described it. */
   readonly roomView: RoomView | undefined;
   /** The last transitions of the connection, oldest first. */
@@ -71,6 +74,10 @@ export interface SentFrames {
 export interface ViewerConnection {
   readonly status: ReadonlySignal<ViewerStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
+  /** Why the connection does not come up, after some seconds without it. */
+  readonly diagnosis: ReadonlySignal<Diagnosis | undefined>;
+  /** What is missing although the video is live. */
+  readonly limitation: ReadonlySignal<Limitation | undefined>;
   /** The room as the server last described it; undefined before the first answer. */
   readonly room: ReadonlySignal<RoomView | undefined>;
   /** The same stream for the whole life of the page; its tracks are replaced. */
@@ -132,6 +139,10 @@ export type PublisherMedia = SentTracks;
 export interface PublisherConnection {
   readonly status: ReadonlySignal<PublisherStatus>;
   readonly failure: ReadonlySignal<Failure | undefined>;
+  /** Why the broadcast does not go on air, after some seconds without it. */
+  readonly diagnosis: ReadonlySignal<Diagnosis | undefined>;
+  /** What is missing although the broadcast is live. */
+  readonly limitation: ReadonlySignal<Limitation | undefined>;
   readonly room: ReadonlySignal<RoomView | undefined>;
   /**
    * Starts a broadcast with these tracks; after `superseded` or `failed` it takes the room back. The

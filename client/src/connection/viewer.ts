@@ -9,9 +9,12 @@ import { JoinTracer, reportJoin } from '../joining/join-trace.ts';
 import { loadDevice } from '../media/device.ts';
 import { Receiver, watchFirstMedia } from '../media/receive.ts';
 import { OverlayReceiver } from '../overlay/overlay-receiver.ts';
+import { DiagnosisWatch } from './diagnosis-watch.ts';
+import { unsupportedWords } from './diagnosis-words.ts';
 import { collectDiagnostics } from './diagnostics.ts';
 import { Link } from './link.ts';
 import { installPageConsole } from './page-console.ts';
+import { probeServer } from './server-probe.ts';
 import { StallRecovery } from './stall-recovery.ts';
 import { isMediaUp, type SessionAnswer } from './states.ts';
 import { ConnectionTrace } from './trace.ts';
@@ -45,6 +48,7 @@ class Viewer implements ViewerConnection {
   readonly #hasAudio = signal(false);
   readonly #unsupported = signal<Failure | undefined>(undefined);
   readonly #stalls: StallRecovery;
+  readonly #diagnosisWatch: DiagnosisWatch;
   readonly #overlay = new OverlayReceiver(() => this.#link.signalling.request('stateSnapshot', {}));
   readonly #closing = new AbortController();
   readonly #trace = new ConnectionTrace();
@@ -63,7 +67,7 @@ class Viewer implements ViewerConnection {
     this.#receiverReady.catch(() => {
       this.#unsupported.value = {
         code: 'browser-unsupported',
-        message: 'This browser can not play live video. Try a current Chrome, Firefox or Safari.',
+        message: unsupportedWords('viewer', globalThis.RTCPeerConnection),
       };
       this.close();
     });
@@ -97,6 +101,9 @@ class Viewer implements ViewerConnection {
       joinedAhead: (answer, certificate) => {
         this.#link.updateRoom(answer.room);
         this.#joined(answer, certificate);
+      },
+      refusedAhead: ({ code, message }) => {
+        this.#diagnosisWatch.serverAnswered({ kind: 'refuses', code, message });
       },
       closed: this.#closing.signal,
     });
@@ -136,6 +143,18 @@ class Viewer implements ViewerConnection {
         everFlowed: this.#stalls.everFlowed.value,
       }),
     );
+    this.#diagnosisWatch = new DiagnosisWatch({
+      role: 'viewer',
+      pageHost: location.hostname,
+      troubled: computed(() => ['connecting', 'reconnecting'].includes(this.status.value)),
+      live: computed(() => this.status.value === 'live'),
+      phase: computed(() => this.#link.state.value.phase),
+      socketUp: () => this.#link.signalling.isUp,
+      transport: () => this.#receiver?.watched,
+      getStats: () => this.getStats(),
+      probe: () => probeServer(this.#closing.signal),
+      websocketBlocked: () => this.#join.start(),
+    });
     installPageConsole({
       trace: () => this.#trace.transitions(),
       diagnostics: () => this.diagnostics(),
@@ -158,6 +177,14 @@ class Viewer implements ViewerConnection {
 
   get room() {
     return this.#link.room;
+  }
+
+  get diagnosis() {
+    return this.#diagnosisWatch.diagnosis;
+  }
+
+  get limitation() {
+    return this.#diagnosisWatch.limitation;
   }
 
   get joinTrace(): ReadonlySignal<JoinTrace | undefined> {
@@ -211,6 +238,7 @@ class Viewer implements ViewerConnection {
 
   close(): void {
     this.#stalls.close();
+    this.#diagnosisWatch.close();
     this.#closing.abort();
     this.#link.close();
     this.#receiver?.close();

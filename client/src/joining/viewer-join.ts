@@ -20,6 +20,8 @@ export interface ViewerJoinOptions {
   readonly tracer: JoinTracer;
   /** The answer to the request ahead of the socket; `certificate` is the page's side of the transport. */
   joinedAhead(answer: AnswerOf<'join'>, certificate: RTCCertificate): void;
+  /** The server has refused the request ahead of the socket. */
+  refusedAhead(error: OnecastError): void;
   readonly closed: AbortSignal;
 }
 
@@ -37,6 +39,7 @@ export class ViewerJoin {
     this.#options = options;
   }
 
+  /** To be called again where no socket gets through: the page then has media without one. */
   start(): void {
     this.#ahead = this.#joinAhead();
   }
@@ -59,7 +62,8 @@ export class ViewerJoin {
       if (closed.aborted) return undefined;
       this.#options.joinedAhead(answer, certificate);
       return answer.session;
-    } catch {
+    } catch (error) {
+      if (error instanceof OnecastError) this.#options.refusedAhead(error);
       return undefined;
     }
   }

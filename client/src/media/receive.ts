@@ -1,5 +1,8 @@
 import type { Device, types } from 'mediasoup-client';
 import type { DataChannelName, TransportDescription, ViewerMedia } from '#protocol/signalling.ts';
+import type { MediaAddress } from '../connection/diagnosis.ts';
+import type { WatchedTransport } from '../connection/diagnosis-watch.ts';
+import { mediaAddresses } from './media-addresses.ts';
 import { waitUntilPathWorks } from './path-proof.ts';
 import { declareTransportCc } from './device.ts';
 
@@ -22,6 +25,10 @@ export interface ReceiverEvents {
 /** A receiving transport and what was created on it. */
 interface ActiveTransport {
   readonly transport: types.Transport;
+  /** Where the server asks this page to send media. */
+  readonly servers: readonly MediaAddress[];
+  /** The browser opens no data channel. */
+  dataRefused: boolean;
   readonly consumers: Map<string, types.Consumer>;
   readonly data: Map<DataChannelName, types.DataConsumer>;
 }
@@ -60,6 +67,16 @@ export class Receiver {
     return (this.#active?.consumers.size ?? 0) > 0;
   }
 
+  /** The transport, as the diagnosis of a connection needs it; undefined while there is none. */
+  get watched(): WatchedTransport | undefined {
+    const active = this.#active;
+    if (!active || active.transport.closed) return undefined;
+    const isOpen = [...active.data.values()].every(({ readyState }) => readyState === 'open');
+    const data = active.dataRefused ? 'refused' : isOpen ? 'open' : 'opening';
+    const { servers, transport } = active;
+    return { id: transport.id, servers, data, expectsMedia: this.expectsMedia };
+  }
+
   /**
    * How often consumers were replaced on the present transport. Each time the peer connection's SDP
    * grows by closed m-lines, so the caller should open a new transport at some number.
@@ -81,7 +98,13 @@ export class Receiver {
       ...description,
       ...(certificate && { additionalSettings: { certificates: [certificate] } }),
     });
-    const created: ActiveTransport = { transport, consumers: new Map(), data: new Map() };
+    const created: ActiveTransport = {
+      transport,
+      servers: mediaAddresses(description),
+      dataRefused: false,
+      consumers: new Map(),
+      data: new Map(),
+    };
     this.#active = created;
     transport.observer.on('newconsumer', (consumer: types.Consumer) => {
       declareTransportCc(consumer, this.device.recvRtpCapabilities);
@@ -129,11 +152,15 @@ export class Receiver {
       const before = active.data.get(channel);
       if (before?.id === id) continue;
       before?.close();
-      const consumer = await active.transport.consumeData({
-        id,
-        dataProducerId,
-        sctpStreamParameters,
-      });
+      const consumer = await active.transport
+        .consumeData({ id, dataProducerId, sctpStreamParameters })
+        .catch((error: unknown) => {
+          // The video does not need it. diagnosis-watch.ts says that the overlay is missing.
+          if (active.transport.closed) throw error;
+          console.warn('onecast: no data channel:', error);
+          active.dataRefused = true;
+        });
+      if (!consumer) continue;
       consumer.on('message', (message: unknown) => {
         if (typeof message === 'string') this.#events.data(channel, message);
       });

@@ -1,6 +1,9 @@
 import type { Device, types } from 'mediasoup-client';
 import { OnecastError } from '#protocol/errors.ts';
 import type { TransportDescription } from '#protocol/signalling.ts';
+import type { MediaAddress } from '../connection/diagnosis.ts';
+import type { WatchedTransport } from '../connection/diagnosis-watch.ts';
+import { mediaAddresses } from './media-addresses.ts';
 import { waitUntilPathWorks } from './path-proof.ts';
 import { type SentTracks, stateOfTrack } from './sent-sources.ts';
 import { SentVideo } from './sent-video.ts';
@@ -43,6 +46,11 @@ export class Sender {
   #video: SentVideo | undefined;
   #audio: types.Producer | undefined;
   #data: types.DataProducer | undefined;
+  #servers: readonly MediaAddress[] = [];
+  /** The server was asked for the overlay's channel: until then, a failure is the browser's. */
+  #dataRequested = false;
+  /** The browser opens no data channel. */
+  #dataRefused = false;
 
   constructor(device: Device, events: SenderEvents) {
     this.#device = device;
@@ -69,6 +77,9 @@ export class Sender {
     this.close();
     const transport = this.#device.createSendTransport(description);
     this.#transport = transport;
+    this.#servers = mediaAddresses(description);
+    this.#dataRequested = false;
+    this.#dataRefused = false;
     this.#video = new SentVideo(
       transport,
       (sender) => this.#events.videoSenderCreated(sender, this.#videoCodec),
@@ -82,6 +93,7 @@ export class Sender {
       this.#events.produce(transport.id, kind, rtpParameters).then((id) => done({ id }), fail);
     });
     transport.on('producedata', ({ sctpStreamParameters }, done, fail) => {
+      this.#dataRequested = true;
       this.#events.produceData(transport.id, sctpStreamParameters).then((id) => done({ id }), fail);
     });
     transport.on('connectionstatechange', (state) => {
@@ -123,12 +135,26 @@ export class Sender {
   }
 
   async #matchOverlay(transport: types.Transport): Promise<void> {
-    if (this.#data && !this.#data.closed) return;
-    this.#data = await transport.produceData({
-      label: 'overlay',
-      ordered: false,
-      maxPacketLifeTime: OVERLAY_LIFETIME_MS,
-    });
+    if ((this.#data && !this.#data.closed) || this.#dataRefused) return;
+    try {
+      this.#data = await transport.produceData({
+        label: 'overlay',
+        ordered: false,
+        maxPacketLifeTime: OVERLAY_LIFETIME_MS,
+      });
+    } catch (error) {
+      this.#dataRefused = !this.#dataRequested && !transport.closed;
+      throw error;
+    }
+  }
+
+  /** The transport, as the diagnosis of a connection needs it; undefined while there is none. */
+  get watched(): WatchedTransport | undefined {
+    const id = this.transportId;
+    if (id === undefined) return undefined;
+    const isOpen = this.#data?.readyState === 'open';
+    const data = this.#dataRefused ? 'refused' : isOpen ? 'open' : 'opening';
+    return { id, servers: this.#servers, data, expectsMedia: this.producerIds.length > 0 };
   }
 
   /** mediasoup-client uses the first codec that both sides support. */

@@ -39,6 +39,7 @@ function watchRoom(room: RoomId): void {
     // Shows the controls after each of these changes.
     void connection.status.value;
     void connection.room.value;
+    void connection.limitation.value;
     void player.blocked.value;
     controls.wake();
   });

@@ -1,5 +1,6 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect } from '@preact/signals-core';
+import { limitationWords } from '#client/connection/diagnosis-words.ts';
 import type { ViewerConnection } from '#client/connection/types.ts';
 import { connectViewer } from '#client/connection/viewer.ts';
 import { watchLinkToken } from '#client/credentials/link-token.ts';
@@ -94,6 +95,7 @@ export function openStage(room: RoomId): Stage {
       connection.room.value,
       connection.failure.value,
       connection.video.value,
+      connection.diagnosis.value,
     ),
   );
 
@@ -113,6 +115,14 @@ export function openStage(room: RoomId): Stage {
     setText(slateDetail, blocked ? '' : (over?.detail ?? ''));
     watch.hidden = !blocked;
     document.title = `${said} · ${room} – Onecast`;
+  });
+
+  effect(() => {
+    const limitation = connection.limitation.value;
+    const said = limitation && limitationWords(limitation, 'viewer');
+    setText(find('#limit-title', HTMLElement), said?.title ?? '');
+    setText(find('#limit-detail', HTMLElement), said?.detail ?? '');
+    find('#limit', HTMLDetailsElement).hidden = said === undefined;
   });
 
   effect(() => {

@@ -85,6 +85,15 @@ describe('viewerWords', () => {
     expect(viewerWords('failed', undefined, failure).slate?.detail).toBe(failure.message);
   });
 
+  it('REACH-1 says why it does not connect, over the last frame if there is one', () => {
+    const diagnosis = { title: 'The picture can’t get through', detail: 'Open port 17400.' };
+    const first = viewerWords('connecting', undefined, undefined, 'on', diagnosis);
+    expect(first).toMatchObject({ tone: 'trouble', slate: diagnosis, frame: 'shown' });
+    const later = viewerWords('reconnecting', room('live'), undefined, 'on', diagnosis);
+    expect(later).toMatchObject({ slate: diagnosis, frame: 'dimmed' });
+    expect(viewerWords('live', room('live'), undefined, 'on', diagnosis).slate).toBeUndefined();
+  });
+
   it.each([
     'token-missing',
     'token-invalid',

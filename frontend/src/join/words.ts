@@ -1,4 +1,5 @@
 import type { RoomView, SourceState } from '#protocol/signalling.ts';
+import type { Diagnosis } from '#client/connection/diagnosis-words.ts';
 import type { Failure, ViewerStatus } from '#client/connection/types.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
 import { tokenWords } from '../ui/token-words.ts';
@@ -23,9 +24,12 @@ export function viewerWords(
   failure: Failure | undefined,
   /** Whether the publisher sends video. */
   video: SourceState = 'on',
+  /** Why the connection does not come up. */
+  diagnosis?: Pick<Diagnosis, 'title' | 'detail'>,
 ): ViewerWords {
   switch (status) {
     case 'connecting':
+      if (diagnosis) return stuck(diagnosis, 'Not connected yet');
       return {
         tone: 'busy',
         short: 'Connecting',
@@ -35,6 +39,7 @@ export function viewerWords(
     case 'live':
       return live(video, room?.audio);
     case 'reconnecting':
+      if (diagnosis) return { ...stuck(diagnosis, 'Reconnecting automatically…'), frame: 'dimmed' };
       return {
         tone: 'busy',
         short: 'Reconnecting automatically…',
@@ -64,6 +69,10 @@ function live(video: SourceState, audio: SourceState = 'off'): ViewerWords {
     slate: { title, detail },
     frame: 'dimmed-under-overlay',
   };
+}
+
+function stuck({ title, detail }: Pick<Diagnosis, 'title' | 'detail'>, short: string): ViewerWords {
+  return { tone: 'trouble', short, slate: { title, detail }, frame: 'shown' };
 }
 
 function failed(failure: Failure | undefined): ViewerWords {

@@ -1,5 +1,6 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { computed, effect, type ReadonlySignal } from '@preact/signals-core';
+import { limitationWords } from '#client/connection/diagnosis-words.ts';
 import type { PublisherConnection, PublisherStatus } from '#client/connection/types.ts';
 import { find, setText } from '../ui/elements.ts';
 import { bindDiagnostics, StatsPanel } from '../ui/stats-panel.ts';
@@ -52,6 +53,7 @@ export function bindBroadcast({
       lacksToken,
       asking: asking.value,
       hasPicture: hasPicture(camera.video.value),
+      diagnosis: connection.diagnosis.value,
     }),
   );
   const notice = computed(() => words.value.notice);
@@ -90,6 +92,11 @@ export function bindBroadcast({
       'device-notice',
       fault ? { title: fault.title, detail: fault.advice } : substituteNotice(video),
     );
+  });
+
+  effect(() => {
+    const limitation = connection.limitation.value;
+    showNotice('limit-notice', limitation && limitationWords(limitation, 'publisher'));
   });
 
   effect(() => {
@@ -136,7 +143,7 @@ function stopWords(status: PublisherStatus): string {
 }
 
 function showNotice(
-  id: 'notice' | 'device-notice',
+  id: 'notice' | 'device-notice' | 'limit-notice',
   words: { readonly title: string; readonly detail: string } | undefined,
 ): void {
   setText(find(`#${id}-title`, HTMLElement), words?.title ?? '');

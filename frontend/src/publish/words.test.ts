@@ -34,6 +34,15 @@ describe('publisherWords', () => {
     expect(publisherWords('failed', failure).notice?.action).toBe('new-room');
   });
 
+  it('REACH-1 says why it does not go on air, and offers no button: it keeps trying', () => {
+    const diagnosis = { title: 'Your picture can’t get through', detail: 'Open port 17400.' };
+    for (const status of ['connecting', 'reconnecting'] as const) {
+      const words = publisherWords(status, undefined, { diagnosis });
+      expect(words).toMatchObject({ tone: 'trouble', notice: { ...diagnosis, action: undefined } });
+    }
+    expect(publisherWords('live', undefined, { diagnosis }).notice).toBeUndefined();
+  });
+
   it('LIMIT-7 LIMIT-8 says so if the server has stopped the broadcast', () => {
     for (const code of ['overlay-flood', 'bitrate-exceeded'] as const) {
       const { notice } = publisherWords('failed', { code, message: 'Too much.' });

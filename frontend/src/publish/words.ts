@@ -1,3 +1,4 @@
+import type { Diagnosis } from '#client/connection/diagnosis-words.ts';
 import type { Failure, PublisherStatus } from '#client/connection/types.ts';
 import type { CaptureFault } from '#client/media/capture-fault.ts';
 import type { StatusTone } from '../ui/status-pill.ts';
@@ -40,10 +41,13 @@ export function publisherWords(
     lacksToken = false,
     asking,
     hasPicture = true,
+    diagnosis,
   }: {
     /** Whether the page's link lacks the token that this server requires. */
     readonly lacksToken?: boolean;
     readonly hasPicture?: boolean;
+    /** Why the connection does not come up. */
+    readonly diagnosis?: Pick<Diagnosis, 'title' | 'detail'> | undefined;
     readonly asking?: Asking | undefined;
   } = {},
 ): PublisherWords {
@@ -53,6 +57,7 @@ export function publisherWords(
         ? { ...badLink(tokenWords('token-missing')), tone: 'idle' }
         : { tone: 'idle', short: 'Not on air', notice: asking && ASKING[asking] };
     case 'connecting':
+      if (diagnosis) return stuck(diagnosis, 'Not on air yet');
       return { tone: 'busy', short: 'Going on air', notice: undefined };
     case 'live':
       return {
@@ -61,6 +66,7 @@ export function publisherWords(
         notice: undefined,
       };
     case 'reconnecting':
+      if (diagnosis) return stuck(diagnosis, 'Reconnecting');
       return {
         tone: 'busy',
         short: 'Reconnecting',
@@ -93,6 +99,13 @@ export function storageWords(tokens: boolean): string {
   return tokens
     ? 'You can broadcast all the same. After a reload, open your link again and press start.'
     : 'You can broadcast all the same. After a reload, this page does not know that you were on air, or that this room is yours. Keep it open until you are done, or allow this site to store data.';
+}
+
+function stuck(
+  { title, detail }: Pick<Diagnosis, 'title' | 'detail'>,
+  short: string,
+): PublisherWords {
+  return { tone: 'trouble', short, notice: { title, detail, action: undefined } };
 }
 
 function badLink(notice: TokenWords | undefined): PublisherWords {

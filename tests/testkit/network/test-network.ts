@@ -64,6 +64,13 @@ export class Host {
     for (const chain of ['INPUT', 'OUTPUT']) this.#iptables('-A', chain, '-p', 'udp', '-j', 'DROP');
   }
 
+  /** Drops all UDP and TCP packets to `count` ports from `first` on, as a firewall does. */
+  blockPorts(first: number, count: number): void {
+    const range = `${first}:${first + count - 1}`;
+    for (const protocol of ['udp', 'tcp'])
+      this.#iptables('-A', 'OUTPUT', '-p', protocol, '--dport', range, '-j', 'DROP');
+  }
+
   /** Drops this share (0 to 1) of the incoming UDP packets at random. */
   loseUdp(share: number): void {
     const random = ['-m', 'statistic', '--mode', 'random', '--probability', String(share)];
