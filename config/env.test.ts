@@ -1,14 +1,13 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from './env.ts';
-import { machineAddresses } from './media.ts';
 
 describe('SRV-1 configuration comes from the environment, and all problems are reported at once', () => {
   test('an empty environment is a complete configuration', () => {
     const config = readConfig({});
     expect(config).toMatchObject({
       port: 8088,
-      mediaPort: 40_000,
+      mediaPort: 17_400,
       announcedAddress: undefined,
       logLevel: 'info',
       egressBatching: 'auto',
@@ -158,16 +157,4 @@ describe('SEC-7 the secret that signs tokens is never revealed', () => {
   test('bytes count, not characters', () => {
     expect(readConfig({ AUTH_SECRET: 'ä'.repeat(16) }).authKey).toBeDefined();
   });
-});
-
-test('media listens on external addresses first, and always on loopback', () => {
-  const entry = (address: string, internal: boolean, family: 'IPv4' | 'IPv6' = 'IPv4') =>
-    ({ address, internal, family, netmask: '', mac: '', cidr: null, scopeid: 0 }) as never;
-  expect(
-    machineAddresses({
-      lo: [entry('127.0.0.1', true)],
-      eth0: [entry('198.51.100.4', false), entry('fe80::1', false, 'IPv6')],
-    }),
-  ).toEqual(['198.51.100.4', '127.0.0.1']);
-  expect(machineAddresses({})).toEqual(['127.0.0.1']);
 });

@@ -10,7 +10,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly mediaPort: number;
-  readonly mediaListenAddress: string;
+  /** The IP address on which media listens; undefined: every address. */
+  readonly mediaListenAddress: string | undefined;
   /** The number of proxies before this server, or their addresses or networks. */
   readonly trustProxy: number | readonly string[];
   /** The limits of config/limits.ts that the operator has changed. */
@@ -21,7 +22,7 @@ export interface Config {
   readonly estimation: 'auto' | 'always';
   /** Address of the metrics; undefined: off. Port 0 chooses a free port. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
-  /** The address that clients use for media; undefined: every IPv4 address of this machine. */
+  /** The address that clients use for media; undefined: every address that this machine has. */
   readonly announcedAddress: string | undefined;
   readonly workers: number;
   /** Path of the media worker's binary; undefined: the one in the mediasoup package. */
@@ -78,8 +79,8 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
 const VARIABLES = {
   HOST: v.optional(ipAddress, '0.0.0.0'),
   PORT: v.optional(integer(0, 65_535), '8088'),
-  MEDIA_PORT: v.optional(integer(1_024, 65_000), '40000'),
-  MEDIA_LISTEN_ADDRESS: v.optional(ipAddress, '0.0.0.0'),
+  MEDIA_PORT: v.optional(integer(1_024, 65_000), '17400'),
+  MEDIA_LISTEN_ADDRESS: v.optional(ipAddress),
   ANNOUNCED_ADDRESS: v.optional(
     v.union(
       [v.pipe(v.string(), v.ip()), v.pipe(v.string(), v.regex(HOST_NAME))],
@@ -184,7 +185,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     host: read('HOST', VARIABLES.HOST) ?? '',
     port: read('PORT', VARIABLES.PORT) ?? 0,
     mediaPort: read('MEDIA_PORT', VARIABLES.MEDIA_PORT) ?? 0,
-    mediaListenAddress: read('MEDIA_LISTEN_ADDRESS', VARIABLES.MEDIA_LISTEN_ADDRESS) ?? '',
+    mediaListenAddress: read('MEDIA_LISTEN_ADDRESS', VARIABLES.MEDIA_LISTEN_ADDRESS),
     announcedAddress: read('ANNOUNCED_ADDRESS', VARIABLES.ANNOUNCED_ADDRESS),
     workers: read('WORKERS', VARIABLES.WORKERS) ?? 0,
     workerBin: read('MEDIASOUP_WORKER_BIN', VARIABLES.MEDIASOUP_WORKER_BIN),

@@ -331,6 +331,15 @@ export const LIMITS = {
   logKindPerS: 1,
   logSummaryMs: 10_000,
 
+  // Addresses and ports
+  /**
+   * A port that is taken at the start is tried again for this time: an outgoing connection goes away, and a
+   * server that is being replaced ends within `shutdownDeadlineMs`, mostly within half a second.
+   */
+  portWaitMs: 3_000,
+  /** How often the server looks whether the addresses of its machine have changed, to log it. */
+  addressCheckMs: 5_000,
+
   // Process
   /** On SIGTERM the server sends this to the pages: they reconnect after this time. */
   drainRetryMs: 500,

@@ -1,4 +1,5 @@
 /** The codecs of the routers, and the options of WebRtcServers and transports. */
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { types } from 'mediasoup';
 import { OVERLAY_MAX_BYTES } from '#protocol/overlay.ts';
@@ -65,39 +66,105 @@ export const HEADER_EXTENSIONS: ReadonlySet<string> = new Set<types.RtpHeaderExt
   'urn:ietf:params:rtp-hdrext:ssrc-audio-level',
 ]);
 
-/**
- * The UDP and the TCP port of a worker (counted from 0). With an announced address the sockets listen
- * on MEDIA_LISTEN_ADDRESS; without one, on loopback and every IPv4 address of this machine, so that
- * pages on this machine and on the local network both find a working candidate.
- */
-export function listenInfos(
-  config: Config,
-  limits: Limits,
+type MediaConfig = Pick<Config, 'mediaPort' | 'mediaListenAddress' | 'announcedAddress'>;
+
+/** A socket on which a worker receives media. */
+export interface MediaSocket {
+  readonly protocol: 'udp' | 'tcp';
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** The UDP and TCP sockets of a worker (counted from 0), for IPv4 and IPv6 where the machine has both. */
+export function mediaSockets(
+  config: MediaConfig,
   workerIndex: number,
-): types.TransportListenInfo[] {
+  interfaces = networkInterfaces(),
+): MediaSocket[] {
   const port = config.mediaPort + workerIndex;
-  const targets = config.announcedAddress
-    ? [{ ip: config.mediaListenAddress, announcedAddress: config.announcedAddress }]
-    : machineAddresses().map((ip) => ({ ip }));
   return (['udp', 'tcp'] as const).flatMap((protocol) =>
-    targets.map((target) => ({
-      protocol,
-      ...target,
-      port,
-      ...(protocol === 'udp' && {
-        recvBufferSize: limits.socketBufferBytes,
-        sendBufferSize: limits.socketBufferBytes,
-      }),
-    })),
+    listenAddresses(config, interfaces).map((ip) => ({ protocol, ip, port })),
   );
 }
 
-/** IPv4 addresses to listen on. Loopback is last because ICE prefers candidates in this order. */
-export function machineAddresses(interfaces = networkInterfaces()): string[] {
+/**
+ * Without MEDIA_LISTEN_ADDRESS, media listens on all addresses of the family of ANNOUNCED_ADDRESS, or of
+ * both. It does not listen on each address alone: this machine may get another one at any time.
+ */
+function listenAddresses(config: MediaConfig, interfaces: Interfaces): string[] {
+  if (config.mediaListenAddress !== undefined) return [config.mediaListenAddress];
+  const family = isIP(config.announcedAddress ?? '');
+  if (family !== 0) return [family === 4 ? ANY_IPV4 : ANY_IPV6];
   const all = Object.values(interfaces).flatMap((list) => list ?? []);
-  const ipv4 = all.filter((entry) => entry.family === 'IPv4');
-  const external = ipv4.filter((entry) => !entry.internal).map((entry) => entry.address);
-  return [...new Set([...external, '127.0.0.1'])];
+  return all.some((entry) => entry.family === 'IPv6') ? [ANY_IPV4, ANY_IPV6] : [ANY_IPV4];
+}
+
+/** The same sockets as mediasoup takes them. */
+export function listenInfos(
+  config: MediaConfig,
+  limits: Limits,
+  workerIndex: number,
+): types.TransportListenInfo[] {
+  return mediaSockets(config, workerIndex).map((socket) => ({
+    ...socket,
+    ...(config.announcedAddress !== undefined && { announcedAddress: config.announcedAddress }),
+    // IPv4 has a socket of its own.
+    ...(socket.ip === ANY_IPV6 && { flags: { ipv6Only: true } }),
+    ...(socket.protocol === 'udp' && {
+      recvBufferSize: limits.socketBufferBytes,
+      sendBufferSize: limits.socketBufferBytes,
+    }),
+  }));
+}
+
+/** What mediasoup takes off the local preference of a candidate from one address to the next. */
+const PREFERENCE_STEP = 100 * 256;
+
+/**
+ * The candidates that a page gets. mediasoup knows only on what it listens; where that is every address
+ * and none is announced, the page gets the addresses that this machine has now.
+ */
+export function offeredCandidates(
+  candidates: readonly types.IceCandidate[],
+  addresses: readonly string[] = machineAddresses(),
+): types.IceCandidate[] {
+  const fixed = candidates.filter(({ address }) => ANY_FAMILY[address] === undefined);
+  const onAny = (['udp', 'tcp'] as const).flatMap((protocol) => {
+    const sockets = candidates.filter(
+      (candidate) => candidate.protocol === protocol && !fixed.includes(candidate),
+    );
+    // Of both families together the first address is the one to try first.
+    const highest = Math.max(...sockets.map(({ priority }) => priority));
+    return addresses.flatMap((address, i) => {
+      const socket = sockets.find((candidate) => ANY_FAMILY[candidate.address] === isIP(address));
+      if (!socket) return [];
+      return [{ ...socket, address, ip: address, priority: highest - i * PREFERENCE_STEP }];
+    });
+  });
+  const offered = [...fixed, ...onAny];
+  // A name that is announced for IPv4 and for IPv6 is one candidate.
+  const keys = offered.map(({ protocol, address, port }) => `${protocol} ${address} ${port}`);
+  return offered.filter((_, i) => keys.indexOf(keys[i] ?? '') === i);
+}
+
+type Interfaces = ReturnType<typeof networkInterfaces>;
+
+const ANY_IPV4 = '0.0.0.0';
+const ANY_IPV6 = '::';
+const ANY_FAMILY: Readonly<Record<string, 4 | 6>> = { [ANY_IPV4]: 4, [ANY_IPV6]: 6 };
+/** A page on this machine finds the server here, whatever its network does. */
+const LOOPBACK = '127.0.0.1';
+
+/**
+ * The addresses by which pages may reach this machine: IPv4 first, then IPv6 without those that are valid
+ * on one link only. Loopback is last because ICE prefers candidates in this order.
+ */
+export function machineAddresses(interfaces: Interfaces = networkInterfaces()): string[] {
+  const all = Object.values(interfaces).flatMap((list) => list ?? []);
+  const external = all.filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
+  const of = (family: 'IPv4' | 'IPv6') =>
+    external.filter((entry) => entry.family === family).map(({ address }) => address);
+  return [...new Set([...of('IPv4'), ...of('IPv6'), LOOPBACK])];
 }
 
 /** Options that every WebRtcTransport has. */

@@ -4,7 +4,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import { io } from 'socket.io-client';
 import { inRoot } from './host.mjs';
 import { bindingRequest, isSuccess } from './stun.mjs';
@@ -56,7 +56,7 @@ async function checkCandidate({ protocol, address, ip, port }, { usernameFragmen
   const host = address ?? ip;
   const answer = new Promise((resolve, reject) => {
     if (protocol === 'udp') {
-      const udp = createSocket('udp4');
+      const udp = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
       udp.on('error', reject);
       udp.on('message', (message) => {
         udp.close();

@@ -30,6 +30,8 @@ import { type Log, missingLinesOf } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
 import { observeServer } from './observability/server-metrics.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
+import { AddressWatch } from './ports/address-watch.ts';
+import { assertPorts, namePortFault, wantedPorts } from './ports/port-check.ts';
 import { RoomRegistry } from './rooms/registry.ts';
 import { AddressAdmission } from './admission/address-admission.ts';
 import { RoomAdmission } from './rooms/room-admission.ts';
@@ -70,6 +72,7 @@ export async function createApp(
     for (const close of closers.toReversed()) await close();
   });
   try {
+    await assertPorts(config, limits.portWaitMs, signal);
     const egress = await chooseEgress(config, limits);
     logEgress(egress, log);
     const pool = await WorkerPool.create(config, limits, log, metrics, egress, signal);
@@ -130,6 +133,10 @@ export async function createApp(
       http.closeAllConnections();
       await gateway.close();
     });
+    if (config.announcedAddress === undefined) {
+      const watch = new AddressWatch(log, limits.addressCheckMs);
+      closers.push(() => watch.close());
+    }
     const sockets = () => gateway.socketCount;
     const processes = () => [
       { name: 'server', pid: process.pid },
@@ -152,7 +159,9 @@ export async function createApp(
       ));
     closers.push(() => metricsServer?.close());
     http.listen(config.port, config.host);
-    await once(http, 'listening');
+    await once(http, 'listening').catch((error: unknown) =>
+      namePortFault(error, wantedPorts(config).slice(0, 1)),
+    );
     return {
       port: addressOf(http.address()).port,
       metricsPort: metricsServer?.port,

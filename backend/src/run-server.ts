@@ -1,4 +1,5 @@
 /** The process: its environment, signals, output and exit codes. Nothing else. */
+import { isIP } from 'node:net';
 import { ConfigError, readConfig } from '#config/env.ts';
 import { LIMITS } from '#config/limits.ts';
 import { machineAddresses } from '#config/media.ts';
@@ -8,6 +9,8 @@ import { createLog } from './observability/log.ts';
 import { standardSink } from './observability/log-sink.ts';
 import { Metrics } from './observability/metrics.ts';
 import { forgetSecrets } from './forget-secrets.ts';
+import { PortsError } from './ports/port-check.ts';
+import { startWarnings } from './ports/start-warnings.ts';
 
 // Everything that is written goes through these two: process.stdout.write can block.
 const output = standardSink('stdout', LIMITS);
@@ -16,6 +19,7 @@ const errors = standardSink('stderr', LIMITS);
 const config = await orExit(() => readConfig(process.env));
 const log = createLog(config, process.stdout.isTTY, output);
 for (const sentence of unknownVariables(process.env)) log.warn(sentence);
+for (const sentence of startWarnings(config)) log.warn(sentence);
 forgetSecrets();
 
 const starting = new AbortController();
@@ -92,7 +96,11 @@ if (app) {
 }
 
 function welcome(port: number): string {
-  const outward = machineAddresses().find((address) => address !== '127.0.0.1');
+  const served = isIP(config.host);
+  // Of an address for each family, the one that the pages are served on. `::` serves both.
+  const outward = machineAddresses().find(
+    (address) => address !== '127.0.0.1' && (served === 6 || isIP(address) === served),
+  );
   const lines = [
     '',
     '  Onecast is running',
@@ -103,7 +111,8 @@ function welcome(port: number): string {
   // Browsers allow a camera only on https and localhost; other machines on the network can watch.
   const announced = config.announcedAddress ?? outward;
   if (outward && announced === outward) {
-    lines.push(`           http://${outward}:${port}/join  (same network)`);
+    const host = isIP(outward) === 6 ? `[${outward}]` : outward;
+    lines.push(`           http://${host}:${port}/join  (same network)`);
   }
   if (config.authKey)
     lines.push('', '  A link needs a token: npm run token -- --room main --role publisher');
@@ -111,14 +120,8 @@ function welcome(port: number): string {
 }
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE') {
-    if ('port' in error && error.port === config.metrics?.port) {
-      return `port ${config.metrics?.port} is taken; set METRICS_PORT to another, or METRICS=off`;
-    }
-    return `port ${config.port} is taken; set PORT to another, e.g. PORT=8090 npm start`;
-  }
-  return error.message;
+  if (error instanceof PortsError) return `\n  ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function orExit<T>(read: () => T): Promise<T> {

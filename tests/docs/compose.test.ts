@@ -111,8 +111,8 @@ describe('SETUP-3 docker-compose.yml', () => {
   it('publishes for this machine only, unless HOST or MEDIA_LISTEN_ADDRESS say otherwise', () => {
     const of = (pages: string, media: string): string[] => [
       `${pages}:8088:8088`,
-      `${media}:40000-40001:40000-40001/udp`,
-      `${media}:40000-40001:40000-40001/tcp`,
+      `${media}:17400-17401:17400-17401/udp`,
+      `${media}:17400-17401:17400-17401/tcp`,
     ];
     expect(ports({})).toEqual(of('127.0.0.1', '127.0.0.1'));
     expect(ports({ ANNOUNCED_ADDRESS: '192.0.2.1' })).toEqual(of('127.0.0.1', '127.0.0.1'));

@@ -12,6 +12,7 @@ import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import type { types as client } from 'mediasoup-client';
 import type { Limits } from '#config/limits.ts';
+import { offeredCandidates } from '#config/media.ts';
 import { ERRORS, OnecastError } from '#protocol/errors.ts';
 import { isRoomId, type RoomId } from '#protocol/ids.ts';
 import { bearerOf, refusalOf, statusOf } from '../http/refusals.ts';
@@ -120,7 +121,11 @@ export function whipApi(parts: WhipApiParts): Router {
       response
         .status(200)
         .set({ ETag: etagOf(iceParameters), 'Content-Type': FRAGMENT })
-        .send(Buffer.from(restartFragment(fragment, iceParameters, transport.iceCandidates)));
+        .send(
+          Buffer.from(
+            restartFragment(fragment, iceParameters, offeredCandidates(transport.iceCandidates)),
+          ),
+        );
     });
   });
   router.delete(SESSION, (request, response) => {

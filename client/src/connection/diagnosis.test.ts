@@ -194,7 +194,7 @@ describe('REACH-1 the words for a cause', () => {
     expect(diagnosisOf(cause, 'viewer').detail).toContain('operator');
   });
 
-  it('UI-5 distinguish a browser without WebRTC from one that refuses it', () => {
+  it('distinguish a browser without WebRTC from one that refuses it', () => {
     expect(unsupportedWords('viewer', undefined)).toMatch(/can not play.*no WebRTC/);
     expect(unsupportedWords('publisher', Map)).toMatch(/can not send.*may block WebRTC/);
   });

@@ -1,6 +1,6 @@
 import type { types } from 'mediasoup';
 import type { Limits } from '#config/limits.ts';
-import { webRtcTransportOptions } from '#config/media.ts';
+import { offeredCandidates, webRtcTransportOptions } from '#config/media.ts';
 import type { TransportDescription } from '#protocol/signalling.ts';
 
 export function createTransport(
@@ -17,7 +17,7 @@ export function describeTransport(transport: types.WebRtcTransport): TransportDe
   return {
     id: transport.id,
     iceParameters: transport.iceParameters,
-    iceCandidates: transport.iceCandidates,
+    iceCandidates: offeredCandidates(transport.iceCandidates),
     dtlsParameters: transport.dtlsParameters,
     sctpParameters: transport.sctpParameters,
   };

@@ -1,3 +1,4 @@
+import { offeredCandidates } from '#config/media.ts';
 import type { types } from '../types.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 
@@ -49,8 +50,9 @@ export class MediaReach {
     const now = this.#now();
     if (now < this.#quietUntil) return;
     this.#quietUntil = now + LOG_INTERVAL_MS;
-    const ports = distinct(iceCandidates.map(({ port, protocol }) => `${port}/${protocol}`));
-    const addresses = distinct(iceCandidates.map(({ address }) => address));
+    const offered = offeredCandidates(iceCandidates);
+    const ports = distinct(offered.map(({ port, protocol }) => `${port}/${protocol}`));
+    const addresses = distinct(offered.map(({ address }) => address));
     this.#log.warn(
       { reason, addresses, ports, pagesWithout: this.#unreached, pagesWith: this.#reached },
       reason === 'no-packet'

@@ -5,6 +5,7 @@ import type { Limits } from '#config/limits.ts';
 import { listenInfos } from '#config/media.ts';
 import { type Log, runInBackground } from '../../observability/log.ts';
 import type { Metrics, WorkerLoss } from '../../observability/metrics.ts';
+import { mediaPorts, namePortFault } from '../../ports/port-check.ts';
 import type { Egress } from './egress.ts';
 import { EgressStats } from './egress-stats.ts';
 import { CrashLoop } from './crash-loop.ts';
@@ -149,7 +150,9 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
       const listen = listenInfos(this.#config, this.#limits, index);
       return {
         worker: created,
-        webRtcServer: await created.createWebRtcServer({ listenInfos: listen }),
+        webRtcServer: await created
+          .createWebRtcServer({ listenInfos: listen })
+          .catch((error: unknown) => namePortFault(error, mediaPorts(this.#config, index))),
       };
     });
     this.#starts.add(start);
