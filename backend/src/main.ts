@@ -17,7 +17,19 @@ const closeUnwanted = () => {
 const timer = setInterval(closeUnwanted, 20);
 try {
   await import('./run-server.ts');
+} catch (error) {
+  const missing = missingPackage(error);
+  if (missing === undefined) throw error;
+  const sentence = `Onecast could not start: the npm package ${missing} is missing. npm start installs everything, and starts the server\n`;
+  process.stderr.write(sentence, () => process.exit(1));
 } finally {
   clearInterval(timer);
   closeUnwanted();
+}
+
+/** The package that could not be imported, if that is what went wrong. */
+function missingPackage(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') return undefined;
+  return /package '([^']+)'/.exec(error.message)?.[1];
 }

@@ -29,7 +29,15 @@ interface MadePage {
 export async function builtPages(dist: string): Promise<PageSource> {
   const read = async (page: Page) =>
     [page, await readFile(join(dist, `${page}.html`), 'utf8')] as const;
-  const pages = new Map(await Promise.all(PAGES.map(read)));
+  const html = await Promise.all(PAGES.map(read)).catch((error: unknown) => {
+    throw new Error(
+      `the pages are not built (${dist}): npm start builds them, and starts the server`,
+      {
+        cause: error,
+      },
+    );
+  });
+  const pages = new Map(html);
   return {
     html: async (page) => pages.get(page) ?? '',
     assets: [builtFiles(dist)],

@@ -1,5 +1,6 @@
 /** Starts the process of a media worker, within a deadline. */
 import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { createWorker, type types, workerBin as ownWorkerBin } from 'mediasoup';
@@ -54,7 +55,11 @@ export function startWorker<T>(
   const start = async () => {
     try {
       const worker = await created.catch((error: unknown) => {
-        throw new Error(`${binary} did not start: ${String(error)}`, { cause: error });
+        const advice =
+          command.workerBin === undefined && !existsSync(binary)
+            ? ' (npm start sets a media worker up, and starts the server)'
+            : '';
+        throw new Error(`${binary} did not start: ${String(error)}${advice}`, { cause: error });
       });
       return await prepare(worker);
     } catch (error) {
