@@ -10,7 +10,7 @@ import { Stage } from './attack/measure.ts';
 import { timesOf } from './attack/report.ts';
 import { type Resources, resourcesOf } from './attack/resources.ts';
 import { cycle } from './churn/cycles.ts';
-import { Loadgen } from './loadgen/generator.ts';
+import { Loadgen } from './loadgen/loadgen.ts';
 import { count } from './options.ts';
 import { measuredBy, type Output, type Provenance, provenance, runPart } from './part.ts';
 import { plotOf } from './report/plot.ts';

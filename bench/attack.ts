@@ -6,7 +6,7 @@
 import { ATTACKS } from './attack/attacks.ts';
 import { type AttackWindow, Stage } from './attack/measure.ts';
 import { type AttackRow, type AttackSummary, outputs, rowOf } from './attack/report.ts';
-import { Loadgen } from './loadgen/generator.ts';
+import { Loadgen } from './loadgen/loadgen.ts';
 import { count, names } from './options.ts';
 import { provenance, runPart } from './part.ts';
 

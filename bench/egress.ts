@@ -14,7 +14,7 @@ import { readConfig } from '#config/env.ts';
 import { LIMITS } from '#config/limits.ts';
 import { PACE_TITLES } from './fan-out/report.ts';
 import { measureRounds } from './fan-out/rounds.ts';
-import { Loadgen } from './loadgen/generator.ts';
+import { Loadgen } from './loadgen/loadgen.ts';
 import { count, counts, flag, names } from './options.ts';
 import { measuredBy, type Provenance, provenance, runPart } from './part.ts';
 import type { Contender } from './peers/broadcaster.ts';

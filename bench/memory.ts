@@ -9,7 +9,7 @@ import { measuredBy, type Provenance, provenance, runPart } from './part.ts';
 import type { Contender } from './peers/broadcaster.ts';
 import { CONTENDER_IDS, titlesOf, withContenders } from './peers/contenders.ts';
 import { hundredth, medianOf, slopeOf } from './report/stats.ts';
-import type { Loadgen } from './loadgen/generator.ts';
+import type { Loadgen } from './loadgen/loadgen.ts';
 import { LoadStage } from './stages/load-stage.ts';
 
 /** Retransmission buffers fill within a second or two. */

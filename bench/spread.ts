@@ -5,7 +5,7 @@
  * delay of packets, and the number of viewers from which the room spreads.
  */
 import { availableParallelism } from 'node:os';
-import { Loadgen } from './loadgen/generator.ts';
+import { Loadgen } from './loadgen/loadgen.ts';
 import { count, counts } from './options.ts';
 import { measuredBy, type Provenance, provenance, runPart } from './part.ts';
 import { OnecastServer } from './peers/onecast.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { Loadgen } from '../loadgen/generator.ts';
+import type { Loadgen } from '../loadgen/loadgen.ts';
 
 /** What an attacker counted. */
 export type AttackerStats = Readonly<Record<string, number>>;

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Limits } from '#config/limits.ts';
 import { cpuSeconds } from '#testkit/processes.ts';
 import { ObservedServer } from '#testkit/server/observed-server.ts';
-import type { Loadgen } from '../loadgen/generator.ts';
+import type { Loadgen } from '../loadgen/loadgen.ts';
 import { tenth } from '../report/stats.ts';
 import type { Attack, Attacker, AttackerStats } from './attacker.ts';
 import { InnocentRoom, type InnocentStats } from './innocent-room.ts';

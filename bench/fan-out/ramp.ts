@@ -1,5 +1,5 @@
 /** How many viewers a server carries: viewers join until packets are late or lost. */
-import type { Loadgen } from '../loadgen/generator.ts';
+import type { Loadgen } from '../loadgen/loadgen.ts';
 import type { Contender } from '../peers/broadcaster.ts';
 import { medianOf } from '../report/stats.ts';
 import { type LoadMeasurement, LoadStage, type PaceName } from '../stages/load-stage.ts';

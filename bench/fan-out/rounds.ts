@@ -1,5 +1,5 @@
 /** Measures every server at the same levels, in rounds, together with the floor of each round. */
-import type { Loadgen } from '../loadgen/generator.ts';
+import type { Loadgen } from '../loadgen/loadgen.ts';
 import type { Contender } from '../peers/broadcaster.ts';
 import { medianOf } from '../report/stats.ts';
 import { type LoadMeasurement, LoadStage, PACES, type PaceName } from '../stages/load-stage.ts';

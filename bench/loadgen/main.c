@@ -2,7 +2,7 @@
  * loadgen [poll <us>]            legs as ordered, see below; 0 (the default) wakes for every packet
  * loadgen floor <viewers> <ms> <packets a frame> <size> <fps>
  *
- * Compiled by generator.ts.
+ * Compiled by loadgen.ts.
  *
  * Prints "fingerprint <sha-256>", then reads lines:
  *   open <id> <ip> <port> <own ip> <own port> <server ufrag> <server pwd> <own ufrag> <own pwd>

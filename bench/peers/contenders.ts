@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Loadgen } from '../loadgen/generator.ts';
+import { Loadgen } from '../loadgen/loadgen.ts';
 import type { Contender } from './broadcaster.ts';
 import { compileJanusOpenssl, janus } from './janus.ts';
 import { onecast } from './onecast.ts';

@@ -5,14 +5,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import {
-  GCM_FLAGS,
-  GCM_LIBRARIES,
-  type Generator,
-  iceCredentials,
-  pinned,
-  type Stream,
-} from '../loadgen/generator.ts';
+import { type Generator, iceCredentials, type Stream } from '../loadgen/generator.ts';
+import { GCM_FLAGS, GCM_LIBRARIES, pinned } from '../loadgen/loadgen.ts';
 import { freePorts } from '#testkit/server/ports.ts';
 import { kill } from '#testkit/processes.ts';
 import {

@@ -3,7 +3,8 @@ import { execFile, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type Generator, iceCredentials, pinned, type Stream } from '../loadgen/generator.ts';
+import { type Generator, iceCredentials, type Stream } from '../loadgen/generator.ts';
+import { pinned } from '../loadgen/loadgen.ts';
 import { freePorts } from '#testkit/server/ports.ts';
 import { kill } from '#testkit/processes.ts';
 import {

@@ -1,6 +1,7 @@
 /** A server with a live broadcast and viewers of the load generator; measures what forwarding costs. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Generator, Loadgen, Pace, Stream } from '../loadgen/generator.ts';
+import type { Generator, Pace, Stream } from '../loadgen/generator.ts';
+import type { Loadgen } from '../loadgen/loadgen.ts';
 import { type Broadcaster, type Contender, PUBLISHER } from '../peers/broadcaster.ts';
 import { exactCpuSeconds, residentBytesOfAll } from '#testkit/processes.ts';
 
