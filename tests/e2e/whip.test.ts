@@ -44,7 +44,7 @@ describe('WHIP-5 viewers see what an encoder sends', () => {
     ['H264', 'video/H264', false],
     ['AV1', 'video/AV1', false],
   ])('a page sends %s', async (_, codec, simulcast) => {
-    const room = `whip-${codec.slice(6)}`;
+    const room = `whip-${codec.slice(6).toLowerCase()}`;
     const encoder = await open('/');
     const url = `${site.server.url}/whip/${room}`;
     const session = await publishFromPage(encoder, { url, bearer: newSecret(), codec, simulcast });

@@ -143,9 +143,12 @@ describe('WHIP-1 an encoder publishes with one request', () => {
     expect(video?.rtpParameters.encodings?.map(({ rid }) => rid)).toEqual(['2', '0', '3', '1']);
   });
 
-  it('a slash at the end and a query change nothing', async () => {
+  it('a slash at the end, a query and capitals in the room’s name change nothing', async () => {
     const room = server.newRoom();
-    expect((await send({ path: `/whip/${room}/?x=1`, room })).status).toBe(201);
+    const path = `/whip/${room.toUpperCase()}/?x=1`;
+    const { status, headers } = await send({ path });
+    expect(status).toBe(201);
+    expect(headers.get('location')?.startsWith(`/whip/${room}/`)).toBe(true);
   });
 });
 

@@ -11,10 +11,11 @@ import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import type { types as client } from 'mediasoup-client';
+import * as v from 'valibot';
 import type { Limits } from '#config/limits.ts';
 import { offeredCandidates } from '#config/media.ts';
 import { ERRORS, OnecastError } from '#protocol/errors.ts';
-import { isRoomId, type RoomId } from '#protocol/ids.ts';
+import { type RoomId, RoomIdSchema } from '#protocol/ids.ts';
 import { bearerOf, refusalOf, statusOf } from '../http/refusals.ts';
 import { restartIce } from '../media/mediasoup-calls.ts';
 import type { types } from '../media/types.ts';
@@ -191,9 +192,9 @@ function notAllowed(response: Response, methods: string): void {
 }
 
 function roomOf(request: Request): RoomId {
-  const { room } = request.params;
-  if (!isRoomId(room)) throw new OnecastError('room-unknown', 'This is not the name of a room.');
-  return room;
+  const room = v.safeParse(RoomIdSchema, request.params['room']);
+  if (room.success) return room.output;
+  throw new OnecastError('room-unknown', 'This is not the name of a room.');
 }
 
 function textOf(request: Request, type: string): string {
