@@ -29,7 +29,7 @@ export interface Config {
   readonly workerBin: string | undefined;
   /** Whether media workers send packets in batches: `auto` where it works, or never. */
   readonly egressBatching: 'auto' | 'off';
-  /** Path of the library for that; undefined: the set-up has not built it. */
+  /** Path of the library for that, which also protects the media ports; undefined: none. */
   readonly egressLibrary: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
   /** Origins, in addition to the server's own, whose pages may connect. */
@@ -181,6 +181,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   );
   const encoderKbpsMax = read('MAX_ENCODER_KBPS', VARIABLES.MAX_ENCODER_KBPS);
   const stateDir = read('STATE_DIR', VARIABLES.STATE_DIR);
+  const egressLibrary = read('MEDIA_EGRESS_LIBRARY', VARIABLES.MEDIA_EGRESS_LIBRARY);
   const values = {
     host: read('HOST', VARIABLES.HOST) ?? '',
     port: read('PORT', VARIABLES.PORT) ?? 0,
@@ -190,7 +191,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     workers: read('WORKERS', VARIABLES.WORKERS) ?? 0,
     workerBin: read('MEDIASOUP_WORKER_BIN', VARIABLES.MEDIASOUP_WORKER_BIN),
     egressBatching: read('MEDIA_EGRESS_BATCHING', VARIABLES.MEDIA_EGRESS_BATCHING) ?? 'auto',
-    egressLibrary: read('MEDIA_EGRESS_LIBRARY', VARIABLES.MEDIA_EGRESS_LIBRARY),
+    egressLibrary: egressLibrary === 'none' ? undefined : egressLibrary,
     logLevel: read('LOG_LEVEL', VARIABLES.LOG_LEVEL) ?? 'info',
     allowedOrigins: Object.freeze(read('ALLOWED_ORIGINS', VARIABLES.ALLOWED_ORIGINS) ?? []),
     publicHosts: Object.freeze(read('PUBLIC_HOSTS', VARIABLES.PUBLIC_HOSTS) ?? []),

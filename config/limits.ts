@@ -204,6 +204,11 @@ export const LIMITS = {
   /** Times the limit: a higher bitrate ends the session at once. */
   bitrateGrossFactor: 5,
   /**
+   * Mean size of a publisher's RTP packets. No sender of WebRTC exceeds the MTU of Ethernet, and the
+   * worker keeps packets for retransmission by their number and not by their size.
+   */
+  packetMeanMaxBytes: 1_500,
+  /**
    * Overlay messages at once, in addition to OVERLAY_MAX_PER_S: a connection that was blocked for
    * some seconds delivers them together. The page limits itself to a third of this.
    */

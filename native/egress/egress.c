@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <pthread.h>
 #include <unistd.h>
 
+#include "budget.h"
+#include "connections.h"
 #include "kernel.h"
+#include "guard.h"
 #include "limits.h"
+#include "lock.h"
+#include "packets.h"
 #include "queue.h"
 #include "sender.h"
 #include "stats.h"
@@ -20,8 +24,7 @@
 /* The clock is read once per this many datagrams, which together take less than a millisecond. */
 enum { CLOCK_EVERY = 64 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool on;
+static bool batching;
 static unsigned window_us;
 /* When the clock was first read since the last flush; 0 if it was not read since. */
 static uint64_t oldest_us;
@@ -30,21 +33,7 @@ static bool urgent;
 
 /* This thread waits in epoll, so what it queues will be sent at the end of the turn. */
 static _Thread_local bool has_loop;
-/* This thread holds the lock. A signal handler that sends in it must not wait for the lock. */
-static _Thread_local bool inside;
 static _Thread_local bool forking;
-
-static bool enter(void) {
-  if (!on || inside) return false;
-  inside = true;
-  pthread_mutex_lock(&lock);
-  return true;
-}
-
-static void leave(void) {
-  pthread_mutex_unlock(&lock);
-  inside = false;
-}
 
 static bool can_segment(void) {
   int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -59,9 +48,12 @@ static bool can_segment(void) {
 
 bool egress_open(EgressOptions options) {
   window_us = options.window_us < WINDOW_MAX_US ? options.window_us : WINDOW_MAX_US;
-  on = can_segment();
-  stats->on = on;
-  return on;
+  batching = !options.direct && can_segment();
+  budget_set_types(options.retransmission_types);
+  connections_open(options.unproved_ms ? options.unproved_ms : UNPROVED_MAX_MS);
+  stats->on = batching;
+  lock_open();
+  return batching;
 }
 
 static bool flush_all(void) {
@@ -71,22 +63,9 @@ static bool flush_all(void) {
   return all;
 }
 
-/* The length of a message that may be queued; 0 for one that is sent directly. */
-static size_t plain_length(const struct msghdr *message, int flags) {
-  if (message->msg_controllen > 0 || (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) return 0;
-  size_t length = 0;
-  for (size_t i = 0; i < message->msg_iovlen; i++) {
-    size_t piece = message->msg_iov[i].iov_len;
-    if (piece > DATAGRAM_BYTES_MAX) return 0;
-    length += piece;
-    if (length > DATAGRAM_BYTES_MAX) return 0;
-  }
-  return length;
-}
-
-/* RTP but not RTCP (RFC 7983, RFC 5761). Everything else is urgent: the remote end waits for it. */
-static bool is_media(const unsigned char *bytes, size_t length) {
-  return length >= 12 && bytes[0] >> 6 == 2 && !(bytes[1] >= 192 && bytes[1] <= 223);
+static bool is_plain(const struct msghdr *message, int flags, size_t length) {
+  return length > 0 && length <= DATAGRAM_BYTES_MAX && message->msg_controllen == 0 &&
+         (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) == 0;
 }
 
 static bool refuse(const Socket *socket, ssize_t *sent) {
@@ -113,22 +92,36 @@ static bool bypass_queue(Socket *socket, ssize_t *sent) {
   return false;
 }
 
+/* Null if the table is full and can't be cleared. */
+static Destination *find_destination(Socket *socket, const struct msghdr *message) {
+  Address address;
+  socklen_t length = address_of(socket, message->msg_name, message->msg_namelen, &address);
+  if (length == 0) return 0;
+  Destination *to = destination_of(socket, &address, length);
+  if (to || !flush_all()) return to;
+  destinations_clear();
+  return destination_of(socket, &address, length);
+}
+
 static bool send_or_queue(int descriptor, const struct msghdr *message, int flags, ssize_t *sent) {
-  Socket *socket = socket_of(descriptor);
+  /* Where nothing is queued, a socket that the library has not seen change need not be looked at. */
+  Socket *socket = batching ? 0 : socket_lookup(descriptor);
+  if (!socket || !socket->inspected) socket = socket_of(descriptor);
   if (!socket || !socket->batched) return false;
   if (socket->flow != FLOWING && !send_socket(socket)) return refuse(socket, sent);
-  size_t length = has_loop ? plain_length(message, flags) : 0;
-  if (length == 0) return bypass_queue(socket, sent);
-  Address address;
-  socklen_t address_length =
-      address_of(socket, message->msg_name, message->msg_namelen, &address);
-  if (address_length == 0) return bypass_queue(socket, sent);
-  if (!queue_has_room(length)) flush_all();
-  Destination *to = destination_of(socket, &address, address_length);
-  if (!to) {
-    if (flush_all()) destinations_clear();
+  unsigned char copy[PACKET_START_BYTES];
+  size_t length;
+  const unsigned char *start =
+      packet_start(message->msg_iov, message->msg_iovlen, copy, &length);
+  Destination *to = find_destination(socket, message);
+  if (to && !guard_allows(to, message, start, length)) {
+    *sent = (ssize_t)length;
+    return true;
+  }
+  if (!to || !batching || !has_loop || !is_plain(message, flags, length)) {
     return bypass_queue(socket, sent);
   }
+  if (!queue_has_room(length)) flush_all();
   if (!to->last_failed && socket->flow == FLOWING && queue_has_room(length)) {
     queue(to, message, length);
     *sent = (ssize_t)length;
@@ -142,10 +135,10 @@ static bool send_or_queue(int descriptor, const struct msghdr *message, int flag
 }
 
 bool egress_send(int descriptor, const struct msghdr *message, int flags, ssize_t *sent) {
-  if (!message || !message->msg_name || !enter()) return false;
+  if (!message || !message->msg_name || !lock_enter()) return false;
   bool handled = send_or_queue(descriptor, message, flags, sent);
   int error = errno;
-  leave();
+  lock_leave();
   errno = error;
   return handled;
 }
@@ -157,33 +150,36 @@ static uint64_t remaining_wait_us(void) {
   return waited < window_us ? window_us - waited : 0;
 }
 
+static int queue_turn_ends(void) {
+  if (queue_length() == 0) return -1;
+  uint64_t left_us = remaining_wait_us();
+  if (left_us > 0) return (int)((left_us + 999) / 1000);
+  return flush_all() ? -1 : RETRY_MS;
+}
+
 int egress_turn_ends(void) {
   has_loop = true;
-  if (!enter()) return -1;
-  int wait = -1;
-  if (queue_length() > 0) {
-    uint64_t left_us = remaining_wait_us();
-    if (left_us > 0) wait = (int)((left_us + 999) / 1000);
-    else if (!flush_all()) wait = RETRY_MS;
-  }
-  leave();
+  if (!lock_enter()) return -1;
+  int wait = queue_turn_ends(), until_cut = connections_turn_ends();
+  if (wait < 0 || (until_cut >= 0 && until_cut < wait)) wait = until_cut;
+  lock_leave();
   return wait;
 }
 
 void egress_send_all(void) {
-  if (!enter()) return;
+  if (!lock_enter()) return;
   flush_all();
-  leave();
+  lock_leave();
 }
 
 /* Calls `prepare` if the socket of the descriptor has been used for sending. */
 static void with_socket(int descriptor, void (*prepare)(Socket *socket, int descriptor)) {
   int error = errno;
-  if (!socket_lookup(descriptor) || !enter()) return;
+  if (!socket_lookup(descriptor) || !lock_enter()) return;
   Socket *socket = socket_lookup(descriptor);
   if (socket) prepare(socket, descriptor);
   queue_clean_up();
-  leave();
+  lock_leave();
   errno = error;
 }
 
@@ -200,10 +196,15 @@ static void prepare_close(Socket *socket, int descriptor) {
 
 void egress_before_change(int descriptor) { with_socket(descriptor, prepare_change); }
 
-void egress_before_close(int descriptor) { with_socket(descriptor, prepare_close); }
+void egress_before_close(int descriptor) {
+  with_socket(descriptor, prepare_close);
+  if (!connection_is_known(descriptor) || !lock_enter()) return;
+  connection_closed(descriptor);
+  lock_leave();
+}
 
 void egress_before_fork(void) {
-  forking = enter();
+  forking = lock_enter();
   if (forking) flush_all();
 }
 
@@ -212,7 +213,8 @@ void egress_after_fork(bool in_child) {
   forking = false;
   if (in_child) {
     queue_clear();
+    connections_clear();
     stats_detach();
   }
-  leave();
+  lock_leave();
 }

@@ -18,14 +18,20 @@
 #include <sys/types.h>
 
 typedef struct {
+  /* Every datagram is sent directly. What protects the media port works all the same. */
+  bool direct;
   /* How long media may wait for more datagrams after a turn, in microseconds. */
   unsigned window_us;
+  /* Payload types of retransmissions, see budget.h; null: none. */
+  const char *retransmission_types;
+  /* Time that a TCP connection has for its first valid check, in ms; 0: UNPROVED_MAX_MS. */
+  unsigned unproved_ms;
 } EgressOptions;
 
-/* Returns false if the kernel cannot segment UDP: nothing is queued then. */
+/* Returns false if nothing is queued: it was not asked for, or the kernel cannot segment UDP. */
 bool egress_open(EgressOptions options);
 
-/* Returns true if the datagram was handled: `*sent` and errno are then the result of the call. */
+/* Call this for a datagram before it is sent. Returns true if it was handled: `*sent` and errno are then the result of the call. */
 bool egress_send(int descriptor, const struct msghdr *message, int flags, ssize_t *sent);
 
 /*

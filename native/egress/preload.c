@@ -1,16 +1,13 @@
 /*
- * The preloaded library. It replaces those functions of the C library that send, wait and close, and
- * adds batched sending. libuv closes with syscall(); a statically linked libuv may also send with it.
+ * The preloaded library. It replaces those functions of the C library that send, receive, accept, wait
+ * and close, and adds batched sending and the protection of the media port. libuv closes with
+ * syscall(); a statically linked libuv may also send and receive with it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -18,9 +15,8 @@
 #include <unistd.h>
 
 #include "egress.h"
+#include "guard.h"
 #include "kernel.h"
-#include "limits.h"
-#include "stats.h"
 
 #define PUBLIC __attribute__((visibility("default")))
 
@@ -48,7 +44,13 @@ static uint64_t kernel_now_us(void) {
   return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_nsec / 1000u;
 }
 
-Kernel kernel = {kernel_sendmsg, kernel_sendmmsg, kernel_now_us};
+static ssize_t kernel_writev(int descriptor, const struct iovec *pieces, int count) {
+  return REAL(writev)(descriptor, pieces, count);
+}
+
+static int kernel_shutdown(int descriptor, int how) { return REAL(shutdown)(descriptor, how); }
+
+Kernel kernel = {kernel_sendmsg, kernel_sendmmsg, kernel_now_us, kernel_writev, kernel_shutdown};
 
 /* --- sending */
 
@@ -83,6 +85,62 @@ PUBLIC int sendmmsg(int descriptor, struct mmsghdr *messages, unsigned count, in
     messages[i].msg_len = (unsigned)sent;
   }
   return (int)count;
+}
+
+PUBLIC ssize_t writev(int descriptor, const struct iovec *pieces, int count) {
+  ssize_t sent;
+  if (guard_write(descriptor, pieces, count, &sent)) return sent;
+  return REAL(writev)(descriptor, pieces, count);
+}
+
+PUBLIC ssize_t write(int descriptor, const void *bytes, size_t length) {
+  struct iovec piece = {(void *)bytes, length};
+  ssize_t sent;
+  if (guard_write(descriptor, &piece, 1, &sent)) return sent;
+  return REAL(write)(descriptor, bytes, length);
+}
+
+/* --- receiving */
+
+/* A datagram that the caller must not get becomes an empty one, which media workers ignore. */
+static ssize_t received(int descriptor, const struct msghdr *message, ssize_t length) {
+  return length > 0 && !guard_received(descriptor, message, (size_t)length) ? 0 : length;
+}
+
+PUBLIC ssize_t recvmsg(int descriptor, struct msghdr *message, int flags) {
+  return received(descriptor, message, REAL(recvmsg)(descriptor, message, flags));
+}
+
+PUBLIC int recvmmsg(int descriptor, struct mmsghdr *messages, unsigned count, int flags,
+                    struct timespec *timeout) {
+  int received_count = REAL(recvmmsg)(descriptor, messages, count, flags, timeout);
+  for (int i = 0; i < received_count; i++) {
+    messages[i].msg_len = (unsigned)received(descriptor, &messages[i].msg_hdr, messages[i].msg_len);
+  }
+  return received_count;
+}
+
+PUBLIC ssize_t read(int descriptor, void *bytes, size_t length) {
+  ssize_t count = REAL(read)(descriptor, bytes, length);
+  if (count <= 0 || guard_read(descriptor, bytes, (size_t)count)) return count;
+  errno = ECONNRESET;
+  return -1;
+}
+
+/* --- accepting */
+
+PUBLIC int accept4(int listener, struct sockaddr *name, socklen_t *length, int flags) {
+  socklen_t room = length ? *length : 0;
+  for (;;) {
+    int descriptor = REAL(accept4)(listener, name, length, flags);
+    if (descriptor < 0 || guard_accepted(descriptor)) return descriptor;
+    REAL(close)(descriptor);
+    if (length) *length = room;
+  }
+}
+
+PUBLIC int accept(int listener, struct sockaddr *name, socklen_t *length) {
+  return accept4(listener, name, length, 0);
 }
 
 /* --- waiting: the end of a turn */
@@ -181,6 +239,13 @@ PUBLIC long syscall(long number, ...) {
       return sendmsg((int)a[0], (const struct msghdr *)a[1], (int)a[2]);
     case SYS_sendmmsg:
       return sendmmsg((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3]);
+    case SYS_recvmsg:
+      return recvmsg((int)a[0], (struct msghdr *)a[1], (int)a[2]);
+    case SYS_recvmmsg:
+      return recvmmsg((int)a[0], (struct mmsghdr *)a[1], (unsigned)a[2], (int)a[3],
+                      (struct timespec *)a[4]);
+    case SYS_accept4:
+      return accept4((int)a[0], (struct sockaddr *)a[1], (socklen_t *)a[2], (int)a[3]);
     case SYS_epoll_pwait:
       return flush_and_wait((int)a[0], (struct epoll_event *)a[1], (int)a[2], (int)a[3],
                            (const sigset_t *)a[4]);
@@ -190,36 +255,3 @@ PUBLIC long syscall(long number, ...) {
   }
   return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
-
-/* --- loading */
-
-static void before_fork(void) { egress_before_fork(); }
-static void after_fork_in_parent(void) { egress_after_fork(false); }
-static void after_fork_in_child(void) { egress_after_fork(true); }
-
-/* Removes the library from LD_PRELOAD: a child process is no media worker. */
-static void remove_from_environment(void) {
-  Dl_info own;
-  const char *preloaded = getenv("LD_PRELOAD");
-  if (!preloaded || !dladdr((void *)remove_from_environment, &own) || !own.dli_fname) return;
-  size_t length = strlen(own.dli_fname);
-  if (strncmp(preloaded, own.dli_fname, length) != 0) return;
-  if (preloaded[length] == '\0') unsetenv("LD_PRELOAD");
-  else setenv("LD_PRELOAD", preloaded + length + 1, 1);
-}
-
-__attribute__((constructor)) static void load(void) {
-  remove_from_environment();
-  stats_open();
-  const char *window = getenv("EGRESS_WINDOW_US");
-  bool on = egress_open((EgressOptions){
-      .window_us = window ? (unsigned)strtoul(window, 0, 10) : WINDOW_DEFAULT_US,
-  });
-  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-  if (!getenv("EGRESS_PROBE")) return;
-  printf("egress %s\n", on ? "on" : "unsupported");
-  fflush(stdout);
-  _exit(0);
-}
-
-__attribute__((destructor)) static void unload(void) { egress_send_all(); }

@@ -20,6 +20,8 @@ typedef struct Socket {
   /* An unconnected, non-blocking UDP socket. On all other sockets everything is sent directly. */
   bool batched;
   bool can_segment;
+  /* The worker has answered ICE checks on it. */
+  bool ice;
   unsigned refusals;
   Flow flow;
   /* Destinations that have queued datagrams, in the order of their first datagram. */

@@ -8,11 +8,11 @@
 
 #include <stdint.h>
 
-enum { STATS_MAGIC = 0x4f434547, STATS_VERSION = 1 };
+enum { STATS_MAGIC = 0x4f434547, STATS_VERSION = 2 };
 
 typedef struct {
   uint64_t magic_and_version;
-  /* 1 while datagrams are queued, 0 if the kernel cannot segment. */
+  /* 1 while datagrams are queued; 0 if the kernel cannot segment, or if queueing is turned off. */
   uint64_t on;
   /* Datagrams that were queued. */
   uint64_t queued;
@@ -32,6 +32,20 @@ typedef struct {
   uint64_t blocked;
   /* Queued datagrams that could not be sent. */
   uint64_t lost;
+  /* Retransmissions that were not sent, because their destination had no budget left. */
+  uint64_t over_budget;
+  /* Received packets and frames that were too large. */
+  uint64_t oversize;
+  /* TCP connections that were refused, and that were cut: without a check in time, or stalled. */
+  uint64_t connections_refused;
+  uint64_t connections_cut;
+  /* Frames for a TCP connection that accepted no more. */
+  uint64_t frames_dropped;
+  /* Datagrams for an address that has not proved that it receives. */
+  uint64_t unproved;
+  /* How often an address has proved it: by answering a check, by a handshake. */
+  uint64_t proved_by_check;
+  uint64_t proved_by_handshake;
 } Stats;
 
 /* Never null. Without shared memory it is a private page that nothing reads. */

@@ -93,6 +93,26 @@ describe('one publisher, three viewers', () => {
     }
   });
 
+  test('EGRESS-9 browsers prove their addresses by answering checks, and lose nothing until then', async ({
+    skip,
+  }) => {
+    const sum = async (name: string, labels: string) => {
+      const values = site.server.workerPids.map((_, index) =>
+        site.server.metric(`${name}{worker="${index}"${labels}}`),
+      );
+      return (await Promise.all(values)).reduce((total, value) => total + value, 0);
+    };
+    if ((await sum('onecast_media_port_protected', '')) === 0) skip('there is no library');
+    const pages = viewers.length + 1;
+    expect(
+      await sum('onecast_media_addresses_proved_total', ',way="check"'),
+    ).toBeGreaterThanOrEqual(pages);
+    for (const reason of ['unproved-address', 'oversize', 'connection', 'frame']) {
+      const kept = await sum('onecast_media_port_refused_total', `,reason="${reason}"`);
+      expect([reason, kept]).toEqual([reason, 0]);
+    }
+  });
+
   test('MEDIA-1 every viewer decodes the publisher’s pixels', async () => {
     for (const { page } of viewers) {
       const colours = await quarterColours(page);

@@ -25,6 +25,14 @@ export interface MetricsSources {
 const ROOM_STATUSES = ['open', 'live', 'interrupted', 'ended'] as const;
 const EGRESS_STATES: readonly Egress['state'][] = ['on', 'off', 'unsupported'];
 const EGRESS_WAYS = ['segmented', 'single', 'direct'] as const;
+const PROTECTIONS = [
+  ['retransmission', 'overBudget'],
+  ['oversize', 'oversize'],
+  ['connection', 'connectionsRefused'],
+  ['idle-connection', 'connectionsCut'],
+  ['frame', 'framesDropped'],
+  ['unproved-address', 'unproved'],
+] as const satisfies readonly (readonly [string, keyof EgressCounters])[];
 
 /** Adds the series. The function it returns reads the workers; call it before each scrape. */
 export function observeServer(
@@ -136,6 +144,30 @@ function observeEgress(metrics: Metrics, egress: Egress, pool: WorkerPool): void
     'onecast_egress_lost_total',
     'Queued datagrams that could not be sent.',
     samples(({ lost }) => [[lost]]),
+  );
+  metrics.series(
+    'gauge',
+    'onecast_media_port_protected',
+    'Whether a media port is protected.',
+    () =>
+      pool.workers.map(({ index, egress: stats }): Sample => [stats ? 1 : 0, { worker: index }]),
+  );
+  metrics.series(
+    'counter',
+    'onecast_media_port_refused_total',
+    'What was not sent or not accepted on a media port.',
+    samples((counters) =>
+      PROTECTIONS.map(([reason, field]): Sample => [counters[field], { reason }]),
+    ),
+  );
+  metrics.series(
+    'counter',
+    'onecast_media_addresses_proved_total',
+    'How often an address has proved that it receives: by answering a check, or by a handshake.',
+    samples(({ provedByCheck, provedByHandshake }) => [
+      [provedByCheck, { way: 'check' }],
+      [provedByHandshake, { way: 'handshake' }],
+    ]),
   );
 }
 

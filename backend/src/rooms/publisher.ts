@@ -9,6 +9,7 @@ import { describeTransport } from '../media/routing/transports.ts';
 import type { types } from '../media/types.ts';
 import { BitrateGuard } from '../media/watch/bitrate-guard.ts';
 import { watchKeyFrames } from '../media/watch/key-frame-interval.ts';
+import { watchPacketSize } from '../media/watch/packet-size.ts';
 import { PublisherLiveness } from '../media/watch/publisher-liveness.ts';
 import type { Broadcast, PublisherRoom, RoomPublisher } from './membership.ts';
 import { Session, type Violation } from './session.ts';
@@ -138,6 +139,7 @@ export class Publisher implements RoomPublisher {
     this.session.keep(producer);
     this.#producers.get(kind)?.close();
     this.#producers.set(kind, producer);
+    watchPacketSize(producer, this.#limits, () => this.#closeForViolation('bitrate-exceeded'));
     producer.observer.once('close', () => {
       if (this.#producers.get(kind) === producer) this.#producers.delete(kind);
     });

@@ -5,7 +5,9 @@
 #define _GNU_SOURCE
 #include "support.h"
 
-static const Test *const ALL[] = {DELIVERY_TESTS, ERROR_TESTS, LIFE_TESTS, TURN_TESTS};
+static const Test *const ALL[] = {DELIVERY_TESTS, ERROR_TESTS,  LIFE_TESTS,
+                                  TURN_TESTS,     BUDGET_TESTS, CONNECTION_TESTS,
+                                  PATH_TESTS};
 
 int main(int count, char **arguments) {
   for (size_t i = 0; i < sizeof ALL / sizeof *ALL; i++) {

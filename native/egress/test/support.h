@@ -21,7 +21,8 @@ typedef struct {
   void (*run)(void);
 } Test;
 
-extern const Test DELIVERY_TESTS[], ERROR_TESTS[], LIFE_TESTS[], TURN_TESTS[];
+extern const Test DELIVERY_TESTS[], ERROR_TESTS[], LIFE_TESTS[], TURN_TESTS[], BUDGET_TESTS[],
+    CONNECTION_TESTS[], PATH_TESTS[];
 
 /* If the condition is false, prints its place and ends the process with code 1. */
 #define check(what)                                                        \

@@ -1,4 +1,4 @@
-/** Reads the counters of batched sending in one media worker. */
+/** Reads the counters of native/egress in one media worker. */
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
 /** Since the worker was started. */
@@ -11,6 +11,20 @@ export interface EgressCounters {
   readonly refused: number;
   /** Queued datagrams that could not be sent. */
   readonly lost: number;
+  /** Retransmissions beyond the budget of their destination. */
+  readonly overBudget: number;
+  /** Received packets and frames that were too large. */
+  readonly oversize: number;
+  /** TCP connections that were refused, and that were cut. */
+  readonly connectionsRefused: number;
+  readonly connectionsCut: number;
+  /** Frames for a TCP connection that accepted no more. */
+  readonly framesDropped: number;
+  /** Datagrams for an address that has not proved that it receives. */
+  readonly unproved: number;
+  /** How often an address has proved it: by answering a check, by a handshake. */
+  readonly provedByCheck: number;
+  readonly provedByHandshake: number;
 }
 
 /** The fields of `Stats` in native/egress/stats.h, 64 bits each. */
@@ -27,8 +41,16 @@ const FIELDS = [
   'socketsWithoutSegments',
   'blocked',
   'lost',
+  'overBudget',
+  'oversize',
+  'connectionsRefused',
+  'connectionsCut',
+  'framesDropped',
+  'unproved',
+  'provedByCheck',
+  'provedByHandshake',
 ] as const;
-const MAGIC_AND_VERSION = (0x4f43_4547n << 32n) | 1n;
+const MAGIC_AND_VERSION = (0x4f43_4547n << 32n) | 2n;
 
 /** A page of memory that the worker shares. It stays readable after the worker has ended. */
 export class EgressStats {
@@ -65,6 +87,14 @@ export class EgressStats {
       direct: Number(this.#field('direct')),
       refused: Number(this.#field('refused')),
       lost: Number(this.#field('lost')),
+      overBudget: Number(this.#field('overBudget')),
+      oversize: Number(this.#field('oversize')),
+      connectionsRefused: Number(this.#field('connectionsRefused')),
+      connectionsCut: Number(this.#field('connectionsCut')),
+      framesDropped: Number(this.#field('framesDropped')),
+      unproved: Number(this.#field('unproved')),
+      provedByCheck: Number(this.#field('provedByCheck')),
+      provedByHandshake: Number(this.#field('provedByHandshake')),
     };
   }
 

@@ -1,4 +1,7 @@
-/** Batched sending: decides whether media workers run with native/egress preloaded. */
+/**
+ * Decides whether media workers run with native/egress preloaded, and whether it batches what they send.
+ * The library protects the media port also where it does not batch.
+ */
 import { execFile } from 'node:child_process';
 import type { Config } from '#config/env.ts';
 import type { Limits } from '#config/limits.ts';
@@ -6,11 +9,15 @@ import { withoutSecrets } from '#config/secret-variables.ts';
 import type { Log } from '../../observability/log.ts';
 import { LAUNCHER } from './worker-process.ts';
 
+/** `library`: path of the library that media workers preload; undefined: none. */
 export type Egress =
-  | { readonly state: 'off' }
-  | { readonly state: 'unsupported'; readonly reason: string }
-  /** Path of the library that media workers preload. */
-  | { readonly state: 'on'; readonly library: string };
+  | { readonly state: 'on'; readonly library: string }
+  | { readonly state: 'off'; readonly library: string | undefined }
+  | {
+      readonly state: 'unsupported';
+      readonly library: string | undefined;
+      readonly reason: string;
+    };
 
 /**
  * Starts the launcher as mediasoup would, in this process's environment, and makes the library
@@ -20,13 +27,19 @@ export async function chooseEgress(
   config: Pick<Config, 'egressBatching' | 'egressLibrary'>,
   limits: Pick<Limits, 'egressProbeMs'>,
 ): Promise<Egress> {
-  if (config.egressBatching === 'off') return { state: 'off' };
-  if (process.platform !== 'linux') return unsupported('it needs Linux');
-  if (config.egressLibrary === undefined) return unsupported('the set-up has not built it');
-  const { output, failure } = await probe(limits.egressProbeMs);
-  if (output === 'egress on') return { state: 'on', library: config.egressLibrary };
-  if (output === 'egress unsupported') return unsupported('the kernel cannot segment UDP');
-  return unsupported(failure);
+  const { egressBatching, egressLibrary } = config;
+  const unusable = (reason: string): Egress =>
+    egressBatching === 'off'
+      ? { state: 'off', library: undefined }
+      : { state: 'unsupported', library: undefined, reason };
+  if (process.platform !== 'linux') return unusable('it needs Linux');
+  if (egressLibrary === undefined) return unusable('there is no library');
+  const { output, failure } = await probe(egressBatching, limits.egressProbeMs);
+  if (output === 'egress on') return { state: 'on', library: egressLibrary };
+  if (output === 'egress off') return { state: 'off', library: egressLibrary };
+  if (output !== 'egress unsupported') return unusable(failure);
+  const reason = 'the kernel cannot segment UDP';
+  return { state: 'unsupported', library: egressLibrary, reason };
 }
 
 export function logEgress(egress: Egress, log: Log): void {
@@ -41,14 +54,19 @@ export function logEgress(egress: Egress, log: Log): void {
       log.warn({ reason: egress.reason }, 'batched sending off: it does not work here');
       break;
   }
+  if (egress.library === undefined) {
+    log.warn(
+      'media ports are not protected: the library for it is not loaded, see docs/security.md',
+    );
+  }
 }
 
-function unsupported(reason: string): Egress {
-  return { state: 'unsupported', reason };
-}
-
-function probe(timeoutMs: number): Promise<{ output: string; failure: string }> {
-  const env = { ...withoutSecrets(process.env), EGRESS_PROBE: '1' };
+function probe(
+  batching: Config['egressBatching'],
+  timeoutMs: number,
+): Promise<{ output: string; failure: string }> {
+  const own = { EGRESS_PROBE: '1', EGRESS_BATCHING: batching };
+  const env = { ...withoutSecrets(process.env), ...own };
   return new Promise((resolve) => {
     execFile(LAUNCHER, { env, timeout: timeoutMs }, (error, stdout, stderr) => {
       // An error of the loader or of the launcher. A worker that is linked statically starts without

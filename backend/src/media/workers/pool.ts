@@ -19,7 +19,7 @@ export interface MediaWorker {
   readonly index: number;
   readonly worker: types.Worker;
   readonly webRtcServer: types.WebRtcServer;
-  /** Counters of batched sending, if that is on in this worker. */
+  /** Counters of native/egress, if this worker has loaded it. */
   readonly egress: EgressStats | undefined;
   /** Number of transports of publishers and viewers that are open or being created. */
   transports: number;
@@ -143,7 +143,8 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
   async #spawn(index: number): Promise<void> {
     const command = {
       workerBin: this.#config.workerBin,
-      egressLibrary: this.#egress.state === 'on' ? this.#egress.library : undefined,
+      egressLibrary: this.#egress.library,
+      egressDirect: this.#egress.state !== 'on',
     };
     const start = startWorker(command, this.#limits.workerStartMs, async (created) => {
       removeSignalHandlers(created);
@@ -165,8 +166,8 @@ export class WorkerPool extends EventEmitter<WorkerPoolEvents> {
       return;
     }
     const egress = EgressStats.of(worker.pid);
-    if (this.#egress.state === 'on' && !egress)
-      log.warn('batched sending is not active in this worker');
+    if (this.#egress.library !== undefined && !egress)
+      log.warn('this worker has not loaded the library: it does not batch, and is not protected');
     const load = new WorkerLoad(this.#limits);
     const mediaWorker: MediaWorker = { index, worker, webRtcServer, egress, transports: 0, load };
     let hung = false;

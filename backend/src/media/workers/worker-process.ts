@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { join } from 'node:path';
 import { createWorker, type types, workerBin as ownWorkerBin } from 'mediasoup';
+import { generateRouterRtpCapabilities } from 'mediasoup/ortc';
+import { ROUTER_CODECS } from '#config/media.ts';
 import { withoutSecrets } from '#config/secret-variables.ts';
 
 /** Protects the worker from signals to the process group, and preloads native/egress if asked to. */
@@ -14,14 +16,25 @@ export interface WorkerCommand {
   readonly workerBin: string | undefined;
   /** Path of the library that is preloaded; undefined: none. */
   readonly egressLibrary: string | undefined;
+  /** The library sends every datagram directly. */
+  readonly egressDirect?: boolean;
 }
 
+/** Payload types of retransmissions (RTX): every router, and so every consumer, has the same. */
+export const RETRANSMISSION_TYPES: readonly number[] = (
+  generateRouterRtpCapabilities(ROUTER_CODECS).codecs ?? []
+)
+  .filter(({ mimeType }) => mimeType.toLowerCase().endsWith('/rtx'))
+  .map(({ preferredPayloadType }) => preferredPayloadType);
+
 /** The environment of a media worker and of the launcher: this process's own, without secrets. */
-export function workerEnvironment({ workerBin, egressLibrary }: WorkerCommand) {
+export function workerEnvironment({ workerBin, egressLibrary, egressDirect }: WorkerCommand) {
   return {
     ...withoutSecrets(process.env),
     MEDIASOUP_WORKER_BIN: workerBin ?? ownWorkerBin,
     MEDIA_EGRESS_LIBRARY: egressLibrary ?? '',
+    EGRESS_BATCHING: egressDirect === true ? 'off' : 'auto',
+    EGRESS_RETRANSMISSION_TYPES: RETRANSMISSION_TYPES.join(','),
   };
 }
 
