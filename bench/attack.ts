@@ -10,8 +10,12 @@ import { Loadgen } from './loadgen/loadgen.ts';
 import { count, names } from './options.ts';
 import { provenance, runPart } from './part.ts';
 
-/** The first of them makes V8 compile and its heap grow, once. */
-const WARM_UP = ATTACKS.filter(({ id }) => id === 'joins' || id === 'flood-joins');
+/**
+ * The first of each makes V8 compile, and the heap and what the allocators keep grow, once: the last one
+ * by the most connections that one address may have.
+ */
+const WARM_UP_IDS = ['flood-joins', 'joins', 'unread-connections'];
+const WARM_UP = ATTACKS.filter(({ id }) => WARM_UP_IDS.includes(id));
 const WARM_UP_MS = 3_000;
 
 await runPart({
