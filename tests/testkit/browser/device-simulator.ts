@@ -85,7 +85,12 @@ export function installDevices(given: SimulatedDevices): void {
   const describe = (track: MediaStreamTrack, id: string, label: string, group?: string) => {
     let isMuted = false;
     const real = track.getSettings.bind(track);
+    // Firefox passes a script's events to no listener of a track.
+    const events = new EventTarget();
     Object.defineProperties(track, {
+      addEventListener: { value: events.addEventListener.bind(events) },
+      removeEventListener: { value: events.removeEventListener.bind(events) },
+      dispatchEvent: { value: events.dispatchEvent.bind(events) },
       label: { value: label },
       muted: { get: () => isMuted },
       getSettings: { value: () => ({ ...real(), deviceId: id, groupId: group ?? id }) },
