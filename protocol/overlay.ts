@@ -129,6 +129,17 @@ export type ShapesMessage = v.InferOutput<typeof ShapesMessageSchema>;
 export type DataMessage = v.InferOutput<typeof DataMessageSchema>;
 export type OverlayMessage = v.InferOutput<typeof OverlayMessageSchema>;
 
+/** Half an hour at `OVERLAY_MAX_PER_S`: no message is late by more. */
+const SEQ_WINDOW = 100_000;
+
+/**
+ * Whether a message with this `seq` is newer than the last one of its topic. One that is far behind comes
+ * from a sender that counts from the start again, or the last one was wrong: no single message stops a topic.
+ */
+export function isNewerSeq(seq: number, last: number): boolean {
+  return seq > last || last - seq > SEQ_WINDOW;
+}
+
 /** Parses the JSON of an overlay message. Returns `undefined` for anything else; never throws. */
 export function parseOverlayMessage(text: string): OverlayMessage | undefined {
   // There are never more characters than bytes, so this check is cheap and keeps JSON.parse small.

@@ -31,6 +31,12 @@ describe('RetainedMessages', () => {
     expect(topicsOf(overlay, 200)).toEqual([]);
   });
 
+  it('OVL-3 a single wrong seq does not stop its topic', () => {
+    const overlay = new RetainedMessages();
+    for (const seq of [5, 1_795_850_000_000, 6, 7, 6]) overlay.receive(data('a', seq), 0);
+    expect(topicsOf(overlay)).toEqual(['a 7']);
+  });
+
   it('OVL-3 a new broadcast starts empty', () => {
     const overlay = new RetainedMessages();
     overlay.receive(data('a', 9), 0);

@@ -1,5 +1,10 @@
 import { BoundedMap } from '#protocol/bounded-map.ts';
-import { OVERLAY_MAX_TOPICS, type OverlayMessage, parseOverlayMessage } from '#protocol/overlay.ts';
+import {
+  isNewerSeq,
+  OVERLAY_MAX_TOPICS,
+  type OverlayMessage,
+  parseOverlayMessage,
+} from '#protocol/overlay.ts';
 
 /** The newest overlay message of each topic, for viewers that join late. Times are in ms. */
 export class RetainedMessages {
@@ -18,7 +23,7 @@ export class RetainedMessages {
 
   keep(message: OverlayMessage, now: number): void {
     const held = this.#topics.get(message.topic);
-    if (held && message.seq <= held.message.seq) return;
+    if (held && !isNewerSeq(message.seq, held.message.seq)) return;
     this.#topics.set(message.topic, { message, expiresAt: now + (message.ttlMs ?? Infinity) });
   }
 

@@ -10,6 +10,14 @@ describe('NewestPerTopic', () => {
     expect(accepted).toEqual([true, false, false, true, false, true]);
   });
 
+  it('OVL-3 goes on after a single wrong seq, and where the sender counts from the start again', () => {
+    const newest = new NewestPerTopic();
+    const accepted = [5, 1_795_850_000_000, 6, 5, 7, 200_000, 1, 2].map((seq) =>
+      newest.accept({ topic: 'a', seq }),
+    );
+    expect(accepted).toEqual([true, true, true, false, true, true, true, true]);
+  });
+
   it('keeps topics apart', () => {
     const newest = new NewestPerTopic();
     expect(newest.accept({ topic: 'a', seq: 5 })).toBe(true);

@@ -1,4 +1,9 @@
-import { OVERLAY_MAX_TOPICS, type OverlayMessage, parseOverlayMessage } from '#protocol/overlay.ts';
+import {
+  isNewerSeq,
+  OVERLAY_MAX_TOPICS,
+  type OverlayMessage,
+  parseOverlayMessage,
+} from '#protocol/overlay.ts';
 import { parseStateChange, type StateEntry, type StateSnapshot } from '#protocol/overlay-state.ts';
 import type { DataChannelName, OverlaySnapshot } from '#protocol/signalling.ts';
 import { BoundedMap } from '#protocol/bounded-map.ts';
@@ -19,7 +24,7 @@ export class NewestPerTopic {
 
   accept({ topic, seq }: Pick<OverlayMessage, 'topic' | 'seq'>): boolean {
     const last = this.#lastSeq.get(topic);
-    if (last !== undefined && seq <= last) return false;
+    if (last !== undefined && !isNewerSeq(seq, last)) return false;
     this.#lastSeq.set(topic, seq);
     return true;
   }
