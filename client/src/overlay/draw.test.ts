@@ -68,6 +68,23 @@ describe('drawTopics', () => {
     expect(outside).toEqual([]);
   });
 
+  it.each<[string, Shape & { type: 'text' }, 'left' | 'middle' | 'right']>([
+    ['left', { type: 'text', x: 0.3, y: 0, text: '' }, 'left'],
+    ['Arabic', { type: 'text', x: 0.3, y: 0, text: '' }, 'right'],
+    ['Arabic, left', { type: 'text', x: 0.3, y: 0, text: '', align: 'left' }, 'left'],
+    ['center', { type: 'text', x: 0.5, y: 0, text: '', align: 'center' }, 'middle'],
+    ['right', { type: 'text', x: 0.9, y: 0, text: '', align: 'right' }, 'right'],
+  ])('keeps the lines of a text together where the text has to move: %s', (name, shape, edge) => {
+    const word = name.startsWith('Arabic') ? 'تم تأجيل المباراة ' : 'some words ';
+    const lines = record({ ...shape, text: word.repeat(12) })('fillText');
+    const edges = lines.map(({ args: [x = 0], text = '' }) => {
+      const width = text.length * 8;
+      return x + (edge === 'left' ? 0 : edge === 'middle' ? width / 2 : width);
+    });
+    expect(edges.length).toBeGreaterThan(1);
+    expect(Math.max(...edges) - Math.min(...edges)).toBeLessThan(0.001);
+  });
+
   it('closes a polyline only where `closed` is set', () => {
     const points: [number, number][] = [
       [0, 0],

@@ -115,6 +115,7 @@ function drawPolyline(pen: Pen, { points, closed }: ShapeOf<'polyline'>, color: 
 
 function drawText(pen: Pen, shape: ShapeOf<'text'>, color: string): void {
   const { context, area } = pen;
+  const { align = 'left' } = shape;
   const size = (shape.size ?? DEFAULT_TEXT_SIZE) * area.height;
   setFont(context, size);
   const margin = Math.min(size * 0.3, area.width * 0.02);
@@ -131,10 +132,12 @@ function drawText(pen: Pen, shape: ShapeOf<'text'>, color: string): void {
     return context.measureText(text).width;
   });
   const widest = Math.max(...widths);
+  // The block keeps its lines together, also where it has to move to stay inside the video.
+  const block = align === 'left' ? 0 : align === 'center' ? widest / 2 : widest;
+  const left = clamp(anchorX - block, area.x + margin, area.x + area.width - margin - widest);
   for (const [index, { text, direction }] of lines.entries()) {
     const width = widths[index] ?? 0;
-    const left = leftOfAnchor(shape.align, direction, width, widest);
-    const x = clamp(anchorX - left, area.x + margin, area.x + area.width - margin - width);
+    const x = left + indent(shape.align, direction, widest - width);
     const y = top + (index + 0.5) * size * LINE_HEIGHT;
     context.direction = direction;
     context.strokeText(text, x, y);
@@ -142,22 +145,17 @@ function drawText(pen: Pen, shape: ShapeOf<'text'>, color: string): void {
   }
 }
 
-/** How far a line extends to the left of the text's place. Lines of Arabic begin at the right of their block. */
-function leftOfAnchor(
-  align: ShapeOf<'text'>['align'],
-  direction: 'ltr' | 'rtl',
-  width: number,
-  widest: number,
-): number {
+/** Where a line begins within its block, which leaves it `room`. Lines of Arabic begin at the right. */
+function indent(align: ShapeOf<'text'>['align'], direction: 'ltr' | 'rtl', room: number): number {
   switch (align) {
     case undefined:
-      return direction === 'rtl' ? width - widest : 0;
+      return direction === 'rtl' ? room : 0;
     case 'left':
       return 0;
     case 'center':
-      return width / 2;
+      return room / 2;
     case 'right':
-      return width;
+      return room;
     default:
       return align satisfies never;
   }
