@@ -27,7 +27,12 @@ describe('SRV-12 a media port that another program has', () => {
 
   it('is named in the log while a worker can not be replaced, which works when the port is free', async () => {
     const logRecords: string[] = [];
-    await using server = await InProcessServer.start({ env: { LOG_LEVEL: 'info' }, logRecords });
+    await using server = await InProcessServer.start({
+      env: { LOG_LEVEL: 'info' },
+      logRecords,
+      // The loop below may kill several workers in a row.
+      limits: { respawnMaxMs: 300 },
+    });
     const { mediaPort } = server;
     server.killWorker();
     let holder: Awaited<ReturnType<typeof hold>> | undefined;
