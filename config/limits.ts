@@ -124,6 +124,11 @@ export const LIMITS = {
    */
   ownershipSaveMs: 5_000,
   ownershipSaveAheadMs: 10_000,
+  /**
+   * How long the code to continue on another device works: enough to fetch the other device, open the page
+   * and type, and short for a code that lies on a screen.
+   */
+  deviceCodeMs: 600_000,
   /** A room with its router uses less than 100 KiB, in Node and its worker together. */
   roomsMax: 1_000,
   roomsPerAddressMax: 100,

@@ -21,6 +21,10 @@ export const ERRORS = {
     retry: 'never',
     message: 'Somebody else is the publisher of this room.',
   },
+  'code-invalid': {
+    retry: 'never',
+    message: 'This code is not valid: mistyped, used already, or too old.',
+  },
   superseded: {
     retry: 'never',
     message: 'Another page has taken over this broadcast.',

@@ -17,6 +17,7 @@ import { joinApi } from './http/join-api.ts';
 import { probeApi } from './http/probe-api.ts';
 import { MetricsServer } from './http/metrics-server.ts';
 import { builtPages, devPages } from './http/pages.ts';
+import { roomCodesApi } from './http/room-codes-api.ts';
 import { ingestApi } from './http/ingest-api.ts';
 import { securityHeaders } from './http/security-headers.ts';
 import { createHttpServer, mountRoutes } from './http/server.ts';
@@ -119,6 +120,7 @@ export async function createApp(
     const { routerRtpCapabilities } = page;
     const apis = [
       joinApi(parts),
+      roomCodesApi(parts),
       probeApi(parts),
       ingestApi(parts),
       whipApi({ ...parts, routerRtpCapabilities }),

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import { OnecastError } from '#protocol/errors.ts';
 import { type RoomId, type Secret, SecretSchema } from '#protocol/ids.ts';
+import { isOwnedName } from '#protocol/owned-name.ts';
+import type { DeviceCodeGrant, DeviceCodeRequest, RedeemRequest } from '#protocol/room-codes.ts';
 import type { AnswerOf, RequestOf, TransportDescription } from '#protocol/signalling.ts';
 import { PROTOCOL_VERSION } from '#protocol/version.ts';
 import type { AddressAdmission } from '../admission/address-admission.ts';
@@ -11,7 +13,7 @@ import { describeTransport } from '../media/routing/transports.ts';
 import { rtpCapabilitiesOf } from '../media/rtp-parameters.ts';
 import type { Publisher } from './publisher.ts';
 import type { RoomRegistry } from './registry.ts';
-import type { Claim, IngestAccess, Member } from './room.ts';
+import type { Claim, IngestAccess, Member, OwnershipGrant } from './room.ts';
 
 /** The page that requests admission: over its socket, or by HTTP before it has one. */
 export interface Requester {
@@ -152,6 +154,40 @@ export class RoomAdmission {
         overlay: viewer ? viewer.room.overlay.snapshot() : null,
       };
     });
+  }
+
+  /** @throws OnecastError `not-allowed` where tokens decide, `draining`, `room-unknown`, `room-taken` */
+  deviceCode({ room, publisherSecret }: DeviceCodeRequest): DeviceCodeGrant {
+    this.#assertSecretsDecide();
+    return this.#registry.existingRoom(room).issueDeviceCode(publisherSecret);
+  }
+
+  /**
+   * Gives another browser what makes it the publisher: by a code that the publisher has made, or by the
+   * room's own secret. It never makes a secret, and none that is not the room's already is accepted.
+   * @throws OnecastError `not-allowed` where tokens decide, `draining`, `code-invalid`, `room-unknown`
+   */
+  redeem(request: RedeemRequest): OwnershipGrant {
+    this.#assertSecretsDecide();
+    try {
+      if ('code' in request) {
+        return this.#registry.existingRoom(request.room).redeemDeviceCode(request.code);
+      }
+      const { room, publisherSecret } = request;
+      assertNameAllows(room, publisherSecret);
+      // Such a name is proof enough, also for a room that this server does not know.
+      if (isOwnedName(room)) return { publisherSecret, ownershipProof: undefined };
+      return this.#registry.existingRoom(room).grantTo(publisherSecret);
+    } catch (error) {
+      const code = error instanceof OnecastError ? error.code : undefined;
+      const isWrong =
+        code === 'room-taken' || (code === 'room-unknown' && isOwnedName(request.room));
+      throw isWrong ? new OnecastError('code-invalid') : error;
+    }
+  }
+
+  #assertSecretsDecide(): void {
+    if (this.#authority.byToken) throw new OnecastError('not-allowed');
   }
 
   /**

@@ -3,8 +3,10 @@ import type { Limits } from '#config/limits.ts';
 import { OnecastError } from '#protocol/errors.ts';
 import type { OwnershipProof, RoomId, Secret } from '#protocol/ids.ts';
 import type { KeyedMessage, StateKey } from '#protocol/overlay-state.ts';
+import type { DeviceCode, DeviceCodeGrant } from '#protocol/room-codes.ts';
 import type { IngestResult, RoomView } from '#protocol/signalling.ts';
 import type { OwnershipProofs } from '../admission/ownership-proofs.ts';
+import { RoomDeviceCode } from '../admission/device-code.ts';
 import { RoomOwner } from '../admission/room-owner.ts';
 import { FanOut } from '../media/routing/fan-out.ts';
 import type { Rebuilt } from '../media/rtp-parameters.ts';
@@ -83,6 +85,7 @@ export class Room implements PublisherRoom, ViewerRoom {
   readonly #owner: RoomOwner;
   /** How often an older owner has taken the room back. */
   #ownerChanges = 0;
+  readonly #deviceCode: RoomDeviceCode;
   /** The owner was live in it before this server started, so it counts as a room that was live. */
   #provenBefore = false;
   #state: RoomState = { status: 'open' };
@@ -109,6 +112,7 @@ export class Room implements PublisherRoom, ViewerRoom {
     this.log = context.log.child({ roomId: id });
     this.fanOut = new FanOut(context.pool, this.limits, this.log);
     this.#owner = new RoomOwner(id, context.proofs);
+    this.#deviceCode = new RoomDeviceCode(this.limits);
     this.overlay = new RoomOverlay(
       {
         isLive: () => this.broadcast !== undefined,
@@ -202,6 +206,7 @@ export class Room implements PublisherRoom, ViewerRoom {
   #evictOwner(): void {
     this.log.warn('an older owner takes the room back');
     this.#ownerChanges += 1;
+    this.#deviceCode.revoke();
     for (const publisher of [this.#publisher, this.#claimant]) {
       if (publisher) this.#supersede(publisher);
     }
@@ -243,6 +248,25 @@ export class Room implements PublisherRoom, ViewerRoom {
   /** @throws OnecastError `room-unknown` if nobody has claimed the room yet, `room-taken` */
   assertPublisherSecret(shown: Secret): void {
     this.#owner.assert(shown);
+  }
+
+  /** @throws OnecastError `room-unknown` if nobody has claimed the room yet, `room-taken` */
+  issueDeviceCode(shown: Secret): DeviceCodeGrant {
+    this.#owner.assert(shown);
+    return this.#deviceCode.issue(shown);
+  }
+
+  /** Uses the code up. @throws OnecastError `code-invalid`, `room-unknown`, `room-taken` */
+  redeemDeviceCode(code: DeviceCode): OwnershipGrant {
+    const grant = this.grantTo(this.#deviceCode.redeem(code));
+    this.log.info('another browser got the ownership by a code');
+    return grant;
+  }
+
+  /** What the owner stores in another browser. @throws OnecastError `room-unknown`, `room-taken` */
+  grantTo(shown: Secret): OwnershipGrant {
+    this.#owner.assert(shown);
+    return { publisherSecret: shown, ownershipProof: this.#proof() };
   }
 
   /** For a program whose authority has been verified. */

@@ -26,6 +26,7 @@ const OfferedSchema = v.array(v.object({ room: RoomIdSchema, secret: SecretSchem
 export class RoomOwnership {
   readonly #secretKey: string;
   readonly #proofKey: string;
+  readonly #recoveryKey: string;
   readonly #storage: OwnershipStorage;
   /** For pages whose storage is blocked or deleted: they stay the publisher until they are reloaded. */
   readonly #memory = new Map<string, string>();
@@ -33,6 +34,7 @@ export class RoomOwnership {
   constructor(room: RoomId, storage: OwnershipStorage = () => localStorage) {
     this.#secretKey = `onecast.publisher.${room}`;
     this.#proofKey = `onecast.proof.${room}`;
+    this.#recoveryKey = `onecast.recovery.${room}`;
     this.#storage = storage;
     this.#adoptOffered(room);
     this.#adoptCapitals();
@@ -64,6 +66,17 @@ export class RoomOwnership {
     const kept = secret ?? this.secret;
     if (kept !== undefined) this.#write(this.#secretKey, kept);
     if (proof !== undefined) this.#write(this.#proofKey, proof);
+  }
+
+  /** Whether the person has kept the recovery code of the present secret. */
+  get recoveryKept(): boolean {
+    const { secret } = this;
+    return secret !== undefined && this.#read(this.#recoveryKey) === markOf(secret);
+  }
+
+  keepRecovery(): void {
+    const { secret } = this;
+    if (secret !== undefined) this.#write(this.#recoveryKey, markOf(secret));
   }
 
   /** A room that this browser's start page has offered becomes the page's own when it is opened. */
@@ -116,6 +129,11 @@ export class RoomOwnership {
       // Blocked or full: `#memory` has it.
     }
   }
+}
+
+/** Distinguishes this secret from the next one of the room. */
+function markOf(secret: Secret): string {
+  return secret.slice(0, 8);
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { RoomId } from '#protocol/ids.ts';
 import { readAddress } from '#protocol/room-link.ts';
 import { effect, signal } from '@preact/signals-core';
+import { takeCode } from '#client/credentials/link-code.ts';
+import { redeemCode } from '#client/credentials/room-codes.ts';
 import { watchLinkToken } from '#client/credentials/link-token.ts';
 import { RoomOwnership } from '#client/credentials/room-ownership.ts';
 import { createPublisher } from '#client/connection/publisher.ts';
@@ -27,6 +29,8 @@ import { bindDevicesCard } from './devices-card.ts';
 import { MicrophoneControl } from './microphone-control.ts';
 import { bindOverlayCard } from './overlay-card.ts';
 import { OverlayControl } from './overlay-control.ts';
+import { CodeControl } from './code-control.ts';
+import { bindCodeNotice, bindOwnerCard } from './code-view.ts';
 import { bindIntent } from './intent-view.ts';
 import { OnAirIntent, readPageLoad } from './on-air-intent.ts';
 import { OnAirLock } from './on-air-lock.ts';
@@ -49,11 +53,13 @@ function publishRoom(room: RoomId): void {
   const layer = new OverlayLayer(find('#overlay', HTMLCanvasElement), video);
   const frames = new PublisherFrames(video);
   const page = readPageConfig();
+  const code = takeCode(location, history);
   const token = watchLinkToken(room, () => {
     const status = connection.status.peek();
     if (status === 'idle' || status === 'failed') location.reload();
   });
   const ownership = new RoomOwnership(room);
+  const codes = new CodeControl({ ownership, redeem: (given) => redeemCode(room, given) });
   const lacksToken = page.tokens && token.value === undefined;
   const connection = createPublisher({ room, page, token, ownership, frames });
   const camera = new CameraControl({
@@ -111,6 +117,17 @@ function publishRoom(room: RoomId): void {
     lacksToken,
     asking: intent.asking,
   });
+  // Where tokens decide, a link with a token continues anywhere.
+  find('#owner-card', HTMLElement).hidden = page.tokens;
+  if (!page.tokens) {
+    bindOwnerCard(room, ownership, connection);
+    bindCodeNotice(room, codes, connection);
+    if (code !== undefined) codes.offer(code);
+    window.addEventListener('hashchange', () => {
+      const given = takeCode(location, history);
+      if (given !== undefined) codes.offer(given);
+    });
+  }
   bindIntent({ intent, lock, broadcast });
 
   run(begin({ intent, broadcast, camera }), 'setting up');

@@ -98,7 +98,7 @@ export function publisherWords(
 export function storageWords(tokens: boolean): string {
   return tokens
     ? 'You can broadcast all the same. After a reload, open your link again and press start.'
-    : 'You can broadcast all the same. After a reload, this page does not know that you were on air, or that this room is yours. Keep it open until you are done, or allow this site to store data.';
+    : 'You can broadcast all the same. After a reload, this page does not know that you were on air, or that this room is yours. Keep the room’s recovery code, or allow this site to store data.';
 }
 
 function stuck(
@@ -137,7 +137,7 @@ function failed(failure: Failure | undefined): PublisherWords {
     notice: {
       title: taken ? 'This room belongs to somebody else' : 'The broadcast could not go on air',
       detail: taken
-        ? 'Only the browser that first broadcast in a room may broadcast there again. A new room is one click away.'
+        ? 'Only the browser that first broadcast in a room may broadcast there again, or one that has a code from it. A new room is one click away.'
         : (failure?.message ?? 'Something went wrong.'),
       action: taken ? 'new-room' : 'try-again',
     },

@@ -7,6 +7,11 @@ export function joinUrl(origin: string, room: RoomId): string {
   return `${origin}/join/${room}`;
 }
 
+/** Opens the publisher's page on another device, with the code that makes it a publisher of the room. */
+export function continueUrl(origin: string, room: RoomId, code: string): string {
+  return `${origin}/publish/${room}#code=${code}`;
+}
+
 /** HTML that shows the room in another web page. */
 export function embedCode(origin: string, room: RoomId): string {
   return `<iframe src="${origin}/embed/${room}" width="640" height="360" allow="autoplay; fullscreen; screen-wake-lock" style="border:0" title="Live broadcast"></iframe>`;
