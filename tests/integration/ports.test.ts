@@ -47,7 +47,7 @@ describe('SRV-12 a media port that another program has', () => {
       logRecords.some((line) => line.includes('does not start') && line.includes(sentence)),
     );
     holder.close();
-    await waitUntil('the worker is replaced', () => server.app.pool.ready);
+    await waitUntil('the worker is replaced', () => server.app.pool.workers.length === 1);
     expect(server.worker().worker.closed).toBe(false);
   });
 });
