@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { connect, isIPv6 } from 'node:net';
 import { io } from 'socket.io-client';
 import { inRoot } from './host.mjs';
-import { bindingRequest, isSuccess } from './stun.mjs';
+import { bindingRequest, isAnswer, isSuccess } from './stun.mjs';
 
 const TIMEOUT_MS = 5000;
 const base = process.argv[2] ?? 'http://127.0.0.1:8088';
@@ -59,6 +59,7 @@ async function checkCandidate({ protocol, address, ip, port }, { usernameFragmen
       const udp = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
       udp.on('error', reject);
       udp.on('message', (message) => {
+        if (!isAnswer(message, request)) return;
         udp.close();
         resolve(message);
       });

@@ -41,4 +41,10 @@ export function bindingRequest(remoteFragment, remotePassword) {
   return Buffer.concat([summed, attribute(0x8028, fingerprint)]);
 }
 
+/** Whether `message` answers `request`. The server sends checks of its own, which are no answers. */
+export const isAnswer = (message, request) =>
+  message.length >= 20 &&
+  (message.readUInt16BE(0) & 0x0110) >= 0x0100 &&
+  message.subarray(8, 20).equals(request.subarray(8, 20));
+
 export const isSuccess = (message) => message.length >= 20 && message.readUInt16BE(0) === 0x0101;

@@ -5,6 +5,9 @@ export type CrashLoopLimits = Pick<
   'workerShortLifeMs' | 'workerSettleMs' | 'workerLossesMax' | 'respawnMinMs' | 'respawnMaxMs'
 >;
 
+/** A timer may end a little early by the monotonic clock. */
+const TIMER_EARLY_MS = 5;
+
 /**
  * Follows the workers of one slot. A worker that ends is replaced at once, but workers that end soon
  * after their start, again and again, are replaced after growing pauses. Times are ms of a monotonic
@@ -57,6 +60,6 @@ export class CrashLoop {
   }
 
   #livedLong(now: number): boolean {
-    return now - this.#startedAt >= this.#limits.workerShortLifeMs;
+    return now - this.#startedAt >= this.#limits.workerShortLifeMs - TIMER_EARLY_MS;
   }
 }
