@@ -78,6 +78,8 @@ export async function dataFlood({ url, loadgen }: Target, bytes: number): Promis
     await generator.close();
     throw error;
   }
+  // Before it sends: a generator of normal priority would go before everything else.
+  beNice(generator.pid);
   return {
     pid: generator.pid,
     begin: async () => generator.messages(PUBLISHER, 0, bytes, PER_S),
