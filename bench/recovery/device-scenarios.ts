@@ -76,10 +76,12 @@ export const DEVICE_SCENARIOS: readonly Scenario[] = [
     async run({ publisher, viewer }) {
       await publisher.click('#screen');
       await resize(publisher, SMALL);
-      await widthIs(viewer, (width) => width === SMALL.width);
+      await until(async () => (await shownWidth(viewer)) === SMALL.width);
       const since = Date.now();
       await resize(publisher, LARGE);
-      await widthIs(viewer, (width) => width === LARGE.width / 2 || width === LARGE.width);
+      // The one layer of the small size grows at once; the layers for the new size are three.
+      await until(async () => (await sentLayers(publisher)) === 3);
+      await until(async () => [LARGE.width / 2, LARGE.width].includes(await shownWidth(viewer)));
       const took = Date.now() - since;
       await publisher.selectOption('#camera', { label: CAMERA.label });
       await firstFrameAfter(viewer, Date.now());
@@ -109,12 +111,19 @@ async function mute(
 const resize = (page: Page, { width, height }: { width: number; height: number }) =>
   page.evaluate(([w, h]) => simulated.resize('screen', w, h), [width, height] as const);
 
-async function widthIs(page: Page, matches: (width: number) => boolean): Promise<void> {
-  const width = () =>
-    page.locator('#video').evaluate((video: HTMLVideoElement) => video.videoWidth);
+const shownWidth = (page: Page) =>
+  page.locator('#video').evaluate((video: HTMLVideoElement) => video.videoWidth);
+
+const sentLayers = (page: Page) =>
+  page.evaluate(async () => {
+    const { stats } = (await onecast?.diagnostics()) ?? { stats: [] };
+    return stats.filter(({ type, kind }) => type === 'outbound-rtp' && kind === 'video').length;
+  });
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 60_000;
-  while (!matches(await width())) {
-    if (Date.now() > deadline) throw new Error(`the viewer’s video is ${await width()} wide`);
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error('the layers did not change within 60 s');
     await delay(10);
   }
 }
