@@ -88,7 +88,7 @@ export async function churn({
       },
       before,
       after,
-      openFiles: { before: filesBefore, after: openFiles(server.pid) },
+      openFiles: { before: filesBefore, after: await filesLeft(server.pid, filesBefore) },
     };
   } finally {
     await server.stop();
@@ -132,6 +132,19 @@ async function settled(server: ObservedServer): Promise<Counts> {
     const counts = await server.query('counts');
     const empty = counts.sessions + counts.rooms + counts.routers + counts.sockets === 0;
     if (empty || performance.now() > deadline) return counts;
+  }
+}
+
+/**
+ * The open files when there are no more than `before`, or after 5 s. The file that is just being written
+ * and connections that are closing count for a moment.
+ */
+async function filesLeft(pid: number, before: number): Promise<number> {
+  const deadline = performance.now() + 5_000;
+  for (;;) {
+    const files = openFiles(pid);
+    if (files <= before || performance.now() > deadline) return files;
+    await delay(100);
   }
 }
 

@@ -66,11 +66,15 @@ describe('WHIP-5 viewers see what an encoder sends', () => {
       return view.keyFrameIntervalMs ?? 0;
     };
     await expect.poll(measured, { timeout: 60_000 }).toBeGreaterThan(4_000);
+    const repairs = () =>
+      ['requestKeyFrame', 'renewConsumers', 'renewTransport'].map((name) =>
+        site.server.printed(`"request":"${name}"`),
+      );
+    // Those of the tests before.
+    const before = repairs();
     const viewer = await open(`/join/${room}`);
     await expectShown(viewer, GREEN, GREEN);
-    for (const repair of ['requestKeyFrame', 'renewConsumers', 'renewTransport']) {
-      expect(site.server.printed(`"request":"${repair}"`)).toBe(0);
-    }
+    expect(repairs()).toEqual(before);
   });
 
   test('WHIP-7 OBS’s library publishes as the page says: H264 (High), stops, and again', async () => {
