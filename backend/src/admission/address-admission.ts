@@ -43,32 +43,20 @@ export class AddressAdmission {
 
   constructor(limits: AddressLimits) {
     const pages = Math.max(limits.socketsPerAddressMax, PAGES_MIN);
+    /** A rate in proportion to the pages that an address may have. */
+    const ofPages = (burst: number, perS: number) =>
+      new AddressRate({ burst: pages * burst, perS: pages * perS });
     this.#connections = new AddressCount(
       limits.socketsPerAddressMax + limits.pageConnectionsPerAddressMax,
     );
-    this.#openings = new AddressRate({
-      burst: pages * limits.pageConnectBurst,
-      perS: pages * limits.pageConnectsPerS,
-    });
+    this.#openings = ofPages(limits.pageConnectBurst, limits.pageConnectsPerS);
     this.#sockets = new AddressCount(limits.socketsPerAddressMax);
     this.#connects = new AddressWindow(limits.connectsPerAddressMax, CONNECT_WINDOW_MS);
     this.#sessions = new AddressWindow(limits.connectsPerAddressMax, CONNECT_WINDOW_MS);
-    this.#requests = new AddressRate({
-      burst: pages * limits.pageRequestBurst,
-      perS: pages * limits.pageRequestsPerS,
-    });
-    this.#pace = new AddressRate({
-      burst: pages * limits.pagePaceBurst,
-      perS: pages * limits.pagePacePerS,
-    });
-    this.#messages = new AddressRate({
-      burst: pages * limits.pageMessageBurst,
-      perS: pages * limits.pageMessagesPerS,
-    });
-    this.#answerBytes = new AddressRate({
-      burst: pages * limits.pageAnswerBurstBytes,
-      perS: pages * limits.pageAnswerBytesPerS,
-    });
+    this.#requests = ofPages(limits.pageRequestBurst, limits.pageRequestsPerS);
+    this.#pace = ofPages(limits.pagePaceBurst, limits.pagePacePerS);
+    this.#messages = ofPages(limits.pageMessageBurst, limits.pageMessagesPerS);
+    this.#answerBytes = ofPages(limits.pageAnswerBurstBytes, limits.pageAnswerBytesPerS);
     this.#waitingBytesMax = pages * limits.pageWaitingBytes;
   }
 

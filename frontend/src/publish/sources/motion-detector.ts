@@ -43,7 +43,7 @@ const darker = 2;
  * frame.
  *
  * Where an object stood when the background was learnt, the background shows the object, and the place
- * differs from it once the object has gone. Such a hole is told from an object by its outline, which is
+ * differs from it once the object has gone. Such a hole is distinguished from an object by its outline, which is
  * an edge in the background and none in the frame, and the background is corrected at once: frames may
  * be far apart, and until it is corrected there would be two boxes for one object, or a long one over
  * both places. A hole and an object that touch differ from the background in opposite directions.
